@@ -1,0 +1,42 @@
+# Each target installs what it needs into .venv. Another Python: make test PYTHON=python3.13 VENV=.venv-3.13
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/ready
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test test-quick lint wheel readme lock clean
+
+demo: $(READY)  ## train, convert, check, measure: the main job
+	$(RUN) -m benchmarks.demo
+
+test: $(READY)  ## all tests; with MNIST_DIR set they train on MNIST too
+	$(RUN) -m pytest
+
+test-quick: $(READY)  ## without training on MNIST and without fresh environments
+	$(RUN) -m pytest -m "not slow"
+
+lint: $(READY)  ## format, lint and types
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+
+wheel: $(READY)  ## dist/edgecnn-*.whl, the one thing a device needs
+	$(RUN) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist ./runtime
+
+readme: $(READY)  ## the README's tables, from benchmarks/reference/demo.json
+	$(RUN) -m benchmarks.readme
+
+lock:  ## requirements/workstation.txt anew, from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-header --quiet --output-file requirements/workstation.txt
+
+clean:
+	rm -rf $(VENV) dist
+
+$(READY): requirements/workstation.txt runtime/pyproject.toml
+	@echo "Setting up $(VENV): about 1 GB of packages, once"
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --require-hashes -r requirements/workstation.txt
+	$(RUN) -m pip install --quiet --no-build-isolation --no-deps --editable ./runtime
+	@touch $@
