@@ -1,0 +1,116 @@
+"""What every command shares: exit statuses, errors in one line, tables, JSON.
+
+Exit status: 0 fine, 1 a gate failed, 2 the input was wrong (or Ctrl-C).
+"""
+
+import argparse
+import contextlib
+import functools
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ParamSpec
+
+from edgecnn.errors import EdgecnnError
+
+_P = ParamSpec("_P")
+
+OK, GATE_FAILED, WRONG_INPUT = 0, 1, 2
+
+
+def command(main: Callable[_P, int]) -> Callable[_P, int]:
+    """Make `main(argv)` end a user's mistake, Ctrl-C or a failing disk with one line and `WRONG_INPUT`."""
+
+    @functools.wraps(main)
+    def guarded(*args: _P.args, **kwargs: _P.kwargs) -> int:
+        try:
+            status = main(*args, **kwargs)
+            sys.stdout.flush()
+            return status
+        except EdgecnnError as error:
+            return _fail(str(error))
+        except KeyboardInterrupt:
+            return _fail("interrupted; what was begun was not written")
+        except BrokenPipeError:  # `edgecnn … | head`: the reader has what it wanted
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return OK
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            return _fail(f"{where}{error.strerror or error}")
+
+    return guarded
+
+
+def _fail(line: str) -> int:
+    print("error:", " ".join(line.split()), file=sys.stderr)
+    return WRONG_INPUT
+
+
+def parser(prog: str, doc: str | None, **options: Any) -> argparse.ArgumentParser:
+    """An argument parser whose help is the module's docstring, with `--json` as every command has it."""
+    made = argparse.ArgumentParser(
+        prog=prog, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, **options
+    )
+    add_json(made)
+    return made
+
+
+def add_json(to: argparse.ArgumentParser) -> None:
+    """Add the option that every command takes."""
+    to.add_argument("--json", action="store_true", help="print one JSON document to stdout and nothing else")
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document to stdout."""
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[Callable[[], str]]:
+    """Keep what is printed meanwhile off the screen, native code's too.
+
+    Yields:
+        A function that gives what was printed so far.
+    """
+    streams = (sys.stdout, sys.stderr)
+    with tempfile.TemporaryFile() as log:
+
+        def printed() -> str:
+            log.seek(0)
+            return log.read().decode(errors="replace")
+
+        for stream in streams:
+            stream.flush()
+        kept = [os.dup(1), os.dup(2)]
+        try:
+            for number in (1, 2):
+                os.dup2(log.fileno(), number)
+            text = os.fdopen(os.dup(log.fileno()), "w")
+            with text, contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+                yield printed
+        finally:
+            for number, original in zip((1, 2), kept, strict=True):
+                os.dup2(original, number)
+                os.close(original)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Lay out rows under a head: the first column left-aligned, the others right-aligned unless they are words."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    right = [bool(cells) and all(_is_figure(row[i]) for row in cells) for i in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        padded = (
+            cell.rjust(width) if figure else cell.ljust(width)
+            for cell, width, figure in zip(row, widths, right, strict=True)
+        )
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([line(head), line(["─" * width for width in widths]), *map(line, cells)])
+
+
+def _is_figure(cell: str) -> bool:
+    return cell[:1] in "0123456789+-–" if cell else True

@@ -1,0 +1,106 @@
+"""Labelled images on disk: the `.npz` files that training writes, and folders of class folders."""
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import check_seal, has_sealed_zip, read_file, unzip_members, write_file, zip_members
+from edgecnn.images import SUFFIXES, read_image
+from edgecnn.manifest import Manifest
+
+_MEMBER = "dataset.json"
+_ARRAYS = ("images", "labels", "indices", "probabilities")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the images of a data set come from, and who gave the probabilities."""
+
+    dataset: str  # mnist, digits, ...
+    split: str  # calibration, validation or evaluation
+    trained_on: bool  # whether the float model was fitted to these images
+    weights_sha256: str  # of the float model that gave the probabilities
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled images, and what the float model made of them."""
+
+    images: npt.NDArray[np.uint8]  # (n, height, width, channels)
+    labels: npt.NDArray[np.int64]  # (n,)
+    indices: npt.NDArray[np.generic]  # (n,): the place in the original split, or the file's path
+    probabilities: npt.NDArray[np.float32] | None = None  # (n, classes), the float model's
+    source: Source | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def save(self, path: Path) -> None:
+        """Write a sealed `.npz` that numpy reads too; the same content gives the same bytes."""
+        members = {_MEMBER: json.dumps(asdict(self.source) if self.source else None).encode()}
+        for name in _ARRAYS:
+            buffer = io.BytesIO()
+            np.save(buffer, getattr(self, name), allow_pickle=False)
+            members[f"{name}.npy"] = buffer.getvalue()
+        write_file(path, zip_members(members, compress=True))
+
+
+def read_dataset(path: Path | str, manifest: Manifest) -> Dataset:
+    """Read the images that `path` holds, for a model with this manifest.
+
+    Args:
+        path: an `.npz` that training wrote, or a folder with a folder of images for each label.
+        manifest: the model's.
+
+    Raises:
+        EdgecnnError: it is missing, damaged or empty, or its images or labels are not the model's.
+    """
+    path = Path(path)
+    data = _read_folder(path, manifest) if path.is_dir() else _read_npz(path)
+    if len(data) == 0:
+        raise EdgecnnError(f"{path} holds no images")
+    if data.images.shape[1:] != manifest.input.shape:
+        have, want = ("x".join(map(str, shape)) for shape in (data.images.shape[1:], manifest.input.shape))
+        raise EdgecnnError(f"{path} holds images of {have}, the model takes {want}")
+    if not 0 <= data.labels.min() <= data.labels.max() < len(manifest.labels):
+        raise EdgecnnError(f"{path} holds labels beyond the model's {len(manifest.labels)}")
+    return data
+
+
+def _read_npz(path: Path) -> Dataset:
+    data = read_file(path)
+    if not has_sealed_zip(data):
+        raise EdgecnnError(f"{path} is no .npz written by python -m train, or it was cut short: copy it again")
+    check_seal(str(path), data)
+    try:
+        members = unzip_members(data)
+        source = json.loads(members[_MEMBER])
+        images, labels, indices, probabilities = (
+            np.load(io.BytesIO(members[f"{name}.npy"]), allow_pickle=False) for name in _ARRAYS
+        )
+        return Dataset(images, labels, indices, probabilities, Source(**source))
+    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise EdgecnnError(f"{path} is not a data set of edgecnn ({error}): make it with python -m train") from None
+
+
+def _read_folder(folder: Path, manifest: Manifest) -> Dataset:
+    files = [file for file in sorted(folder.glob("*/*")) if file.suffix.lower() in SUFFIXES]
+    strange = {file.parent.name for file in files} - set(manifest.labels)
+    if strange or not files:
+        found = f"folders named {_listed(strange)}" if strange else "no images in folders"
+        raise EdgecnnError(f"{folder} has {found}; wanted: a folder a label, of {_listed(manifest.labels)}")
+    labels = np.array([manifest.labels.index(file.parent.name) for file in files])
+    names = np.array([str(file.relative_to(folder)) for file in files])
+    return Dataset(np.stack([read_image(file, manifest.input) for file in files]), labels, names)
+
+
+def _listed(names: Sequence[str] | set[str]) -> str:
+    shown = sorted(names)[:12]
+    return ", ".join(shown) + (", …" if len(names) > len(shown) else "")

@@ -1,0 +1,112 @@
+"""Files that are whole or not there, and the seal that tells damage from soundness.
+
+A sealed file ends with the SHA-256, as 64 hexadecimal digits, of every byte before them. In a ZIP (`.keras`, `.npz`,
+and the one appended to a `.tflite`) the digits are the archive's comment; in an `.onnx` its last metadata entry.
+"""
+
+import hashlib
+import io
+import os
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn.errors import EdgecnnError
+
+SEAL = 64  # bytes: a SHA-256 in hexadecimal
+_ZIP_END = b"PK\x05\x06"  # the end of central directory record: 22 bytes, the last two the comment's length
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a ZIP can hold: the same content gives the same bytes
+
+
+def sha256(data: bytes) -> str:
+    """SHA-256 of `data` in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def hash_arrays(arrays: Iterable[npt.NDArray[np.generic]]) -> str:
+    """SHA-256 over the dtype, shape and values of `arrays`, in their order: a model's weights, a data set."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write `data` to a temporary file beside `path` and rename it: `path` is whole, or as it was.
+
+    Raises:
+        OSError: the folder cannot be written, or the disk is full; nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say which file it was
+        raise
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of `path`.
+
+    Raises:
+        EdgecnnError: there is no such file, or it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise EdgecnnError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def seal(data: bytes) -> bytes:
+    """`data` and its seal."""
+    return data + sha256(data).encode()
+
+
+def check_seal(name: str, data: bytes) -> None:
+    """Compare the last `SEAL` bytes of a sealed file with what comes before them.
+
+    Raises:
+        EdgecnnError: they differ: the file is damaged.
+    """
+    expected, found = data[-SEAL:].decode("ascii", "replace"), sha256(data[:-SEAL])
+    if expected != found:
+        raise EdgecnnError(f"{name} is damaged: SHA-256 {expected} expected, {found} found; copy or make it again")
+
+
+def zip_members(members: Mapping[str, bytes], before: bytes = b"", compress: bool = False) -> bytes:
+    """A sealed ZIP of `members`, behind (or, where that is a ZIP, within) `before`; same content, same bytes."""
+    buffer = io.BytesIO()
+    buffer.write(before)
+    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+    with zipfile.ZipFile(buffer, "a") as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, method)
+        archive.comment = b"0" * SEAL
+    return seal(buffer.getvalue()[:-SEAL])
+
+
+def unzip_members(data: bytes) -> dict[str, bytes]:
+    """The members of a ZIP, or of one appended to something else.
+
+    Raises:
+        zipfile.BadZipFile: it is none, or a member is damaged.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def has_sealed_zip(data: bytes) -> bool:
+    """Whether `data` ends with a ZIP whose comment is a seal."""
+    end = data[-SEAL - 22 : -SEAL]
+    return end.startswith(_ZIP_END) and end[20:] == SEAL.to_bytes(2, "little")

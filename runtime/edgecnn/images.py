@@ -1,0 +1,146 @@
+"""From image files to the raw pixels that a model takes. Needs Pillow: the extra `image`."""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn.errors import EdgecnnError
+from edgecnn.manifest import Frame, Input
+
+Pixels = npt.NDArray[np.uint8]
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff"})
+_FAINTEST = 24  # grey levels between ground and ink, below which an image holds nothing
+_LEAST_INK = 0.08  # share of the darkest ink below which a pixel is ground, on a ground without noise
+
+
+def read_image(path: Path | str, wanted: Input) -> Pixels:
+    """Read an image file as the pixels that a model with this input takes.
+
+    Args:
+        path: PNG, JPEG or another format that Pillow reads, of any size and mode; it is turned upright by its EXIF
+            orientation and laid on white where it is transparent.
+        wanted: the model's input. With a `frame` the image shows one character, on any plain ground (see
+            `frame_character`); without one it is scaled to height and width.
+
+    Returns:
+        uint8, shape `wanted.shape` (height, width, channels).
+
+    Raises:
+        EdgecnnError: Pillow is not installed; the file is missing or does not decode; a framed image is blank.
+    """
+    height, width, channels = wanted.shape
+    image = _upright(Path(path), "L" if channels == 1 else "RGB")
+    if wanted.frame is None:
+        pixels = np.asarray(image.resize((width, height), _pillow().Resampling.BILINEAR))
+    else:
+        pixels = frame_character(np.asarray(image), wanted.frame, (height, width), str(path))
+    return pixels.reshape(wanted.shape)
+
+
+def frame_character(grey: Pixels, frame: Frame, size: tuple[int, int], source: str = "image") -> Pixels:
+    """Bring one drawn character into MNIST's frame: light on dark, the longer side `frame.box`, centred by mass.
+
+    The ground is the median of the border, so dark on light and light on dark both do; what the ground's noise explains
+    is removed; the character's bounding box is scaled, and its centre of mass put in the middle. A picture that is in
+    the frame already stays as it is. Source: "size normalized to fit in a 20x20 pixel box while preserving their aspect
+    ratio [...] centered by computing the center of mass", LeCun, Cortes, Burges: the MNIST database.
+
+    Args:
+        grey: uint8, shape (height, width), any size.
+        frame: the frame that the manifest asks for.
+        size: height and width of the result.
+        source: what to call the image in an error.
+
+    Returns:
+        uint8, shape `size`.
+
+    Raises:
+        EdgecnnError: there is nothing on the image's ground.
+    """
+    if _is_framed(grey, frame, size):
+        return grey
+    ink = _ink(grey, source)
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    ratio = frame.box / max(drawn.shape)
+    height, width = (max(1, round(side * ratio)) for side in drawn.shape)
+    image = _pillow().fromarray((drawn * 255).astype(np.uint8))
+    return _center(np.asarray(image.resize((width, height), _pillow().Resampling.BICUBIC)), size)
+
+
+def _is_framed(grey: Pixels, frame: Frame, size: tuple[int, int]) -> bool:
+    if grey.shape != size or not grey.any() or np.median(_border(grey)) > 0:
+        return False
+    rows, columns = np.nonzero(grey)
+    fits = max(np.ptp(rows), np.ptp(columns)) < frame.box
+    offset = np.abs(np.subtract(_center_of_mass(grey), np.subtract(size, 1) / 2))
+    return bool(fits and offset.max() <= 1)
+
+
+def _ink(grey: Pixels, source: str) -> npt.NDArray[np.float32]:
+    """How much ink there is at each pixel, 0 to 1."""
+    border = _border(grey).astype(np.float32)
+    ground = np.median(border)
+    ink = grey.astype(np.float32) - ground
+    if ink.max() < -ink.min():
+        ink = -ink
+    darkest = float(ink.max())
+    if darkest < _FAINTEST:
+        raise EdgecnnError(f"{source} is blank: nothing stands out from its ground")
+    noise = 4 * float(np.median(np.abs(border - ground)))
+    floor = min(max(noise, _LEAST_INK * darkest), darkest / 2)
+    return np.where(ink > floor, ink / darkest, 0).astype(np.float32)
+
+
+def _border(grey: Pixels) -> Pixels:
+    return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+
+
+def _center_of_mass(grey: Pixels) -> tuple[float, float]:
+    mass = grey.astype(np.float64)
+    rows, columns = (np.arange(side) for side in grey.shape)
+    return float(mass.sum(1) @ rows / mass.sum()), float(mass.sum(0) @ columns / mass.sum())
+
+
+def _center(drawn: Pixels, size: tuple[int, int]) -> Pixels:
+    """Lay `drawn` on a dark ground, its centre of mass in the middle, as far as it stays inside."""
+    framed = np.zeros(size, np.uint8)
+    middle = np.subtract(size, 1) / 2
+    room = np.subtract(size, drawn.shape)
+    top, left = np.clip(np.rint(middle - _center_of_mass(drawn)).astype(int), 0, room)
+    framed[top : top + drawn.shape[0], left : left + drawn.shape[1]] = drawn
+    return framed
+
+
+def _upright(path: Path, mode: str) -> Any:
+    from PIL import ImageOps
+
+    try:
+        with _pillow().open(path) as opened:
+            image = ImageOps.exif_transpose(opened)
+            if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip
+                return _pillow().fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8)).convert(mode)
+            image = image.convert("RGBA")
+            white = _pillow().new("RGBA", image.size, "white")
+            return _pillow().alpha_composite(white, image).convert(mode)
+    except FileNotFoundError:
+        raise EdgecnnError(f"{path} does not exist") from None
+    except (OSError, ValueError, SyntaxError, _pillow().DecompressionBombError) as error:
+        raise EdgecnnError(f"{path} does not decode as an image: {error}") from None
+
+
+def _pillow() -> ModuleType:
+    """Pillow's module `Image`.
+
+    Raises:
+        EdgecnnError: it is not installed.
+    """
+    try:
+        return importlib.import_module("PIL.Image")
+    except ImportError:
+        raise EdgecnnError("reading images needs Pillow, the extra 'image': pip install pillow") from None

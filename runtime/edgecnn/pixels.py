@@ -1,0 +1,49 @@
+"""How raw pixels become what a network takes; nobody else multiplies by 1/255 or adds -128."""
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn.engines import Array, Tensor
+from edgecnn.manifest import Input
+
+LEVELS = 256  # values of a raw uint8 pixel
+
+
+def normalize(images: npt.NDArray[np.uint8], wanted: Input) -> npt.NDArray[np.float32]:
+    """Raw pixels as a float network takes them: pixel * scale + offset.
+
+    Args:
+        images: uint8, (n, height, width, channels).
+        wanted: the model's input.
+
+    Returns:
+        float32, of the same shape.
+    """
+    scaled = images.astype(np.float32) * np.asarray(wanted.pixel_scale, np.float32)
+    return scaled + np.asarray(wanted.pixel_offset, np.float32) if any(wanted.pixel_offset) else scaled
+
+
+def input_table(wanted: Input, tensor: Tensor) -> Array | None:
+    """The stored input value of each pixel value, or None where the file takes raw pixels.
+
+    A stored integer q stands for (q - zero_point) * scale; so q = round(value / scale) + zero_point, held in the
+    dtype's range. Source: TensorFlow Lite 8-bit quantization specification.
+
+    Returns:
+        The tensor's dtype, shape (1, 256), or (channels, 256) where channels differ.
+    """
+    if wanted.raw:
+        return None
+    values = np.outer(wanted.pixel_scale, np.arange(LEVELS)) + np.reshape(wanted.pixel_offset, (-1, 1))
+    if tensor.dtype.kind != "f":
+        bounds = np.iinfo(tensor.dtype)
+        values = (np.rint(values / tensor.scale) + tensor.zero_point).clip(bounds.min, bounds.max)
+    table: Array = values.astype(tensor.dtype)
+    return table
+
+
+def dequantize(stored: Array, tensor: Tensor) -> npt.NDArray[np.float32]:
+    """Real values, float32, of what a tensor stores; always a copy."""
+    if tensor.dtype.kind == "f":
+        return stored.astype(np.float32)
+    return (stored.astype(np.float32) - np.float32(tensor.zero_point)) * np.float32(tensor.scale)
