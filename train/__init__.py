@@ -1,0 +1,1 @@
+"""Fit the reference CNN: `python -m train`."""

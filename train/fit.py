@@ -1,0 +1,73 @@
+"""Fit the reference CNN to a data set by a recipe."""
+
+import os
+import time
+from dataclasses import dataclass
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow: its greetings are no news
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from tqdm.keras import TqdmCallback
+
+from edgecnn.manifest import Input
+from edgecnn.pixels import normalize
+from train.datasets import Data
+from train.network import reference_cnn
+from train.recipes import Recipe
+
+PIXEL_SCALE = 1 / 255
+CALIBRATION, VALIDATION = 1000, 5000  # images of the training split; fewer where that is small
+_SPLIT_SEED = 0  # the same images whatever the training's seed
+
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A network that was fitted, and how."""
+
+    model: keras.Model
+    input: Input
+    recipe: Recipe
+    seed: int
+    epochs: int
+    history: dict[str, list[float]]  # loss and accuracy of each epoch
+    seconds: float
+
+
+def fit(data: Data, recipe: Recipe, epochs: int, seed: int) -> Fitted:
+    """Fit a new reference CNN, a progress bar on stderr.
+
+    The same seed gives the same weights on the same machine.
+    """
+    wanted = Input(data.train_images.shape[1:], pixel_scale=(PIXEL_SCALE,), pixel_offset=(0.0,), frame=data.frame)
+    chosen = fitted_indices(len(data.train_images), recipe)
+    keras.utils.set_random_seed(seed)
+    model = reference_cnn(wanted.shape, len(data.labels))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    start = time.perf_counter()
+    done = model.fit(
+        normalize(data.train_images[chosen], wanted),
+        data.train_labels[chosen],
+        batch_size=recipe.batch,
+        epochs=epochs,
+        verbose=0,
+        callbacks=[TqdmCallback(verbose=1, desc="training", leave=False)],
+    )
+    history = {name: [float(value) for value in values] for name, values in done.history.items()}
+    return Fitted(model, wanted, recipe, seed, epochs, history, time.perf_counter() - start)
+
+
+def split_off(images: int) -> tuple[Indices, Indices]:
+    """Indices, sorted and disjoint, of the images for calibration and for validation out of a training split."""
+    calibration, validation = min(CALIBRATION, images // 8), min(VALIDATION, images // 4)
+    order = np.random.default_rng(_SPLIT_SEED).permutation(images)
+    return np.sort(order[:calibration]), np.sort(order[calibration : calibration + validation])
+
+
+def fitted_indices(images: int, recipe: Recipe) -> Indices:
+    """Indices of the images that a recipe fits the network to."""
+    everything = np.arange(images)
+    return np.setdiff1d(everything, split_off(images)[1]) if recipe.holds_out_validation else everything

@@ -1,0 +1,125 @@
+"""MNIST's four files: found, or downloaded and resumed, checked and read."""
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pooch
+import requests
+
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import read_file, sha256
+
+FILES = {
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+_TIMEOUT = 10  # seconds without a byte
+_CHUNK = 1 << 16  # bytes
+
+Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
+
+
+class UnavailableError(EdgecnnError):
+    """MNIST is not on this machine, and no mirror could be reached."""
+
+
+def read_mnist(folder: Path | None = None) -> tuple[*Split, *Split]:
+    """Read MNIST from `folder`, else from the folder that `MNIST_DIR` names, else from the user's cache.
+
+    What the cache lacks is downloaded.
+
+    Returns:
+        Training images (60000, 28, 28, 1), their labels, test images (10000, 28, 28, 1), their labels.
+
+    Raises:
+        UnavailableError: nothing names a folder, and the download failed.
+        EdgecnnError: a file is missing from the folder named, or is not the original.
+    """
+    named = folder or (Path(os.environ["MNIST_DIR"]) if os.environ.get("MNIST_DIR") else None)
+    where = named or download()
+    arrays = [_read_idx(where / name, expected) for name, expected in FILES.items()]
+    train_images, train_labels, test_images, test_labels = arrays
+    return (
+        train_images[..., np.newaxis],
+        train_labels.astype(np.int64),
+        test_images[..., np.newaxis],
+        test_labels.astype(np.int64),
+    )
+
+
+def _read_idx(path: Path, expected: str) -> npt.NDArray[np.uint8]:
+    """The array in a gzipped IDX file: two zero bytes, type (8: uint8), rank, each side as big-endian int32, values."""
+    packed = read_file(path)
+    found = sha256(packed)
+    if found != expected:
+        raise EdgecnnError(
+            f"{path} is damaged or another file: SHA-256 {expected} expected, {found} found; get it again"
+        )
+    data = gzip.decompress(packed)
+    shape = np.frombuffer(data, ">i4", count=data[3], offset=4)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
+
+
+def download(cache: Path | None = None, mirrors: tuple[str, ...] = MIRRORS) -> Path:
+    """Bring MNIST's files into `cache` (default: the user's), from the first mirror that gives each of them whole.
+
+    A transfer that broke off is resumed, from whichever mirror; a file whose SHA-256 is wrong is not kept.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UnavailableError: no mirror gave a file whole.
+    """
+    cache = cache or Path(pooch.os_cache("edgecnn")) / "mnist"
+    for name, expected in FILES.items():
+        if not _fetch(name, expected, cache, mirrors):
+            raise UnavailableError(
+                f"no mirror gave {name}; put MNIST's four .gz files in a folder and name it: --data FOLDER"
+            )
+    return cache
+
+
+def _fetch(name: str, expected: str, cache: Path, mirrors: tuple[str, ...]) -> bool:
+    for mirror in mirrors:
+        try:
+            pooch.retrieve(mirror + name, f"sha256:{expected}", name, cache, downloader=_resume)
+            return True
+        except (requests.RequestException, ValueError):  # pooch raises ValueError for a wrong hash
+            continue
+    return False
+
+
+def _resume(url: str, output: str, _: pooch.Pooch) -> None:
+    """A downloader for pooch that goes on where a broken transfer of the same file stopped."""
+    from tqdm import tqdm
+
+    part = Path(output).parent / (url.rsplit("/", 1)[1] + ".part")
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+        if answer.status_code == requests.codes.requested_range_not_satisfiable:  # it is all here already
+            part.replace(output)
+            return
+        answer.raise_for_status()
+        resumed = answer.status_code == requests.codes.partial_content
+        have = have if resumed else 0
+        total = have + int(answer.headers.get("Content-Length", 0))
+        with (
+            part.open("ab" if resumed else "wb") as file,
+            tqdm(desc=part.stem, total=total or None, initial=have, unit="B", unit_scale=True) as bar,
+        ):
+            for chunk in answer.iter_content(_CHUNK):
+                bar.update(file.write(chunk))
+    if total and part.stat().st_size < total:
+        raise requests.ConnectionError(f"{url} broke off")
+    part.replace(output)
