@@ -1,0 +1,1 @@
+"""Export a Keras classifier: `python -m convert.tflite`, `python -m convert.onnx`."""

@@ -1,0 +1,49 @@
+"""What a model answers, on an engine in a process of its own.
+
+Not in this one: tflite-runtime fails where TensorFlow is loaded ("vector::reserve"), and a file that an engine cannot
+stand may kill the process that opens it.
+"""
+
+import multiprocessing
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn.classifier import Classifier
+from edgecnn.command import quiet
+from edgecnn.errors import EdgecnnError
+from edgecnn.modelfile import ModelFile
+
+
+def probabilities(model: ModelFile, engine: str, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Run a model over raw pixels.
+
+    Args:
+        model: a `.tflite` or `.onnx`.
+        engine: the engine's name.
+        images: uint8, (n, height, width, channels).
+
+    Returns:
+        float32, (n, classes).
+
+    Raises:
+        EdgecnnError: the engine cannot run the model, or died of it.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent) as pool:
+        try:
+            return pool.submit(_run, model, engine, images).result()
+        except BrokenProcessPool:
+            raise EdgecnnError(f"engine {engine!r} died of {model.path}: another version of it may not") from None
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _run(model: ModelFile, engine: str, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    with quiet():
+        classifier = Classifier.of(model, engine)
+    return np.stack([found.probabilities for found in classifier.predict_batch(images)])
