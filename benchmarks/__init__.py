@@ -1,0 +1,1 @@
+"""Latency measured, and what is shown of it: `python -m benchmarks.latency`."""

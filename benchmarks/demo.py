@@ -1,0 +1,121 @@
+"""The main job, end to end: train, convert, check, measure; ends with one table.
+
+Runs the commands that a user would, shows each with its time, and writes demo.json beside the models. MNIST is taken
+where it can be had (MNIST_DIR, cache, download), scikit-learn's digits otherwise.
+
+Example:
+  MNIST_DIR=/data/mnist python -m benchmarks.demo
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.latency import latencies
+from benchmarks.models import Contestant, contestants
+from edgecnn.check import check
+from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
+from edgecnn.dataset import read_dataset
+from edgecnn.files import write_file
+from edgecnn.modelfile import newest_model
+
+STEPS = (
+    ("train", "--dataset", "auto"),
+    ("convert.tflite",),
+    ("convert.onnx",),
+    ("convert.onnx", "--quantize", "int8"),
+)
+HEAD = ("model", "engine", "size", "accuracy", "flips", "p50", "verdict")
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m benchmarks.demo`."""
+    options = parser("python -m benchmarks.demo", __doc__).parse_args(argv)
+    steps = []
+    for step in STEPS:
+        status, seconds = _run(step, sys.stderr if options.json else sys.stdout)
+        steps.append({"command": " ".join(("python -m", *step)), "seconds": round(seconds, 1)})
+        if status != OK:
+            return status
+    folder = newest_model().parent
+    start = time.perf_counter()
+    rows = results(contestants([folder]))
+    steps.append({"command": "check and latency of each", "seconds": round(time.perf_counter() - start, 1)})
+    document = {"machine": machine(), "folder": folder.name, "steps": steps, "results": rows}
+    write_file(folder / "demo.json", json.dumps(document, indent=1).encode())
+    if options.json:
+        print_json(document)
+    else:
+        print(f"\n{folder}: accuracy on the test split, flips against the float model, microseconds end to end\n")
+        print(table(HEAD, map(cells, rows)))
+    return GATE_FAILED if any(row["verdict"] == "FAIL" for row in rows) else OK
+
+
+def _run(step: Sequence[str], out: Any) -> tuple[int, float]:
+    """Run a command, its output going to `out`; its exit status and its seconds."""
+    print(f"\n$ python -m {' '.join(step)}", file=out, flush=True)
+    start = time.perf_counter()
+    status = subprocess.run([sys.executable, "-m", *step], stdout=out, check=False).returncode
+    seconds = time.perf_counter() - start
+    print(f"({seconds:.0f} s)", file=out, flush=True)
+    return status, seconds
+
+
+def results(found: Sequence[Contestant]) -> list[dict[str, Any]]:
+    """What each model on each engine is worth on the evaluation split, and its time."""
+    rows = []
+    for each, times in zip(found, latencies(found), strict=True):
+        data = read_dataset(each.path.with_name("evaluation.npz"), each.classifier.manifest)
+        report = check(each.classifier, data)
+        assert report.flips is not None
+        rows.append(
+            {
+                "model": each.path.name,
+                "engine": each.classifier.engine,
+                "bytes": each.path.stat().st_size,
+                "accuracy": report.accuracy,
+                "images": report.images,
+                "lost": len(report.flips.lost),
+                "gained": len(report.flips.gained),
+                "p50_us": times["end_to_end"]["p50_us"],
+                "verdict": report.verdict,
+            }
+        )
+    return rows
+
+
+def cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """A result as people read it, under `HEAD`."""
+    return (
+        row["model"],
+        row["engine"],
+        f"{row['bytes'] / 1000:.0f} kB",
+        f"{row['accuracy']:.4f}",
+        f"-{row['lost']} +{row['gained']}",
+        f"{row['p50_us']:.1f} us",
+        row["verdict"],
+    )
+
+
+def machine() -> dict[str, str]:
+    """What the figures were measured on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "cpu": names[0] if names else platform.processor(),
+        "cores": str(os.cpu_count()),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
