@@ -1,0 +1,27 @@
+"""The measuring core counts what it should; how fast anything is, no test asserts."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from edgecnn.bench import SETTLE, Timing, measure
+
+
+def test_contestants_take_turns_and_warm_ups_are_not_counted() -> None:
+    order: list[str] = []
+    found = measure(
+        {"a": lambda _: order.append("a"), "b": lambda _: order.append("b")}, rounds=6, calls=10, warm_up=3, seed=1
+    )
+    assert Counter(order) == {name: 3 + 6 * (SETTLE + 10) for name in "ab"}
+    assert {name: len(timing.microseconds) for name, timing in found.items()} == {"a": 60, "b": 60}
+    turns = order[6 :: SETTLE + 10]  # the first call of each turn
+    assert all(sorted(turns[at : at + 2]) == ["a", "b"] for at in range(0, 12, 2))
+    assert len({tuple(turns[at : at + 2]) for at in range(0, 12, 2)}) == 2  # in both orders
+
+
+def test_a_timing_is_a_distribution() -> None:
+    timing = Timing(np.arange(1.0, 102.0))
+    assert timing.percentile(50) == 51
+    assert timing.per_second == pytest.approx(1e6 / 51)
+    assert timing.as_document() == {"calls": 101, "p50_us": 51, "p90_us": 91, "p99_us": 100, "per_second": 19607.8}

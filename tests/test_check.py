@@ -1,0 +1,132 @@
+"""Accuracy, intervals, flips and the verdict."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import refused, run
+from PIL import Image
+
+from edgecnn import Classifier
+from edgecnn.check import allowed_loss, check, find_flips, judge, wilson
+from edgecnn.dataset import read_dataset
+from edgecnn.manifest import Baseline
+
+
+@pytest.mark.parametrize(
+    ("correct", "images", "low", "high"),
+    [(9895, 10000, 0.98730, 0.99132), (0, 10, 0.0, 0.27753), (10, 10, 0.72247, 1.0), (50, 100, 0.40383, 0.59617)],
+)
+def test_wilson_gives_the_published_interval(correct: int, images: int, low: float, high: float) -> None:
+    assert wilson(correct, images) == pytest.approx((low, high), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("max_drop", "images", "allowed"),
+    [(0.005, 5000, 25), (0.005, 199, 1), (0.005, 399, 1), (0.005, 400, 2), (0.29, 100, 29), (0.0, 1000, 1)],
+)
+def test_the_allowed_loss_is_a_floor_of_at_least_one(max_drop: float, images: int, allowed: int) -> None:
+    assert allowed_loss(max_drop, images) == allowed
+
+
+def test_flips_are_told_apart() -> None:
+    flips = find_flips(labels=[1, 1, 1, 1, 1, 1], parent=[1, 1, 2, 2, 2, 1], child=[1, 2, 1, 2, 3, 2])
+    assert [places.tolist() for places in (flips.lost, flips.gained, flips.changed)] == [[1, 5], [2], [4]]
+    assert (flips.net_loss, flips.count) == (1, 4)
+
+
+def test_each_rule_can_fail() -> None:
+    labels = np.zeros(1000, int)
+    parent, child = labels.copy(), labels.copy()
+    child[:6] = 1
+    assert judge(labels, parent, child, None).verdict == "FAIL"  # 6 lost, 5 allowed
+    assert judge(labels, parent, child, None, max_drop=0.006).verdict == "PASS"
+    parent[:3] = 1
+    assert judge(labels, parent, child, None).verdict == "PASS"  # 3 net
+    baseline = Baseline(0.999, 0.005)
+    assert judge(labels, None, child, baseline).verdict == "PASS"  # 0.994 is just enough
+    child[6] = 1
+    assert judge(labels, None, child, baseline).failures == ("accuracy 0.9930 is below 0.9940 (0.999 - 0.005)",)
+    assert judge(labels, None, child, None).verdict == "NONE"
+
+
+def test_a_sound_model_passes_and_a_spoilt_one_fails(copied: Path) -> None:
+    """Weights of the last convolution zeroed in the file: the seal is made anew, so only `check` can tell."""
+    from edgecnn.modelfile import pack_model, read_model
+
+    sound = run("edgecnn", "check", copied / "model_float32.onnx", copied / "evaluation.npz", "--json")
+    assert sound.returncode == 0, sound.stderr
+    assert json.loads(sound.stdout)["verdict"] == "PASS"
+
+    import onnx
+    from onnx import numpy_helper
+
+    model = read_model(copied / "model_float32.onnx")
+    proto = onnx.load_from_string(model.data)
+    kernel = next(each for each in proto.graph.initializer if list(each.dims) == [64, 64, 3, 3])
+    kernel.CopyFrom(numpy_helper.from_array(np.zeros((64, 64, 3, 3), np.float32), kernel.name))
+    del proto.metadata_props[:]
+    (copied / "spoilt.onnx").write_bytes(pack_model(proto.SerializeToString(), model.manifest))
+    spoilt = run("edgecnn", "check", copied / "spoilt.onnx", copied / "evaluation.npz")
+    assert spoilt.returncode == 1
+    assert "FAIL" in spoilt.stdout
+    assert "right answers fewer than the float model" in spoilt.stdout
+
+
+def test_flipped_images_are_named_by_their_index(trained: Path) -> None:
+    classifier = Classifier(trained / "model_int8.tflite")
+    data = read_dataset(trained / "evaluation.npz", classifier.manifest)
+    assert data.probabilities is not None
+    wrong = replace(data, probabilities=np.roll(data.probabilities, 1, axis=1))  # a parent that errs on what we know
+    report = check(classifier, wrong)
+    assert report.flips is not None
+    assert len(report.flips.gained) == report.correct
+    assert report.flips.net_loss < 0
+
+
+def test_a_baseline_needs_images_of_its_data_set(trained: Path) -> None:
+    classifier = Classifier(trained / "model_int8.tflite")
+    classifier.manifest = replace(classifier.manifest, baseline=Baseline(1.0, 0.0))
+    data = read_dataset(trained / "validation.npz", classifier.manifest)
+    assert data.source is not None
+    assert check(classifier, data).baseline is not None
+    assert check(classifier, replace(data, source=replace(data.source, dataset="other"))).baseline is None
+
+
+def test_answers_of_another_training_are_refused(copied: Path) -> None:
+    classifier = Classifier(copied / "model_int8.tflite")
+    data = read_dataset(copied / "validation.npz", classifier.manifest)
+    assert data.source is not None
+    replace(data, source=replace(data.source, weights_sha256="0" * 64)).save(copied / "other.npz")
+    refused(run("edgecnn", "check", copied / "model_int8.tflite", copied / "other.npz"), "another float model")
+
+
+def test_a_folder_of_class_folders_is_checked(trained: Path, tmp_path: Path) -> None:
+    data = read_dataset(trained / "evaluation.npz", Classifier(trained / "model_int8.tflite").manifest)
+    for number in range(60):
+        folder = tmp_path / "images" / str(data.labels[number])
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(255 - data.images[number, ..., 0]).resize((84, 84)).save(folder / f"{number}.png")
+    done = run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert (document["images"], document["flips"], document["verdict"]) == (60, None, "NONE")
+    assert document["accuracy"] > 0.8
+    (tmp_path / "images" / "eleven").mkdir()
+    Image.fromarray(data.images[0, ..., 0]).save(tmp_path / "images" / "eleven" / "0.png")
+    refused(run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images"), "eleven", "a folder a label")
+    (tmp_path / "empty").mkdir()
+    refused(run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "empty"), "no images in folders")
+
+
+def test_damaged_data_is_told_with_both_hashes(copied: Path) -> None:
+    path = copied / "validation.npz"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    refused(run("edgecnn", "check", copied / "model_int8.tflite", path), "damaged: SHA-256", "expected", "found")
+    path.write_bytes(data[: len(data) // 2])
+    refused(run("edgecnn", "check", copied / "model_int8.tflite", path), "cut short")
+    refused(run("edgecnn", "check", copied / "model_int8.tflite", copied / "none.npz"), "none.npz cannot be read")
