@@ -11,10 +11,10 @@ demo: $(READY)  ## train, convert, check, measure: the main job
 	$(RUN) -m benchmarks.demo
 
 test: $(READY)  ## all tests; with MNIST_DIR set they train on MNIST too
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 2
 
 test-quick: $(READY)  ## without training on MNIST and without fresh environments
-	$(RUN) -m pytest -m "not slow"
+	$(RUN) -m pytest -n 2 -m "not slow"
 
 lint: $(READY)  ## format, lint and types
 	$(VENV)/bin/ruff format --check
@@ -36,7 +36,7 @@ clean:
 
 $(READY): requirements/workstation.txt runtime/pyproject.toml
 	@echo "Setting up $(VENV): about 1 GB of packages, once"
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --require-hashes -r requirements/workstation.txt
-	$(RUN) -m pip install --quiet --no-build-isolation --no-deps --editable ./runtime
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --require-hashes -r requirements/workstation.txt
+	@$(RUN) -m pip install --quiet --no-build-isolation --no-deps --editable ./runtime
 	@touch $@

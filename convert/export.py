@@ -5,18 +5,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from convert.outputs import probabilities
+from convert.parent import Parent, load_parent
 from edgecnn.check import MAX_DROP, Report, agreement, judge
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
 from edgecnn.engines import engines_for
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256, write_file
 from edgecnn.modelfile import ModelFile, newest_model, pack_model
-
-if TYPE_CHECKING:
-    from convert.parent import Parent
 
 _TOOLS = {"tflite": ("tensorflow", "keras"), "onnx": ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")}
 
@@ -27,7 +25,7 @@ class Export:
 
     format: str
     quantization: str
-    convert: Callable[["Parent"], bytes]
+    convert: Callable[[Parent], bytes]
     raw: bool = False  # the file takes raw pixels: their scale is inside it
 
     @property
@@ -53,9 +51,6 @@ def run_export(
     export = choose(options)
     path = options.model or newest_model()
     output = options.output or path.with_name(export.file_name)
-    with quiet():  # TensorFlow greets when it is imported
-        from convert.parent import load_parent
-
     parent = load_parent(path)
     data, reports = make(parent, export, options.max_drop)
     failed = any(report.failures for report in reports.values())
@@ -70,7 +65,7 @@ def run_export(
     return GATE_FAILED if failed else OK
 
 
-def make(parent: "Parent", export: Export, max_drop: float) -> tuple[bytes, dict[str, Report]]:
+def make(parent: Parent, export: Export, max_drop: float) -> tuple[bytes, dict[str, Report]]:
     """Convert, and judge the result on validation.npz, on every installed engine that runs it.
 
     Returns:
@@ -96,7 +91,7 @@ def make(parent: "Parent", export: Export, max_drop: float) -> tuple[bytes, dict
     return pack_model(payload, replace(manifest, agreement=agreement(report, "validation", engine))), reports
 
 
-def _payload(parent: "Parent", export: Export) -> bytes:
+def _payload(parent: Parent, export: Export) -> bytes:
     """What the converter makes; where it fails, its log is kept beside the parent."""
     with quiet() as printed:
         try:
@@ -122,7 +117,7 @@ def _document(report: Report) -> dict[str, Any]:
     }
 
 
-def _summary(path: Path, written: str | None, size: int, parent: "Parent", reports: dict[str, Report]) -> str:
+def _summary(path: Path, written: str | None, size: int, parent: Parent, reports: dict[str, Report]) -> str:
     seen = ", seen in training" if parent.validation.source and parent.validation.source.trained_on else ""
     head = f"{path} -> {written or 'NOTHING WRITTEN'}   {size:,} bytes"
     rows = []

@@ -19,13 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.export import Export, run_export
+from convert.parent import Parent, with_fixed_batch
 from edgecnn.command import command, parser
 from edgecnn.manifest import Input
 
 if TYPE_CHECKING:
     import keras
-
-    from convert.parent import Parent
 
 OPSET = 18
 PIXELS = "pixels"  # the input's name
@@ -40,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _export(options: argparse.Namespace) -> Export:
-    def convert(parent: "Parent") -> bytes:
+    def convert(parent: Parent) -> bytes:
         model = onnx_from_keras(parent.model, parent.manifest.input)
         return model if options.quantize == "none" else quantize_onnx(model, parent.calibration.images)
 
@@ -62,8 +61,6 @@ def onnx_from_keras(model: "keras.Model", wanted: Input) -> bytes:
     """
     import tensorflow as tf
     import tf2onnx
-
-    from convert.parent import with_fixed_batch
 
     fixed = with_fixed_batch(model)
     scale, offset = (np.array(each, np.float32) for each in (wanted.pixel_scale, wanted.pixel_offset))

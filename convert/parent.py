@@ -3,18 +3,22 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow: its greetings are no news
-
-import keras
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn.command import quiet
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import read_model
+
+if TYPE_CHECKING:
+    import keras
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: its greetings are no news
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Parent:
     """A trained Keras model, what its file says of it, and the images that belong to it."""
 
     path: Path
-    model: keras.Model
+    model: "keras.Model"
     manifest: Manifest
     calibration: Dataset
     validation: Dataset
@@ -45,19 +49,22 @@ def load_parent(path: Path) -> Parent:
     if file.manifest.format != "keras":
         raise EdgecnnError(f"{path} is a {file.manifest.format} model already: name the .keras file it was made from")
     data = [read_dataset(path.with_name(f"{split}.npz"), file.manifest) for split in ("calibration", "validation")]
+    if any(each.source is None or each.source.weights_sha256 != file.manifest.weights_sha256 for each in data):
+        raise EdgecnnError(f"{path} and the .npz files beside it come from different trainings: train again")
+    with quiet():  # TensorFlow greets; it takes seconds to import, so only after the files were found good
+        import keras
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever it likes
         raise EdgecnnError(f"{path} cannot be loaded by Keras {keras.__version__}: {error}") from None
-    weights = hash_arrays(model.get_weights())
-    if weights != file.manifest.weights_sha256:
+    if hash_arrays(model.get_weights()) != file.manifest.weights_sha256:
         raise EdgecnnError(f"{path} holds other weights than its manifest says: train again")
-    if any(each.source is None or each.source.weights_sha256 != weights for each in data):
-        raise EdgecnnError(f"{path} and the .npz files beside it come from different trainings: train again")
     return Parent(path, model, file.manifest, *data)
 
 
-def with_fixed_batch(model: keras.Model) -> keras.Model:
+def with_fixed_batch(model: "keras.Model") -> "keras.Model":
     """The same model with the batch fixed at 1: tflite-runtime's XNNPACK, for one, takes no open batch."""
+    import keras
+
     inputs = keras.Input(batch_shape=(1, *model.input_shape[1:]))
     return keras.Model(inputs, model(inputs))

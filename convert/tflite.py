@@ -16,13 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.export import Export, run_export
+from convert.parent import Parent, with_fixed_batch
 from edgecnn.command import command, parser
 from edgecnn.pixels import normalize
 
 if TYPE_CHECKING:
     import keras
-
-    from convert.parent import Parent
 
 
 @command
@@ -32,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_export(made, argv, lambda options: Export("tflite", "int8", _convert))
 
 
-def _convert(parent: "Parent") -> bytes:
+def _convert(parent: Parent) -> bytes:
     return tflite_from_keras(parent.model, normalize(parent.calibration.images, parent.manifest.input))
 
 
@@ -51,8 +50,6 @@ def tflite_from_keras(model: "keras.Model", calibration: npt.NDArray[np.float32]
         Exception: whatever TensorFlow raises for a model it cannot convert.
     """
     import tensorflow as tf
-
-    from convert.parent import with_fixed_batch
 
     def samples() -> Iterator[list[npt.NDArray[np.float32]]]:
         for image in calibration:

@@ -23,7 +23,7 @@ def run(*words: object, env: dict[str, str] | None = None, **options: object) ->
         text=True,
         timeout=600,
         check=False,
-        **options,  # type: ignore[call-overload]
+        **options,
     )
 
 

@@ -61,7 +61,7 @@ def test_a_prediction_says_what_it_is(trained: Path) -> None:
         np.zeros(0, np.uint8),
     ],
 )
-def test_a_wrong_image_is_told(trained: Path, image: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_a_wrong_image_is_told(trained: Path, image: np.ndarray) -> None:
     with pytest.raises(EdgecnnError, match="this model takes raw pixels: uint8 28x28x1, 0 to 255"):
         Classifier(trained / "model_int8.tflite").predict(image)
 

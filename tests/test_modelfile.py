@@ -77,7 +77,8 @@ def test_a_manifest_that_is_none_is_told(document: str) -> None:
 def test_a_manifest_of_another_format_is_told(trained: Path, tmp_path: Path) -> None:
     model = read_model(trained / "model_int8.tflite")
     wrong = tmp_path / "wrong.tflite"
-    wrong.write_bytes(pack_model(model.data, replace(model.manifest, format="keras")))
+    flatbuffer = model.data.split(b"PK\x03\x04")[0]
+    wrong.write_bytes(pack_model(flatbuffer, replace(model.manifest, format="keras")))
     with pytest.raises(EdgecnnError, match="holds tflite, but its manifest speaks of keras"):
         read_model(wrong)
 

@@ -16,8 +16,9 @@ from edgecnn.manifest import Manifest, Training
 from edgecnn.modelfile import pack_model
 from edgecnn.pixels import normalize
 from train.datasets import Data
-from train.fit import Fitted, split_off
+from train.fit import Fitted
 from train.pictures import curves
+from train.splits import split_off
 
 _BATCH = 256
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow: its greetings are no news
 
 import keras
-import numpy as np
-import numpy.typing as npt
 from tqdm.keras import TqdmCallback
 
 from edgecnn.manifest import Input
@@ -16,12 +14,9 @@ from edgecnn.pixels import normalize
 from train.datasets import Data
 from train.network import reference_cnn
 from train.recipes import Recipe
+from train.splits import fitted_indices
 
 PIXEL_SCALE = 1 / 255
-CALIBRATION, VALIDATION = 1000, 5000  # images of the training split; fewer where that is small
-_SPLIT_SEED = 0  # the same images whatever the training's seed
-
-Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -58,16 +53,3 @@ def fit(data: Data, recipe: Recipe, epochs: int, seed: int) -> Fitted:
     )
     history = {name: [float(value) for value in values] for name, values in done.history.items()}
     return Fitted(model, wanted, recipe, seed, epochs, history, time.perf_counter() - start)
-
-
-def split_off(images: int) -> tuple[Indices, Indices]:
-    """Indices, sorted and disjoint, of the images for calibration and for validation out of a training split."""
-    calibration, validation = min(CALIBRATION, images // 8), min(VALIDATION, images // 4)
-    order = np.random.default_rng(_SPLIT_SEED).permutation(images)
-    return np.sort(order[:calibration]), np.sort(order[calibration : calibration + validation])
-
-
-def fitted_indices(images: int, recipe: Recipe) -> Indices:
-    """Indices of the images that a recipe fits the network to."""
-    everything = np.arange(images)
-    return np.setdiff1d(everything, split_off(images)[1]) if recipe.holds_out_validation else everything

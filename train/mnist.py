@@ -23,7 +23,7 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 _TIMEOUT = 10  # seconds without a byte
-_CHUNK = 1 << 16  # bytes
+_CHUNK = 1 << 12  # bytes; what a broken transfer may lose
 
 Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 

@@ -1,7 +1,6 @@
 """Accuracy of a model on labelled images, what it lost against its float parent, and the verdict."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,13 +118,13 @@ def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) 
 def judge(
     labels: npt.ArrayLike,
     parent: npt.ArrayLike | None,
-    child: Sequence[int],
+    child: npt.ArrayLike,
     baseline: Baseline | None,
     max_drop: float | None = None,
 ) -> Report:
     """The rules of `check`, on answers already given; all of shape (n,)."""
     labels = np.asarray(labels)
-    images, correct = len(labels), int((labels == child).sum())
+    images, correct = len(labels), int((labels == np.asarray(child)).sum())
     if max_drop is None:
         max_drop = baseline.max_drop if baseline else MAX_DROP
     failures, rules, flips = [], 0, None

@@ -120,19 +120,20 @@ def _center(drawn: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def _upright(path: Path, mode: str) -> Any:
+    """The Pillow image in a file, upright, without transparency, in `mode`."""
+    pillow = _pillow()
     from PIL import ImageOps
 
     try:
-        with _pillow().open(path) as opened:
+        with pillow.open(path) as opened:
             image = ImageOps.exif_transpose(opened)
             if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip
-                return _pillow().fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8)).convert(mode)
+                image = pillow.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
             image = image.convert("RGBA")
-            white = _pillow().new("RGBA", image.size, "white")
-            return _pillow().alpha_composite(white, image).convert(mode)
+            return pillow.alpha_composite(pillow.new("RGBA", image.size, "white"), image).convert(mode)
     except FileNotFoundError:
         raise EdgecnnError(f"{path} does not exist") from None
-    except (OSError, ValueError, SyntaxError, _pillow().DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError) as error:
         raise EdgecnnError(f"{path} does not decode as an image: {error}") from None
 
 

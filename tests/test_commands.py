@@ -1,0 +1,153 @@
+"""Every command helps, prints JSON and nothing else, and ends a user's mistake with one line and status 2."""
+
+import ast
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, refused, run
+from PIL import Image
+
+COMMANDS = (
+    "train",
+    "convert.tflite",
+    "convert.onnx",
+    "benchmarks.latency",
+    "benchmarks.demo",
+    "benchmarks.readme",
+    "edgecnn",
+)
+SUBCOMMANDS = ("info", "classify", "check")
+
+
+@pytest.mark.parametrize("name", [(each,) for each in COMMANDS] + [("edgecnn", each) for each in SUBCOMMANDS])
+def test_help_comes_at_once_and_tells_the_purpose(name: tuple[str, ...]) -> None:
+    """In a fresh process that may not import TensorFlow: help must not take seconds."""
+    code = (
+        "import runpy, sys; sys.modules.update(tensorflow=None, keras=None);"
+        f"runpy.run_module({name[0]!r}, alter_sys=True, run_name='__main__')"
+    )
+    words = [sys.executable, "-c", code, *name[1:], "--help"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: ")
+    if name != ("edgecnn",):
+        assert "--json" in done.stdout
+    assert f"python -m {name[0]}" in done.stdout or name[0] == "edgecnn"
+
+
+def test_all_commands_are_known() -> None:
+    """A module with a `main` is a command, and stands in the list above."""
+    found = set()
+    for folder in ("train", "convert", "benchmarks"):
+        for path in (ROOT / folder).glob("*.py"):
+            functions = [each.name for each in ast.parse(path.read_text()).body if isinstance(each, ast.FunctionDef)]
+            if "main" in functions:
+                found.add(folder if path.stem == "__main__" else f"{folder}.{path.stem}")
+    assert found == set(COMMANDS) - {"edgecnn"}
+
+
+def digit_file(folder: Path) -> Path:
+    from train.datasets import digits
+
+    path = folder / "digit.png"
+    Image.fromarray(255 - np.pad(digits(None).test_images[0, ..., 0], 40)).save(path)
+    return path
+
+
+def test_json_is_all_there_is_on_stdout(trained: Path, tmp_path: Path) -> None:
+    model = trained / "model_int8.tflite"
+    for words in (
+        ("edgecnn", "info", model),
+        ("edgecnn", "classify", digit_file(tmp_path), "--model", model),
+        ("edgecnn", "check", model, trained / "evaluation.npz"),
+        ("benchmarks.latency", model, "--rounds", 1, "--calls", 5),
+        ("convert.onnx", trained / "model.keras", "--output", tmp_path / "m.onnx"),
+    ):
+        done = run(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        json.loads(done.stdout)
+        assert "INFO:" not in done.stderr  # engines and TensorFlow greet
+
+
+def test_a_digit_dark_on_light_is_classified(trained: Path, tmp_path: Path) -> None:
+    from train.datasets import digits
+
+    done = run("edgecnn", "classify", digit_file(tmp_path), "--model", trained / "model_int8.tflite", "--json")
+    (answer,) = json.loads(done.stdout)
+    assert answer["label"] == str(digits(None).test_labels[0])
+
+
+def test_mistakes_get_a_line_and_status_2(trained: Path, tmp_path: Path) -> None:
+    model, digit = trained / "model_int8.tflite", digit_file(tmp_path)
+    text = tmp_path / "text.png"
+    text.write_text("text")
+    refused(run("edgecnn", "info", tmp_path / "none"), "none cannot be read: No such file")
+    refused(run("edgecnn", "info", tmp_path), "Is a directory")
+    refused(run("edgecnn", "info", digit), "neither .tflite nor .onnx nor .keras")
+    refused(run("edgecnn", "classify", text, "--model", model), "text.png does not decode")
+    refused(run("edgecnn", "classify", digit, "--model", trained / "model.keras"), "convert it")
+    refused(run("edgecnn", "classify", digit, "--model", model, "--engine", "onnx"), "use litert or tflite")
+    refused(run("edgecnn", "check", model, model), "not a data set of edgecnn")
+    refused(run("train", "--dataset", "mnist", "--data", tmp_path), "train-images-idx3-ubyte.gz cannot be read")
+    refused(run("train", "--dataset", "digits", "--data", tmp_path), "--data is for mnist")
+    refused(run("train", "--dataset", "digits", "--output", text / "folder"), "text.png")
+    refused(run("convert.tflite", trained / "model.keras", "--output", text / "model.tflite"), "text.png")
+    refused(run("benchmarks.latency", tmp_path), "no .tflite or .onnx file there")
+    for words in (("train", "--epochs", "0"), ("convert.tflite", "--max-drop", "x"), ("edgecnn",)):
+        done = run(*words)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_told_and_leaves_no_half_file(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk: it is met when validation.npz is written."""
+    done = run(
+        *("train", "--dataset", "digits", "--epochs", "1", "--output", tmp_path),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+    )
+    refused(done, "validation.npz", "File too large")
+    assert [path.name for path in tmp_path.iterdir()] == ["calibration.npz"]
+
+
+@pytest.mark.parametrize("after", [0.7, 9.0])
+def test_ctrl_c_ends_a_training_with_a_line(tmp_path: Path, after: float) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "train",
+        "--dataset",
+        "digits",
+        "--epochs",
+        "2000",
+        "--output",
+        str(tmp_path / "out"),
+    ]
+    with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True) as training:
+        time.sleep(after)
+        training.send_signal(signal.SIGINT)
+        _, said = training.communicate(timeout=60)
+    assert training.returncode == 2
+    assert "Traceback" not in said
+    assert "error: interrupted" in said
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_a_reader_that_has_enough_is_no_error(trained: Path) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m edgecnn info {trained / 'model.keras'} | head -1",
+        shell=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,108 @@
+"""Conversions are proved before they appear."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from conftest import refused, run
+
+from convert.outputs import probabilities
+from edgecnn import EdgecnnError
+from edgecnn.dataset import read_dataset
+from edgecnn.engines import ENGINES
+from edgecnn.modelfile import ModelFile, read_model
+
+
+def test_int8_tflite_is_int8_throughout(trained: Path) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(trained / "model_int8.tflite"))
+    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert (taken["dtype"], given["dtype"]) == (np.int8, np.int8)
+    assert taken["shape"].tolist() == [1, 28, 28, 1]
+    assert taken["quantization"] == (pytest.approx(1 / 255), -128)
+    kernels = [each for each in interpreter.get_tensor_details() if tuple(each["shape"][1:]) == (3, 3, 32)]
+    assert len(kernels[0]["quantization_parameters"]["scales"]) == 64  # per channel
+    assert {np.dtype(each["dtype"]).name for each in interpreter.get_tensor_details()} <= {"int8", "int32"}
+
+
+def test_onnx_takes_raw_pixels_and_has_no_shape_arithmetic(trained: Path) -> None:
+    for name in ("model_float32.onnx", "model_int8.onnx"):
+        proto = onnx.load(trained / name)
+        onnx.checker.check_model(proto, full_check=True)
+        (taken,) = proto.graph.input
+        assert taken.name == "pixels"
+        assert taken.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+        assert [side.dim_value for side in taken.type.tensor_type.shape.dim] == [1, 28, 28, 1]
+        assert not {node.op_type for node in proto.graph.node} & {"Shape", "Gather", "Concat", "Slice"}
+
+
+def test_manifests_tell_how_the_conversion_went(trained: Path) -> None:
+    for name, engine in (("model_int8.tflite", "litert"), ("model_float32.onnx", "onnx"), ("model_int8.onnx", "onnx")):
+        manifest = read_model(trained / name).manifest
+        assert manifest.agreement is not None
+        assert (manifest.agreement.split, manifest.agreement.engine) == ("validation", engine)
+        assert manifest.quantization == ("none" if "float32" in name else "int8")
+        assert manifest.tools["tensorflow"]
+
+
+def test_a_conversion_that_loses_too_much_does_not_appear(copied: Path) -> None:
+    """Calibration on nearly black images: the ranges of all activations come out far too small."""
+    manifest = read_model(copied / "model.keras").manifest
+    calibration = read_dataset(copied / "calibration.npz", manifest)
+    replace(calibration, images=calibration.images // 64).save(copied / "calibration.npz")
+    for words, name in (
+        (["convert.tflite"], "model_int8.tflite"),
+        (["convert.onnx", "--quantize", "int8"], "model_int8.onnx"),
+    ):
+        (copied / name).unlink()
+        before = sorted(path.name for path in copied.iterdir())
+        done = run(*words, copied / "model.keras")
+        assert done.returncode == 1, done.stderr
+        assert "NOTHING WRITTEN" in done.stdout
+        assert "right answers fewer than the float model" in done.stdout
+        assert sorted(path.name for path in copied.iterdir()) == before
+    done = run("convert.tflite", copied / "model.keras", "--max-drop", "1", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["written"] == str(copied / "model_int8.tflite")
+
+
+def test_the_same_tflite_conversion_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
+    assert run("convert.tflite", trained / "model.keras", "--output", tmp_path / "again.tflite").returncode == 0
+    assert (tmp_path / "again.tflite").read_bytes() == (trained / "model_int8.tflite").read_bytes()
+
+
+def test_what_cannot_be_converted_is_told(copied: Path) -> None:
+    refused(run("convert.tflite", copied / "model_float32.onnx"), "onnx model already")
+    refused(run("convert.onnx", copied / "missing.keras"), "missing.keras cannot be read")
+    (copied / "validation.npz").write_bytes((copied / "evaluation.npz").read_bytes()[:-1])
+    refused(run("convert.tflite", copied / "model.keras"), "validation.npz")
+    (copied / "validation.npz").unlink()
+    refused(run("convert.tflite", copied / "model.keras"), "validation.npz cannot be read")
+
+
+def test_data_of_another_training_is_refused(copied: Path) -> None:
+    manifest = read_model(copied / "model.keras").manifest
+    data = read_dataset(copied / "validation.npz", manifest)
+    assert data.source is not None
+    replace(data, source=replace(data.source, weights_sha256="0" * 64)).save(copied / "validation.npz")
+    refused(run("convert.tflite", copied / "model.keras"), "different trainings")
+
+
+def test_an_engine_that_dies_is_told(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = read_model(trained / "model_int8.tflite")
+    images = np.zeros((1, 28, 28, 1), np.uint8)
+    monkeypatch.setattr("convert.outputs._run", _die)
+    with pytest.raises(EdgecnnError, match="engine 'litert' died of"):
+        probabilities(model, "litert", images)
+
+
+def _die(model: ModelFile, engine: str, images: object) -> None:
+    import os
+    import signal
+
+    assert ENGINES[engine] and model and images is not None
+    os.kill(os.getpid(), signal.SIGSEGV)
