@@ -47,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = newest_model().parent
     start = time.perf_counter()
     rows = results(contestants([folder]))
-    steps.append({"command": "check and latency of each", "seconds": round(time.perf_counter() - start, 1)})
+    steps.append(
+        {"command": "edgecnn check; python -m benchmarks.latency", "seconds": round(time.perf_counter() - start, 1)}
+    )
     document = {"machine": machine(), "folder": folder.name, "steps": steps, "results": rows}
     write_file(folder / "demo.json", json.dumps(document, indent=1).encode())
     if options.json:
@@ -98,7 +100,7 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["engine"],
         f"{row['bytes'] / 1000:.0f} kB",
         f"{row['accuracy']:.4f}",
-        f"-{row['lost']} +{row['gained']}",
+        f"-{row['lost']} +{row['gained']}" if row["lost"] or row["gained"] else "none",
         f"{row['p50_us']:.1f} us",
         row["verdict"],
     )

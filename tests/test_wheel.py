@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -35,10 +36,10 @@ def test_the_wheel_is_small_and_pure(wheel: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def fresh(folder: Path, *install: str) -> Path:
+def fresh(folder: Path, *install: str, base: str = sys.executable) -> Path:
     """A new environment with `install`; its Python."""
     python = folder / "venv" / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    subprocess.run([base, "-m", "venv", folder / "venv"], check=True)
     subprocess.run([python, "-m", "pip", "install", "--quiet", *install], check=True)
     return python
 
@@ -76,6 +77,28 @@ print(*sorted(new - set(sys.stdlib_module_names)))
     other = "litert" if extra == "onnx" else "onnx"
     missing = outside(python, "-m", "edgecnn", "check", model, trained / "evaluation.npz", "--engine", other)
     assert (missing.returncode, "Traceback" in missing.stderr) == (2, False)
+
+
+def interpreter(version: str) -> str | None:
+    """A Python of this version on this machine that has venv, on the path or in pyenv's folder."""
+    candidates = [shutil.which(f"python{version}"), *Path.home().glob(f".pyenv/versions/{version}.*/bin/python")]
+    for each in candidates:
+        if (
+            each
+            and subprocess.run([each, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode == 0
+        ):
+            return str(each)
+    return None
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.12", "3.13", "3.14"])
+def test_other_pythons_run_it_too(wheel: Path, trained: Path, tmp_path: Path, version: str) -> None:
+    base = interpreter(version)
+    if base is None:
+        pytest.skip(f"Python {version} is not on this machine")
+    python = fresh(tmp_path, f"{wheel}[litert]", base=base)
+    done = outside(python, "-m", "edgecnn", "check", trained / "model_int8.tflite", trained / "evaluation.npz")
+    assert done.returncode == 0, done.stderr
 
 
 def test_without_an_engine_it_says_what_to_install(wheel: Path, trained: Path, tmp_path: Path) -> None:
