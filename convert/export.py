@@ -1,128 +1,145 @@
-"""What every export does: convert, compare with the parent on validation.npz, and only then write."""
+"""What every export does: convert, compare with the parent on every engine, and only then write."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+
+from convert.graph import facts
 from convert.outputs import probabilities
-from convert.parent import Parent, load_parent
-from edgecnn.check import MAX_DROP, Report, agreement, judge
-from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
+from convert.parent import Parent, add_parent_options, load_parent
+from convert.proof import Made, Proof, document, prove, summary
+from convert.record import record
+from edgecnn.check import MAX_DROP, agreement
+from edgecnn.command import GATE_FAILED, OK, print_json, quiet
 from edgecnn.engines import engines_for
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import sha256, write_file
+from edgecnn.files import write_file
 from edgecnn.modelfile import ModelFile, newest_model, pack_model
 
 _TOOLS = {"tflite": ("tensorflow", "keras"), "onnx": ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")}
 
 
 @dataclass(frozen=True)
-class Export:
+class Variant:
     """One way to export: the format, the quantization, and the function that makes the bytes."""
 
     format: str
-    quantization: str
+    quantize: str
     convert: Callable[[Parent], bytes]
+    batch: int | None = 1  # None: left open
     raw: bool = False  # the file takes raw pixels: their scale is inside it
 
     @property
     def file_name(self) -> str:
         """What the file is called where the user does not say."""
-        return f"model_{'float32' if self.quantization == 'none' else self.quantization}.{self.format}"
+        kind = "float32" if self.quantize == "none" else self.quantize.replace("-", "_")
+        batch = "" if self.batch == 1 else f"_batch{self.batch or 'any'}"
+        return f"model_{kind}{batch}.{self.format}"
 
 
 def run_export(
-    parser: argparse.ArgumentParser, argv: Sequence[str] | None, choose: Callable[[argparse.Namespace], Export]
+    parser: argparse.ArgumentParser, argv: Sequence[str] | None, choose: Callable[[argparse.Namespace], Variant]
 ) -> int:
-    """A converter's command: its options, the export that `choose` takes from them, what it prints.
+    """A converter's command: its options, the variant that `choose` takes from them, what it prints.
 
     Returns:
         The exit status: `GATE_FAILED`, and no file, where too much was lost.
     """
-    parser.add_argument("model", type=Path, nargs="?", help="a .keras file (default: the newest in artifacts/)")
+    add_parent_options(parser)
     parser.add_argument("--output", type=Path, help="default: beside the model")
-    parser.add_argument(
-        "--max-drop", type=float, default=MAX_DROP, help=f"share of right answers it may lose (default {MAX_DROP})"
-    )
+    parser.add_argument("--batch", type=_batch, default=1, metavar="N", help="fixed batch (default 1), or 'dynamic'")
+    add_gate_option(parser)
     options = parser.parse_args(argv)
-    export = choose(options)
+    variant = choose(options)
+    if variant.batch is None and variant.format == "tflite":
+        print("warning: with an open batch XNNPACK stays out of tflite-runtime: 4 times slower", file=sys.stderr)
     path = options.model or newest_model()
-    output = options.output or path.with_name(export.file_name)
-    parent = load_parent(path)
-    data, reports = make(parent, export, options.max_drop)
-    failed = any(report.failures for report in reports.values())
-    if not failed:
-        write_file(output, data)
-    written = None if failed else str(output)
-    document = {"model": str(path), "written": written, "bytes": len(data), "sha256": sha256(data)}
+    parent = load_parent(path, options)
+    made = make(parent, variant, options.max_drop)
+    output = options.output or path.with_name(variant.file_name)
+    if made.passed:
+        write_file(output, made.data)
+        record(output, document(made, output))
     if options.json:
-        print_json(document | {"engines": {name: _document(report) for name, report in reports.items()}})
+        print_json({"model": str(path), "written": str(output) if made.passed else None, **document(made, output)})
     else:
-        print(_summary(path, written, len(data), parent, reports))
-    return GATE_FAILED if failed else OK
+        print(summary(made, parent, output))
+    return OK if made.passed else GATE_FAILED
 
 
-def make(parent: Parent, export: Export, max_drop: float) -> tuple[bytes, dict[str, Report]]:
-    """Convert, and judge the result on validation.npz, on every installed engine that runs it.
+def add_gate_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says how much a conversion may lose."""
+    parser.add_argument(
+        "--max-drop", type=_share, default=MAX_DROP, help=f"share of right answers it may lose (default {MAX_DROP})"
+    )
 
-    Returns:
-        The bytes of the model file, and a report by engine, the best engine first.
+
+def make(parent: Parent, variant: Variant, max_drop: float) -> Made:
+    """Convert, and compare the result with its parent on every installed engine.
 
     Raises:
-        EdgecnnError: the conversion failed, or an engine cannot run what came out.
+        EdgecnnError: the conversion failed, or no engine runs what came out.
     """
-    payload = _payload(parent, export)
+    payload = _payload(parent, variant)
     manifest = replace(
         parent.manifest,
-        format=export.format,
-        quantization=export.quantization,
-        input=replace(parent.manifest.input, raw=export.raw),
-        tools={name: import_module(name).__version__ for name in _TOOLS[export.format]},
+        format=variant.format,
+        quantization=variant.quantize,
+        input=replace(parent.manifest.input, raw=variant.raw),
+        tools={name: import_module(name).__version__ for name in _TOOLS[variant.format]},
     )
-    model = ModelFile(Path(export.file_name), pack_model(payload, manifest), manifest)
-    reports = {}
-    for engine in engines_for(export.format, export.file_name):
-        found = probabilities(model, engine, parent.validation.images).argmax(axis=1)
-        reports[engine] = judge(parent.validation.labels, parent.answers, found, None, max_drop)
-    engine, report = next(iter(reports.items()))
-    return pack_model(payload, replace(manifest, agreement=agreement(report, "validation", engine))), reports
+    model = ModelFile(Path(variant.file_name), pack_model(payload, manifest), manifest)
+    proofs: dict[str, Proof | str] = {}
+    for engine in engines_for(variant.format, variant.file_name):
+        try:
+            proofs[engine] = _prove(parent, model, engine, max_drop)
+        except EdgecnnError as error:
+            proofs[engine] = str(error)
+    made = Made(pack_model(payload, manifest), facts(variant.format, payload), proofs)
+    engine, proof = made.reference()
+    manifest = replace(manifest, agreement=agreement(proof.validation, "validation", engine))
+    return replace(made, data=pack_model(payload, manifest))
 
 
-def _payload(parent: Parent, export: Export) -> bytes:
+def _prove(parent: Parent, model: ModelFile, engine: str, max_drop: float) -> Proof:
+    splits = [parent.validation, *([parent.evaluation] if parent.evaluation else [])]
+    found = probabilities(model, engine, np.concatenate([split.images for split in splits]))
+    parts = np.split(found, [len(parent.validation)])
+    return prove(splits, parts, max_drop)
+
+
+def _payload(parent: Parent, variant: Variant) -> bytes:
     """What the converter makes; where it fails, its log is kept beside the parent."""
     with quiet() as printed:
         try:
-            return export.convert(parent)
+            return variant.convert(parent)
         except Exception as error:  # converters raise whatever they like
-            log = parent.path.with_name(f"{export.file_name}.log")
+            log = parent.path.with_name(f"{variant.file_name}.log")
             write_file(log, f"{printed()}\n{type(error).__name__}: {error}\n".encode())
-            first = (str(error).strip() or type(error).__name__).splitlines()[0]
+            first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
             raise EdgecnnError(
-                f"{parent.path} could not be converted to {export.format}: {first} (log: {log})"
+                f"{parent.path} could not be converted to {variant.format}: {first}; log: {log}"
             ) from None
 
 
-def _document(report: Report) -> dict[str, Any]:
-    flips = report.flips
-    return {
-        "images": report.images,
-        "accuracy": report.accuracy,
-        "lost": len(flips.lost) if flips else None,
-        "gained": len(flips.gained) if flips else None,
-        "verdict": report.verdict,
-        "failures": list(report.failures),
-    }
+def _batch(text: str) -> int | None:
+    if text == "dynamic":
+        return None
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of 1 or more nor 'dynamic'")
+    return int(text)
 
 
-def _summary(path: Path, written: str | None, size: int, parent: Parent, reports: dict[str, Report]) -> str:
-    seen = ", seen in training" if parent.validation.source and parent.validation.source.trained_on else ""
-    head = f"{path} -> {written or 'NOTHING WRITTEN'}   {size:,} bytes"
-    rows = []
-    for engine, report in reports.items():
-        lost, gained = (len(places) for places in (report.flips.lost, report.flips.gained)) if report.flips else (0, 0)
-        rows.append((engine, f"{report.accuracy:.4f}", lost, gained, "   ".join((report.verdict, *report.failures))))
-    named = f"on {len(parent.validation):,} validation images{seen}"
-    return "\n".join([head, named, "", table(("engine", "accuracy", "lost", "gained", "verdict"), rows)])
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1")
+    return value

@@ -1,24 +1,24 @@
-"""Export a trained model to ONNX: raw uint8 pixels in, probabilities out, batch 1.
+"""Export a Keras classifier to ONNX: raw uint8 pixels in, float32 unless told otherwise.
 
-The file is checked against its Keras parent on validation.npz before it appears; it does not appear when it loses more
-than max(1, floor(max-drop * images)) right answers, net.
+The file is checked against its Keras parent on validation images before it appears; it does not appear when it loses
+more than max(1, floor(max-drop * images)) right answers, net.
 
 Examples:
   python -m convert.onnx
-  python -m convert.onnx --quantize int8
+  python -m convert.onnx artifacts/mnist/model.keras --quantize int8 --activation-type uint8
 """
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from convert.export import Export, run_export
+from convert.export import Variant, run_export
+from convert.names import renumber
 from convert.parent import Parent, with_fixed_batch
 from edgecnn.command import command, parser
 from edgecnn.manifest import Input
@@ -26,62 +26,115 @@ from edgecnn.manifest import Input
 if TYPE_CHECKING:
     import keras
 
+QUANTIZATIONS = {
+    "none": "float32 (default)",
+    "int8": "int8 by QuantizeLinear and DequantizeLinear (static QDQ)",
+    "dynamic": "float32, weights stored as int8, activations quantized as they come",
+    "float16": "float16 within",
+}
 OPSET = 18
 PIXELS = "pixels"  # the input's name
+_TYPES = ("int8", "uint8")
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.onnx`."""
     made = parser("python -m convert.onnx", __doc__)
-    made.add_argument("--quantize", choices=("none", "int8"), default="none", help="none: float32 (default)")
-    return run_export(made, argv, _export)
+    choices = "; ".join(f"{name}: {words}" for name, words in QUANTIZATIONS.items())
+    made.add_argument("--quantize", choices=QUANTIZATIONS, default="none", help=choices)
+    made.add_argument("--no-per-channel", action="store_true", help="int8: one scale for all of a layer's weights")
+    made.add_argument("--activation-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
+    made.add_argument("--weight-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
+    made.add_argument("--reduce-range", action="store_true", help="int8: 7-bit weights, for x86-64 without VNNI")
+    return run_export(
+        made,
+        argv,
+        lambda options: variant(
+            options.quantize,
+            options.batch,
+            per_channel=not options.no_per_channel,
+            activation_type=options.activation_type,
+            weight_type=options.weight_type,
+            reduce_range=options.reduce_range,
+        ),
+    )
 
 
-def _export(options: argparse.Namespace) -> Export:
+def variant(quantize: str, batch: int | None = 1, **static: Any) -> Variant:
+    """A way to export to ONNX; `static` goes to `quantize_static`."""
+
     def convert(parent: Parent) -> bytes:
-        model = onnx_from_keras(parent.model, parent.manifest.input)
-        return model if options.quantize == "none" else quantize_onnx(model, parent.calibration.images)
+        model = onnx_from_keras(parent.model, parent.manifest.input, batch)
+        if quantize == "int8":
+            return quantize_static(model, parent.calibration.images, batch or 1, **static)
+        if quantize == "dynamic":
+            return quantize_dynamic(model)
+        return to_float16(model) if quantize == "float16" else model
 
-    return Export("onnx", options.quantize, convert, raw=True)
+    return Variant("onnx", quantize, convert, batch=batch, raw=True)
 
 
-def onnx_from_keras(model: "keras.Model", wanted: Input) -> bytes:
-    """Convert a Keras model to float32 ONNX with the batch fixed at 1 and the pixels' scale inside the graph.
+def onnx_from_keras(model: "keras.Model", wanted: Input, batch: int | None = 1) -> bytes:
+    """Convert a Keras model to float32 ONNX with the pixels' scale inside the graph.
 
     Args:
         model: one input (batch, height, width, channels), float32; one output (batch, classes).
         wanted: how a raw pixel becomes an input value.
+        batch: the fixed batch; None leaves it open.
 
     Returns:
-        A serialised ModelProto. Its input `pixels` is uint8, (1, height, width, channels).
+        A serialised ModelProto of opset `OPSET`. Its input `pixels` is uint8, (batch, height, width, channels).
 
     Raises:
         Exception: whatever tf2onnx raises for a model it cannot convert.
     """
+    import onnx
     import tensorflow as tf
     import tf2onnx
 
-    fixed = with_fixed_batch(model)
+    fixed = with_fixed_batch(model, batch)
     scale, offset = (np.array(each, np.float32) for each in (wanted.pixel_scale, wanted.pixel_offset))
 
     # from_function, since tf2onnx's from_keras does not work with Keras 3.
-    @tf.function(input_signature=[tf.TensorSpec((1, *wanted.shape), tf.uint8, name=PIXELS)])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[tf.TensorSpec((batch, *wanted.shape), tf.uint8, name=PIXELS)])  # type: ignore[untyped-decorator]
     def classify(pixels: tf.Tensor) -> tf.Tensor:
         values = tf.cast(pixels, tf.float32) * scale
         return fixed(values + offset if offset.any() else values)
 
     proto, _ = tf2onnx.convert.from_function(classify, input_signature=classify.input_signature, opset=OPSET)
-    serialised: bytes = proto.SerializeToString()
-    return serialised
+    renumber(proto)
+    onnx.checker.check_model(proto, full_check=True)
+    return serialised(proto)
 
 
-def quantize_onnx(model: bytes, calibration: npt.NDArray[np.uint8]) -> bytes:
-    """Quantize a float32 ONNX model to static int8 (QDQ, int8 activations, int8 weights a scale a channel).
+def serialised(proto: Any) -> bytes:
+    """The bytes of a ModelProto, the same for the same content."""
+    data: bytes = proto.SerializeToString(deterministic=True)
+    return data
+
+
+def quantize_static(
+    model: bytes,
+    calibration: npt.NDArray[np.uint8],
+    batch: int = 1,
+    per_channel: bool = True,
+    activation_type: str = "int8",
+    weight_type: str = "int8",
+    reduce_range: bool = False,
+    exclude: Sequence[str] = (),
+) -> bytes:
+    """Quantize a float32 ONNX model to static int8, by QuantizeLinear and DequantizeLinear (QDQ).
 
     Args:
         model: a serialised ModelProto as `onnx_from_keras` gives it.
         calibration: raw pixels, uint8, (n, height, width, channels).
+        batch: images the model takes at once.
+        per_channel: a scale for each output channel of the weights, else one a layer.
+        activation_type: int8 or uint8.
+        weight_type: int8 or uint8.
+        reduce_range: 7 bits for weights, where a CPU without VNNI would saturate.
+        exclude: names of nodes that stay in float.
 
     Returns:
         A serialised ModelProto with the same ends.
@@ -99,14 +152,65 @@ def quantize_onnx(model: bytes, calibration: npt.NDArray[np.uint8]) -> bytes:
 
         def get_next(self) -> dict[str, npt.NDArray[np.uint8]] | None:
             image = next(self._images, None)
-            return None if image is None else {PIXELS: image[np.newaxis]}
+            return None if image is None else {PIXELS: np.repeat(image[np.newaxis], batch, axis=0)}
+
+    types = {"int8": quantization.QuantType.QInt8, "uint8": quantization.QuantType.QUInt8}
+
+    def quantize(given: Path, made: Path) -> None:
+        quantization.quantize_static(
+            given,
+            made,
+            Reader(calibration),
+            per_channel=per_channel,
+            activation_type=types[activation_type],
+            weight_type=types[weight_type],
+            reduce_range=reduce_range,
+            nodes_to_exclude=list(exclude),
+        )
+
+    return _through_files(prepared(model), quantize)
+
+
+def prepared(model: bytes) -> bytes:
+    """A model after onnxruntime's pre-processing for quantization: shapes inferred, nodes fused."""
+    from onnxruntime import quantization
+
+    def prepare(given: Path, made: Path) -> None:
+        quantization.shape_inference.quant_pre_process(given, made, skip_symbolic_shape=True)
+
+    return _through_files(model, prepare)
+
+
+def quantize_dynamic(model: bytes) -> bytes:
+    """Quantize weights to uint8, and activations while the model runs; arguments and result as above.
+
+    uint8 weights, since onnxruntime's ConvInteger takes no others on the CPU.
+    """
+    from onnxruntime import quantization
+
+    def quantize(given: Path, made: Path) -> None:
+        quantization.quantize_dynamic(given, made, weight_type=quantization.QuantType.QUInt8)
+
+    return _through_files(prepared(model), quantize)
+
+
+def to_float16(model: bytes) -> bytes:
+    """Turn float32 into float16 within the model; it still gives float32."""
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    return serialised(convert_float_to_float16(onnx.load_from_string(model), keep_io_types=True))
+
+
+def _through_files(model: bytes, step: Any) -> bytes:
+    """What `step(given, made)` makes of a model; onnxruntime's tools work on files."""
+    import onnx
 
     with tempfile.TemporaryDirectory() as folder:
-        given, prepared, made = (Path(folder) / f"{name}.onnx" for name in ("given", "prepared", "made"))
+        given, made = Path(folder) / "given.onnx", Path(folder) / "made.onnx"
         given.write_bytes(model)
-        quantization.shape_inference.quant_pre_process(given, prepared, skip_symbolic_shape=True)
-        quantization.quantize_static(prepared, made, Reader(calibration), per_channel=True)
-        return made.read_bytes()
+        step(given, made)
+        return serialised(onnx.load(made))
 
 
 if __name__ == "__main__":

@@ -1,70 +1,211 @@
-"""The float model that a conversion starts from, and the images that judge what comes out."""
+"""The float model that a conversion starts from, and the images that calibrate and judge what comes out."""
 
-import os
-from dataclasses import dataclass
+import argparse
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.command import quiet
+from convert.names import mark_layers
+from convert.source import is_hdf5, is_saved_model, load_keras, weights_hash
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import hash_arrays
-from edgecnn.manifest import Manifest
-from edgecnn.modelfile import read_model
+from edgecnn.files import read_file
+from edgecnn.manifest import Input, Manifest
+from edgecnn.modelfile import find_manifest
+from edgecnn.pixels import normalize, softmax
 
 if TYPE_CHECKING:
     import keras
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: its greetings are no news
+LEAST_CALIBRATION, FEW_CALIBRATION = 10, 100  # images: an error below the one, a warning below the other
+# What Keras calls the modes of preprocess_input, and the plain ones: scale and offset of a raw pixel.
+NORMALIZATIONS = {
+    "none": ((1.0,), (0.0,)),
+    "unit": ((1 / 255,), (0.0,)),  # 0 to 1
+    "tf": ((1 / 127.5,), (-1.0,)),  # -1 to 1
+    "torch": (  # ImageNet's mean and standard deviation
+        tuple(1 / 255 / deviation for deviation in (0.229, 0.224, 0.225)),
+        tuple(-mean / deviation for mean, deviation in zip((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True)),
+    ),
+}
+_BATCH = 256
+_SEED = 0  # of the images drawn from a calibration source
 
 
 @dataclass(frozen=True)
 class Parent:
-    """A trained Keras model, what its file says of it, and the images that belong to it."""
+    """A trained Keras model, what is known of it, and the images that belong to it, all with its probabilities."""
 
     path: Path
     model: "keras.Model"
     manifest: Manifest
     calibration: Dataset
-    validation: Dataset
-
-    @property
-    def answers(self) -> npt.NDArray[np.intp]:
-        """The class that Keras gave each validation image, (n,)."""
-        assert self.validation.probabilities is not None
-        indices: npt.NDArray[np.intp] = self.validation.probabilities.argmax(axis=1)
-        return indices
+    validation: Dataset  # every gate reads this
+    evaluation: Dataset | None  # only reports
 
 
-def load_parent(path: Path) -> Parent:
-    """Load a `.keras` file that training wrote, and the data beside it.
+def add_parent_options(to: argparse.ArgumentParser) -> None:
+    """Add the options that name a model, and say of it what its file does not."""
+    to.add_argument("model", type=Path, nargs="?", help="a .keras or .h5 file, or a SavedModel (default: the newest)")
+    to.add_argument("--calibration", type=Path, metavar="SOURCE", help=".npz or folder of images (default: beside)")
+    to.add_argument("--calibration-count", type=int, metavar="N", help="use N images drawn from it")
+    to.add_argument("--validation", type=Path, metavar="SOURCE", help=".npz or folder a label (default: beside)")
+    foreign = to.add_argument_group("for a model without a manifest")
+    foreign.add_argument("--labels", help="separated by commas, or a file with one a line")
+    foreign.add_argument("--normalization", choices=NORMALIZATIONS, help="how a raw pixel becomes an input value")
+    foreign.add_argument("--pixel-scale", type=float, help="... or: pixel * scale + offset")
+    foreign.add_argument("--pixel-offset", type=float)
+
+
+def load_parent(path: Path, options: argparse.Namespace) -> Parent:
+    """Load a model and the images that belong to it.
 
     Raises:
-        EdgecnnError: a file is missing or damaged, has no manifest, or belongs to another training.
+        EdgecnnError: a file is missing or damaged, something that its manifest lacks was not said, or the images are
+            not for this model.
     """
-    file = read_model(path)
-    if file.manifest.format != "keras":
-        raise EdgecnnError(f"{path} is a {file.manifest.format} model already: name the .keras file it was made from")
-    data = [read_dataset(path.with_name(f"{split}.npz"), file.manifest) for split in ("calibration", "validation")]
-    if any(each.source is None or each.source.weights_sha256 != file.manifest.weights_sha256 for each in data):
-        raise EdgecnnError(f"{path} and the .npz files beside it come from different trainings: train again")
-    with quiet():  # TensorFlow greets; it takes seconds to import, so only after the files were found good
-        import keras
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises whatever it likes
-        raise EdgecnnError(f"{path} cannot be loaded by Keras {keras.__version__}: {error}") from None
-    if hash_arrays(model.get_weights()) != file.manifest.weights_sha256:
+    manifest = _own_manifest(path)
+    if manifest is not None and manifest.format != "keras":
+        raise EdgecnnError(f"{path} is a {manifest.format} model already: name the .keras file it was made from")
+    if manifest is not None:
+        manifest = _with_beside(path, manifest, options)
+    elif options.calibration is None:
+        raise EdgecnnError(f"{path} has no manifest: say --labels, --normalization and --calibration")
+    else:
+        _pixel_values(path, options), read_labels(path, options.labels)  # wrong words are told before Keras is loaded
+    model = load_keras(path)
+    weights = weights_hash(path, model)
+    if manifest is None:
+        scale, offset = _pixel_values(path, options)
+        shape = tuple(int(side) for side in model.inputs[0].shape[1:])
+        labels = read_labels(path, options.labels)
+        manifest = Manifest(path.stem, "keras", labels, Input(shape, scale, offset), weights)
+    elif weights != manifest.weights_sha256:
         raise EdgecnnError(f"{path} holds other weights than its manifest says: train again")
-    return Parent(path, model, file.manifest, *data)
+    if len(manifest.labels) != model.outputs[0].shape[1]:
+        raise EdgecnnError(f"{len(manifest.labels)} labels, but {path} gives {model.outputs[0].shape[1]} classes")
+    return _with_images(path, model, manifest, options)
 
 
-def with_fixed_batch(model: "keras.Model") -> "keras.Model":
-    """The same model with the batch fixed at 1: tflite-runtime's XNNPACK, for one, takes no open batch."""
+def _own_manifest(path: Path) -> Manifest | None:
+    """What a `.keras` file of ours says of itself; None for models of other tools."""
+    if is_saved_model(path):
+        return None
+    data = read_file(path)
+    return None if is_hdf5(data) else find_manifest(str(path), data)
+
+
+def _with_beside(path: Path, manifest: Manifest, options: argparse.Namespace) -> Manifest:
+    """Check, before Keras is loaded, that the images beside a model of ours are there and belong to it."""
+    for split in ("calibration", "validation"):
+        data = read_dataset(getattr(options, split) or path.with_name(f"{split}.npz"), manifest)
+        if data.source and data.source.weights_sha256 != manifest.weights_sha256:
+            raise EdgecnnError(f"{path} and the {split} images come from different trainings: train again")
+    return manifest
+
+
+def _with_images(path: Path, model: "keras.Model", manifest: Manifest, options: argparse.Namespace) -> Parent:
+    """Read the images, and let Keras answer those that it has not answered yet."""
+    ours = manifest.training is not None
+    calibration = read_dataset(options.calibration or path.with_name("calibration.npz"), manifest)
+    calibration = drawn(calibration, options.calibration_count)
+    if len(calibration) < LEAST_CALIBRATION:
+        raise EdgecnnError(
+            f"{len(calibration)} images for calibration: give {LEAST_CALIBRATION} or more, better hundreds"
+        )
+    if len(calibration) < FEW_CALIBRATION:
+        print(f"warning: {len(calibration)} images for calibration; ranges need {FEW_CALIBRATION}", file=sys.stderr)
+    raw = predict(model, calibration.images[:_BATCH], manifest.input)
+    manifest = replace(manifest, output="probabilities" if is_probabilities(raw) else "logits")
+    found = path.with_name("validation.npz") if ours else None
+    source = options.validation or found
+    validation = read_dataset(source, manifest) if source else calibration
+    beside = path.with_name("evaluation.npz")
+    evaluation = read_dataset(beside, manifest) if ours and beside.exists() else None
+    return Parent(
+        path,
+        model,
+        manifest,
+        calibration,
+        _answered(model, manifest, validation),
+        evaluation and _answered(model, manifest, evaluation),
+    )
+
+
+def _answered(model: "keras.Model", manifest: Manifest, data: Dataset) -> Dataset:
+    """`data` with the float model's probabilities; without labels, its answers stand for them."""
+    probabilities = data.probabilities
+    if data.source is None or data.source.weights_sha256 != manifest.weights_sha256 or probabilities is None:
+        raw = predict(model, data.images, manifest.input)
+        probabilities = raw if manifest.output == "probabilities" else softmax(raw)
+    labels = probabilities.argmax(axis=1) if data.labels is None else data.labels
+    return replace(data, labels=labels, probabilities=probabilities)
+
+
+def predict(model: "keras.Model", images: npt.NDArray[np.uint8], wanted: Input) -> npt.NDArray[np.float32]:
+    """What Keras gives for raw pixels (n, height, width, channels): float32 (n, classes)."""
+    given: npt.NDArray[np.float32] = model.predict(normalize(images, wanted), batch_size=_BATCH, verbose=0)
+    return given
+
+
+def is_probabilities(given: npt.NDArray[np.float32]) -> bool:
+    """Whether each row is a distribution: a softmax is inside the model, and not left to its user."""
+    return bool((given >= 0).all() and np.abs(given.sum(axis=1) - 1).max() < 1e-3)
+
+
+def drawn(data: Dataset, count: int | None) -> Dataset:
+    """`count` images drawn from `data` with a fixed seed; all of them for None.
+
+    Raises:
+        EdgecnnError: there are not so many.
+    """
+    if count is None:
+        return data
+    if not 0 < count <= len(data):
+        raise EdgecnnError(f"--calibration-count {count}: there are {len(data)} images")
+    chosen = np.sort(np.random.default_rng(_SEED).permutation(len(data))[:count])
+    return replace(
+        data,
+        images=data.images[chosen],
+        labels=None if data.labels is None else data.labels[chosen],
+        indices=data.indices[chosen],
+        probabilities=None if data.probabilities is None else data.probabilities[chosen],
+    )
+
+
+def read_labels(path: Path, words: str | None) -> tuple[str, ...]:
+    """Labels from the command line: separated by commas, or in a file with one a line.
+
+    Raises:
+        EdgecnnError: none were given, or one stands twice.
+    """
+    if not words:
+        raise EdgecnnError(f"{path} has no manifest: name its classes in order with --labels cat,dog or --labels FILE")
+    text = read_file(Path(words)).decode() if Path(words).is_file() else words.replace(",", "\n")
+    labels = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if len(set(labels)) != len(labels):
+        raise EdgecnnError(f"--labels {words}: a label stands there twice")
+    return labels
+
+
+def _pixel_values(path: Path, options: argparse.Namespace) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Scale and offset of a raw pixel, as the user says."""
+    if options.normalization and options.pixel_scale is None:
+        return NORMALIZATIONS[options.normalization]
+    if options.pixel_scale is None or options.normalization:
+        choices = ", ".join(NORMALIZATIONS)
+        raise EdgecnnError(f"{path} has no manifest: say --normalization ({choices}) or --pixel-scale, one of them")
+    return (options.pixel_scale,), (options.pixel_offset or 0.0,)
+
+
+def with_fixed_batch(model: "keras.Model", batch: int | None = 1) -> "keras.Model":
+    """The same model for batches of one size; None leaves it open, and tflite-runtime's XNNPACK out."""
     import keras
 
-    inputs = keras.Input(batch_shape=(1, *model.input_shape[1:]))
-    return keras.Model(inputs, model(inputs))
+    mark_layers(model)
+    inputs = keras.Input(batch_shape=(batch, *model.inputs[0].shape[1:]), name="image")
+    return keras.Model(inputs, model(inputs), name="edge")

@@ -108,6 +108,8 @@ def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) 
             "the data holds the answers of another float model than this model was made from:"
             " use the .npz files of the same training"
         )
+    if data.labels is None:
+        raise EdgecnnError("the images have no labels: give a folder a label, or an .npz with an array labels")
     child = [prediction.index for prediction in classifier.predict_batch(data.images)]
     parent = None if data.probabilities is None else data.probabilities.argmax(axis=1)
     trained = manifest.training.dataset if manifest.training else None
@@ -137,6 +139,16 @@ def judge(
         if correct < least * images - 1e-9:
             failures.append(f"accuracy {correct / images:.4f} is below {least:.4f} ({baseline.accuracy} - {max_drop})")
     return Report(images, correct, flips, baseline, max_drop, tuple(failures), rules)
+
+
+def mcnemar(lost: int, gained: int) -> float:
+    """Exact two-sided p of McNemar's test: how often chance alone flips this unevenly.
+
+    Source: Q. McNemar (1947); the exact form is a binomial test of `lost` among `lost + gained` with share 1/2.
+    """
+    flips = lost + gained
+    tail: float = sum(math.comb(flips, k) for k in range(min(lost, gained) + 1)) / 2**flips
+    return min(1.0, 2 * tail)
 
 
 def agreement(report: Report, split: str, engine: str) -> Agreement:

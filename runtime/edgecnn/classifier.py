@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from edgecnn.engines import Array, load_engine
 from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, read_model
-from edgecnn.pixels import dequantize, input_table
+from edgecnn.pixels import dequantize, input_table, softmax
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,15 @@ class Classifier:
         self.engine, self._engine = load_engine(engine, model.data, self.manifest.format, str(model.path), threads)
         height, width, channels = shape = self.manifest.input.shape
         self._shapes = (shape, (height, width)) if channels == 1 else (shape,)
+        self._batch = self._engine.input.shape[0]
         self._check_ends(str(model.path))
         self._table = input_table(self.manifest.input, self._engine.input)
 
     def _check_ends(self, source: str) -> None:
+        height, width, channels = self._shapes[0]
+        image = (height, width, channels) if self.manifest.input.layout == "NHWC" else (channels, height, width)
         ends = (self._engine.input.shape, self._engine.output.shape)
-        if ends != ((1, *self._shapes[0]), (1, len(self.manifest.labels))):
+        if ends != ((self._batch, *image), (self._batch, len(self.manifest.labels))):
             raise EdgecnnError(
                 f"{source} maps {ends[0]} to {ends[1]}, which is not what its manifest says: make it again"
             )
@@ -80,16 +84,24 @@ class Classifier:
         return self.answer()
 
     def predict_batch(self, images: Iterable[npt.NDArray[np.uint8]]) -> Iterator[Prediction]:
-        """Classify images one after the other, each as `predict` does, as they are asked for."""
-        return map(self.predict, images)
+        """Classify images as they are asked for, as `predict` does each; as many at once as the file takes."""
+        waiting = iter(images)
+        while chunk := list(islice(waiting, self._batch)):
+            for slot, image in enumerate(chunk):
+                self.load(image, slot)
+            self.invoke()
+            for slot in range(len(chunk)):
+                yield self.answer(slot)
 
-    def load(self, image: npt.NDArray[np.uint8]) -> None:
-        """Check raw pixels and write them into the engine's input: the first third of `predict`."""
+    def load(self, image: npt.NDArray[np.uint8], slot: int = 0) -> None:
+        """Check raw pixels and write them into a place of the engine's input: the first third of `predict`."""
         pixels = np.asarray(image)
         if pixels.dtype != np.uint8 or pixels.shape not in self._shapes:
             raise EdgecnnError(_wrong_image(pixels, self._shapes[0]))
-        feed = self._engine.feed()
-        pixels = pixels.reshape(feed.shape)
+        pixels = pixels.reshape(self._shapes[0])
+        feed = self._engine.feed()[slot]
+        if self.manifest.input.layout == "NCHW":
+            feed = feed.transpose(1, 2, 0)
         if self._table is None:
             feed[...] = pixels
         elif len(self._table) == 1:
@@ -102,9 +114,10 @@ class Classifier:
         """Run the engine on what was loaded: the second third of `predict`."""
         self._engine.invoke()
 
-    def answer(self) -> Prediction:
-        """Read the engine's output: the last third of `predict`."""
-        probabilities = dequantize(self._engine.result()[0], self._engine.output)
+    def answer(self, slot: int = 0) -> Prediction:
+        """Read a place of the engine's output: the last third of `predict`."""
+        values = dequantize(self._engine.result()[slot], self._engine.output)
+        probabilities = values if self.manifest.output == "probabilities" else softmax(values)
         index = int(probabilities.argmax())
         probability = float(probabilities[index])
         if math.isnan(probability):  # argmax takes a NaN for the largest

@@ -1,11 +1,13 @@
-"""Labelled images on disk: the `.npz` files that training writes, and folders of class folders."""
+"""Images on disk: the `.npz` files that training writes, others with an array `images`, and folders of images."""
 
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +33,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled images, and what the float model made of them."""
+    """Images, what they show where that is known, and what the float model made of them."""
 
     images: npt.NDArray[np.uint8]  # (n, height, width, channels)
-    labels: npt.NDArray[np.int64]  # (n,)
+    labels: npt.NDArray[np.int64] | None  # (n,)
     indices: npt.NDArray[np.generic]  # (n,): the place in the original split, or the file's path
     probabilities: npt.NDArray[np.float32] | None = None  # (n, classes), the float model's
     source: Source | None = None
@@ -56,7 +58,8 @@ def read_dataset(path: Path | str, manifest: Manifest) -> Dataset:
     """Read the images that `path` holds, for a model with this manifest.
 
     Args:
-        path: an `.npz` that training wrote, or a folder with a folder of images for each label.
+        path: an `.npz` that training wrote, or another with uint8 `images` and, if known, integer `labels`; or a folder
+            of images, with a folder for each label if they are known.
         manifest: the model's.
 
     Raises:
@@ -69,34 +72,60 @@ def read_dataset(path: Path | str, manifest: Manifest) -> Dataset:
     if data.images.shape[1:] != manifest.input.shape:
         have, want = ("x".join(map(str, shape)) for shape in (data.images.shape[1:], manifest.input.shape))
         raise EdgecnnError(f"{path} holds images of {have}, the model takes {want}")
-    if not 0 <= data.labels.min() <= data.labels.max() < len(manifest.labels):
+    if data.labels is not None and not 0 <= data.labels.min() <= data.labels.max() < len(manifest.labels):
         raise EdgecnnError(f"{path} holds labels beyond the model's {len(manifest.labels)}")
     return data
 
 
 def _read_npz(path: Path) -> Dataset:
     data = read_file(path)
-    if not has_sealed_zip(data):
-        raise EdgecnnError(f"{path} is no .npz written by python -m train, or it was cut short: copy it again")
-    check_seal(str(path), data)
+    sealed = has_sealed_zip(data)
+    if sealed:
+        check_seal(str(path), data)
     try:
         members = unzip_members(data)
-        source = json.loads(members[_MEMBER])
-        images, labels, indices, probabilities = (
-            np.load(io.BytesIO(members[f"{name}.npy"]), allow_pickle=False) for name in _ARRAYS
-        )
-        return Dataset(images, labels, indices, probabilities, Source(**source))
-    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise EdgecnnError(f"{path} is not a data set of edgecnn ({error}): make it with python -m train") from None
+        arrays = {name: _load(members[f"{name}.npy"]) for name in _ARRAYS if f"{name}.npy" in members}
+        images = _raw_pixels(path, arrays["images"])
+        if sealed:
+            source = Source(**json.loads(members[_MEMBER]))
+            return Dataset(images, arrays["labels"], arrays["indices"], arrays["probabilities"], source)
+    except (zipfile.BadZipFile, zlib.error):
+        raise EdgecnnError(f"{path} is no .npz file, or it was cut short: copy it again") from None
+    except (KeyError, ValueError, TypeError) as error:
+        raise EdgecnnError(f"{path} is not a data set ({error}): make it with python -m train") from None
+    if _MEMBER in members:
+        raise EdgecnnError(f"{path} is damaged, its seal is gone: copy it again")
+    labels = arrays["labels"].astype(np.int64) if "labels" in arrays else None
+    return Dataset(images, labels, np.arange(len(images)))
+
+
+def _load(data: bytes) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+    return array
+
+
+def _raw_pixels(path: Path, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """`images` with a channel axis.
+
+    Raises:
+        EdgecnnError: they are not raw pixels.
+    """
+    if images.dtype.kind == "f" and np.isnan(images).any():
+        raise EdgecnnError(f"{path} holds NaN among its images: store raw pixels, uint8, 0 to 255")
+    if images.dtype != np.uint8 or images.ndim not in (3, 4):
+        kind = f"{images.dtype} with {images.ndim} axes"
+        raise EdgecnnError(f"{path} holds images as {kind}: store raw pixels, uint8 (n, height, width, channels)")
+    return images if images.ndim == 4 else images[..., np.newaxis]
 
 
 def _read_folder(folder: Path, manifest: Manifest) -> Dataset:
-    files = [file for file in sorted(folder.glob("*/*")) if file.suffix.lower() in SUFFIXES]
-    strange = {file.parent.name for file in files} - set(manifest.labels)
+    nested = [file for file in sorted(folder.glob("*/*")) if file.suffix.lower() in SUFFIXES]
+    files = nested or [file for file in sorted(folder.glob("*")) if file.suffix.lower() in SUFFIXES]
+    strange = {file.parent.name for file in nested} - set(manifest.labels)
     if strange or not files:
-        found = f"folders named {_listed(strange)}" if strange else "no images in folders"
+        found = f"folders named {_listed(strange)}" if strange else "no images"
         raise EdgecnnError(f"{folder} has {found}; wanted: a folder a label, of {_listed(manifest.labels)}")
-    labels = np.array([manifest.labels.index(file.parent.name) for file in files])
+    labels = np.array([manifest.labels.index(file.parent.name) for file in nested]) if nested else None
     names = np.array([str(file.relative_to(folder)) for file in files])
     return Dataset(np.stack([read_image(file, manifest.input) for file in files]), labels, names)
 

@@ -90,7 +90,8 @@ class OnnxEngine:
 def _onnx_tensor(node: Any) -> Tensor:
     names = {"float": "float32", "double": "float64"}
     name = node.type.removeprefix("tensor(").removesuffix(")")
-    return Tensor(tuple(node.shape), np.dtype(names.get(name, name)))
+    shape = tuple(side if isinstance(side, int) else 1 for side in node.shape)  # an open batch is run with 1
+    return Tensor(shape, np.dtype(names.get(name, name)))
 
 
 @dataclass(frozen=True)

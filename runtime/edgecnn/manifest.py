@@ -34,6 +34,7 @@ class Input:
     pixel_scale: tuple[float, ...]  # one for all channels, or one a channel
     pixel_offset: tuple[float, ...]
     raw: bool = False  # the file itself takes raw uint8 pixels: the rest happens inside it
+    layout: str = "NHWC"  # or NCHW: how the file's own tensor is laid out
     frame: Frame | None = None
 
 
@@ -81,6 +82,7 @@ class Manifest:
     labels: tuple[str, ...]
     input: Input
     weights_sha256: str  # of the float weights it was made from
+    output: str = "probabilities"  # or logits: the runtime then takes their softmax
     quantization: str = "none"
     training: Training | None = None
     baseline: Baseline | None = None

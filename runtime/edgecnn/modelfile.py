@@ -39,17 +39,29 @@ def read_model(path: Path | str) -> ModelFile:
     """
     path = Path(path)
     data = read_file(path)
-    kind = model_format(str(path), data)
-    text = _manifest_text(str(path), kind, data)
-    if text is None:
+    manifest = find_manifest(str(path), data)
+    if manifest is None:
         raise EdgecnnError(
             f"{path} has no manifest: it was cut short (copy it again) or was not made by edgecnn"
             f" (python -m convert.adopt {path} --labels … --pixel-scale …)"
         )
-    manifest = Manifest.from_json(str(path), text)
-    if manifest.format != kind:
-        raise EdgecnnError(f"{path} holds {kind}, but its manifest speaks of {manifest.format}: make the file again")
     return ModelFile(path, data, manifest)
+
+
+def find_manifest(source: str, data: bytes) -> Manifest | None:
+    """The manifest inside a model file's bytes; None where there is none.
+
+    Raises:
+        EdgecnnError: the file is damaged, no model, or comes from a newer edgecnn.
+    """
+    kind = model_format(source, data)
+    text = _manifest_text(source, kind, data)
+    if text is None:
+        return None
+    manifest = Manifest.from_json(source, text)
+    if manifest.format != kind:
+        raise EdgecnnError(f"{source} holds {kind}, but its manifest speaks of {manifest.format}: make the file again")
+    return manifest
 
 
 def newest_model(artifacts: Path = Path("artifacts")) -> Path:

@@ -1,0 +1,52 @@
+"""Names that last: from Keras layers to the tensors that converters make of them, and back.
+
+TensorFlow makes names unique by numbering: of two layers `conv2d` and `conv2d_1` the scopes become `conv2d_1` and
+`conv2d_1_2`, and which is which cannot be told. So layers are marked before a conversion, with a dot, which makes the
+scopes `conv2d._1` and `conv2d_1._1`: what stands before the dot is the layer. tf2onnx numbers what it adds by what the
+process did before (`Reshape__37`): those numbers are counted anew, so that the same conversion gives the same bytes.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+    import onnx
+
+_MARK = "."
+_MARKED = re.compile(r"([^/;]+)\._?\d*(?=[/;:]|$)")
+_NUMBERED = re.compile(r"__(\d+)")
+
+
+def mark_layers(model: "keras.Model") -> None:
+    """Mark the names of all layers of `model`, those of sub-models too, once."""
+    for layer in model._flatten_layers(include_self=False):
+        if not layer.name.endswith(_MARK):
+            layer.name += _MARK
+
+
+def layer_of(name: str) -> str | None:
+    """The Keras layer that a tensor or node of a converted model came from; None for what the converter added.
+
+    A name that fuses several (`conv._1/Relu;conv._1/BiasAdd`) belongs to the first, innermost layer.
+    """
+    found = _MARKED.findall(name.split(";", maxsplit=1)[0])
+    return found[-1] if found else None
+
+
+def renumber(proto: "onnx.ModelProto") -> None:
+    """Count the numbers that tf2onnx gave (`__37`) anew, in the order in which they appear in the graph."""
+    order: dict[str, str] = {}
+
+    def renamed(name: str) -> str:
+        return _NUMBERED.sub(lambda number: "__" + order.setdefault(number[1], str(len(order))), name)
+
+    graph = proto.graph
+    for node in graph.node:
+        node.name = renamed(node.name)
+        node.input[:], node.output[:] = map(renamed, node.input), map(renamed, node.output)
+    for named in (*graph.initializer, *graph.value_info, *graph.input, *graph.output):
+        named.name = renamed(named.name)
+    constants = sorted(graph.initializer, key=lambda each: each.name)
+    del graph.initializer[:]
+    graph.initializer.extend(constants)

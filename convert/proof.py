@@ -1,0 +1,145 @@
+"""The proof of a conversion: accuracy, flips and differences against its parent, on every engine."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convert.graph import Facts
+from convert.parent import Parent
+from edgecnn.check import Report, judge, mcnemar
+from edgecnn.command import table
+from edgecnn.dataset import Dataset
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import sha256
+
+HEAD = ("engine", "accuracy", "flips", "McNemar p", "largest diff", "mean diff", "test", "flips", "verdict")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How a converted model answers on one engine."""
+
+    validation: Report  # the gate
+    evaluation: Report | None  # only reports
+    largest_difference: float  # of a probability, against the parent, on validation images
+    mean_difference: float
+
+
+@dataclass(frozen=True)
+class Made:
+    """A converted model, and what was found out about it."""
+
+    data: bytes  # the file
+    facts: Facts
+    proofs: dict[str, Proof | str]  # by engine; a string says why the engine does not run it
+
+    @property
+    def passed(self) -> bool:
+        """Whether no engine that runs the model loses too much."""
+        return not any(proof.validation.failures for proof in self.proofs.values() if isinstance(proof, Proof))
+
+    def reference(self) -> tuple[str, Proof]:
+        """The best engine that runs the model, and its proof.
+
+        Raises:
+            EdgecnnError: no engine runs it.
+        """
+        for engine, proof in self.proofs.items():
+            if isinstance(proof, Proof):
+                return engine, proof
+        raise EdgecnnError(f"no engine here runs the result: {'; '.join(map(str, self.proofs.values()))}")
+
+
+def prove(splits: Sequence[Dataset], found: Sequence[npt.NDArray[np.float32]], max_drop: float) -> Proof:
+    """Judge probabilities (n, classes) found on the validation split, and on the evaluation split if there is one."""
+    reports, differences = [], []
+    for split, given in zip(splits, found, strict=False):
+        if split.labels is None or split.probabilities is None:
+            raise ValueError("images without the parent's answers prove nothing")
+        reports.append(judge(split.labels, split.probabilities.argmax(axis=1), given.argmax(axis=1), None, max_drop))
+        differences.append(np.abs(given - split.probabilities))
+    difference = differences[0]
+    evaluation = reports[1] if len(reports) > 1 else None
+    return Proof(reports[0], evaluation, float(difference.max()), float(difference.mean()))
+
+
+def document(made: Made, path: Path) -> dict[str, Any]:
+    """For `--json` and models.json."""
+    return {
+        "file": path.name,
+        "bytes": len(made.data),
+        "sha256": sha256(made.data),
+        **asdict(made.facts),
+        "verdict": "PASS" if made.passed else "FAIL",
+        "engines": {engine: _engine_document(proof) for engine, proof in made.proofs.items()},
+    }
+
+
+def _engine_document(proof: Proof | str) -> dict[str, Any]:
+    if isinstance(proof, str):
+        return {"runs": False, "why": proof}
+    return {
+        "runs": True,
+        "validation": _split_document(proof.validation),
+        "evaluation": proof.evaluation and _split_document(proof.evaluation),
+        "largest_difference": proof.largest_difference,
+        "mean_difference": proof.mean_difference,
+    }
+
+
+def _split_document(report: Report) -> dict[str, Any]:
+    assert report.flips is not None
+    lost, gained = len(report.flips.lost), len(report.flips.gained)
+    return {
+        "images": report.images,
+        "accuracy": report.accuracy,
+        "lost": lost,
+        "gained": gained,
+        "changed": len(report.flips.changed),
+        "mcnemar_p": mcnemar(lost, gained),
+        "verdict": report.verdict,
+        "failures": list(report.failures),
+    }
+
+
+def summary(made: Made, parent: Parent, output: Path) -> str:
+    """What people read of a conversion."""
+    written = output if made.passed else "NOTHING WRITTEN"
+    seen = ", seen in training" if parent.validation.source and parent.validation.source.trained_on else ""
+    share = f"{made.facts.integer_share:.0%} of them on integers"
+    facts = f"{len(made.data):,} bytes, {made.facts.operators} operators, {share}, {made.facts.parameters:,} parameters"
+    lines = [
+        f"{parent.path} -> {written}",
+        facts,
+        f"against its parent on {len(parent.validation):,} validation images{seen}",
+        "",
+        table(HEAD, [_row(engine, proof) for engine, proof in made.proofs.items()]),
+    ]
+    return "\n".join(lines)
+
+
+def _row(engine: str, proof: Proof | str) -> tuple[str, ...]:
+    if isinstance(proof, str):
+        return (engine, *[""] * 7, "does not run it")
+    validation = _split_document(proof.validation)
+    evaluation = proof.evaluation and _split_document(proof.evaluation)
+    return (
+        engine,
+        f"{validation['accuracy']:.4f}",
+        flips(validation),
+        f"{validation['mcnemar_p']:.2f}",
+        f"{proof.largest_difference:.1e}",
+        f"{proof.mean_difference:.1e}",
+        f"{evaluation['accuracy']:.4f}" if evaluation else "",
+        flips(evaluation) if evaluation else "",
+        "   ".join((validation["verdict"], *validation["failures"])),
+    )
+
+
+def flips(split: dict[str, Any]) -> str:
+    """Right answers lost and gained, as people read them."""
+    return f"-{split['lost']} +{split['gained']}" if split["lost"] or split["gained"] else "none"

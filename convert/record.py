@@ -1,0 +1,54 @@
+"""models.json and models.md beside the models: what was exported, which engines run it, what it is worth."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from convert.proof import flips
+from edgecnn.files import sha256, write_file
+
+_HEAD = ("file", "bytes", "integer ops", "engine", "validation", "flips", "test", "flips", "verdict")
+
+
+def record(output: Path, entry: dict[str, Any]) -> None:
+    """Add an exported model to models.json, drop files that are gone or were written anew, and render models.md."""
+    path = output.with_name("models.json")
+    kept = [each for each in _read(path) if each["file"] != entry["file"] and _is_current(output.parent, each)]
+    entries = sorted([*kept, entry], key=lambda each: str(each["file"]))
+    write_file(path, json.dumps({"schema": 1, "models": entries}, indent=1).encode())
+    write_file(output.with_name("models.md"), render(entries).encode())
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """The entries of a models.json; none where it is missing or was written by something else."""
+    try:
+        found: list[dict[str, Any]] = json.loads(path.read_bytes())["models"]
+        return found
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _is_current(folder: Path, entry: dict[str, Any]) -> bool:
+    file = folder / entry["file"]
+    return file.is_file() and sha256(file.read_bytes()) == str(entry["sha256"])
+
+
+def render(entries: list[dict[str, Any]]) -> str:
+    """The model card: a Markdown table, a row for each model and engine."""
+    rows = [row for entry in entries for row in _rows(entry)]
+    lines = ["| " + " | ".join(row) + " |" for row in (_HEAD, ["---"] * len(_HEAD), *rows)]
+    note = "Flips: right answers lost and gained against the float model. The gate reads validation; the test reports."
+    return "\n".join(["# Models", "", *lines, "", note, ""])
+
+
+def _rows(entry: dict[str, Any]) -> list[tuple[str, ...]]:
+    head = (f"`{entry['file']}`", f"{entry['bytes']:,}", f"{entry['integer_share']:.0%}")
+    rows: list[tuple[str, ...]] = []
+    for engine, found in entry["engines"].items():
+        if not found["runs"]:
+            rows.append((*head, engine, "", "", "", "", "does not run it"))
+            continue
+        gate, test = found["validation"], found["evaluation"]
+        reported = (f"{test['accuracy']:.4f}", flips(test)) if test else ("", "")
+        rows.append((*head, engine, f"{gate['accuracy']:.4f}", flips(gate), *reported, gate["verdict"]))
+    return rows
