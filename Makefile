@@ -13,7 +13,7 @@ demo: $(READY)  ## train, convert, check, measure: the main job
 test: $(READY)  ## all tests; with MNIST_DIR set they train on MNIST too
 	$(RUN) -m pytest -n 2
 
-test-quick: $(READY)  ## without training on MNIST and without fresh environments
+test-quick: $(READY)  ## without MNIST, other networks and fresh environments
 	$(RUN) -m pytest -n 2 -m "not slow"
 
 lint: $(READY)  ## format, lint and types

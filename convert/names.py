@@ -3,7 +3,8 @@
 TensorFlow makes names unique by numbering: of two layers `conv2d` and `conv2d_1` the scopes become `conv2d_1` and
 `conv2d_1_2`, and which is which cannot be told. So layers are marked before a conversion, with a dot, which makes the
 scopes `conv2d._1` and `conv2d_1._1`: what stands before the dot is the layer. tf2onnx numbers what it adds by what the
-process did before (`Reshape__37`): those numbers are counted anew, so that the same conversion gives the same bytes.
+process did before (`Reshape__37`, `__inference_classify_317`): those numbers are counted anew or dropped, so that the
+same conversion gives the same bytes.
 """
 
 import re
@@ -34,14 +35,15 @@ def layer_of(name: str) -> str | None:
     return found[-1] if found else None
 
 
-def renumber(proto: "onnx.ModelProto") -> None:
-    """Count the numbers that tf2onnx gave (`__37`) anew, in the order in which they appear in the graph."""
+def make_canonical(proto: "onnx.ModelProto") -> None:
+    """Count the numbers that tf2onnx gave (`__37`) anew, in the order of the graph; sort constants by name."""
     order: dict[str, str] = {}
 
     def renamed(name: str) -> str:
         return _NUMBERED.sub(lambda number: "__" + order.setdefault(number[1], str(len(order))), name)
 
     graph = proto.graph
+    graph.doc_string = ""
     for node in graph.node:
         node.name = renamed(node.name)
         node.input[:], node.output[:] = map(renamed, node.input), map(renamed, node.output)

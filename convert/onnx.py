@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.export import Variant, run_export
-from convert.names import renumber
+from convert.names import make_canonical
 from convert.parent import Parent, with_fixed_batch
 from edgecnn.command import command, parser
 from edgecnn.manifest import Input
@@ -103,7 +103,7 @@ def onnx_from_keras(model: "keras.Model", wanted: Input, batch: int | None = 1) 
         return fixed(values + offset if offset.any() else values)
 
     proto, _ = tf2onnx.convert.from_function(classify, input_signature=classify.input_signature, opset=OPSET)
-    renumber(proto)
+    make_canonical(proto)
     onnx.checker.check_model(proto, full_check=True)
     return serialised(proto)
 

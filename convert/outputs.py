@@ -19,6 +19,13 @@ from edgecnn.modelfile import ModelFile
 
 
 def probabilities(model: ModelFile, engine: str, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Run a model over raw pixels: the first of what `answers` gives."""
+    return answers(model, engine, images)[0]
+
+
+def answers(
+    model: ModelFile, engine: str, images: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.float32], float | None]:
     """Run a model over raw pixels.
 
     Args:
@@ -27,7 +34,7 @@ def probabilities(model: ModelFile, engine: str, images: npt.NDArray[np.uint8]) 
         images: uint8, (n, height, width, channels).
 
     Returns:
-        float32, (n, classes).
+        Probabilities, float32, (n, classes); the output's quantization step, None where it is float.
 
     Raises:
         EdgecnnError: the engine cannot run the model, or died of it.
@@ -43,7 +50,7 @@ def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _run(model: ModelFile, engine: str, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def _run(model: ModelFile, engine: str, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], float | None]:
     with quiet():
         classifier = Classifier.of(model, engine)
-    return np.stack([found.probabilities for found in classifier.predict_batch(images)])
+    return np.stack([found.probabilities for found in classifier.predict_batch(images)]), classifier.output_step

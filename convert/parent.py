@@ -68,7 +68,7 @@ def load_parent(path: Path, options: argparse.Namespace) -> Parent:
         EdgecnnError: a file is missing or damaged, something that its manifest lacks was not said, or the images are
             not for this model.
     """
-    manifest = _own_manifest(path)
+    manifest = own_manifest(path)
     if manifest is not None and manifest.format != "keras":
         raise EdgecnnError(f"{path} is a {manifest.format} model already: name the .keras file it was made from")
     if manifest is not None:
@@ -91,7 +91,7 @@ def load_parent(path: Path, options: argparse.Namespace) -> Parent:
     return _with_images(path, model, manifest, options)
 
 
-def _own_manifest(path: Path) -> Manifest | None:
+def own_manifest(path: Path) -> Manifest | None:
     """What a `.keras` file of ours says of itself; None for models of other tools."""
     if is_saved_model(path):
         return None

@@ -33,22 +33,30 @@ def _is_current(folder: Path, entry: dict[str, Any]) -> bool:
     return file.is_file() and sha256(file.read_bytes()) == str(entry["sha256"])
 
 
+def head() -> tuple[str, ...]:
+    """The columns of `rows`."""
+    return _HEAD
+
+
+def rows(entry: dict[str, Any]) -> list[tuple[str, ...]]:
+    """What people read of an entry: a row for each engine."""
+    if not entry["engines"]:
+        return [(entry["file"], *[""] * (len(_HEAD) - 2), f"FAIL   {entry['why']}")]
+    first = (entry["file"], f"{entry['bytes']:,}", f"{entry['integer_share']:.0%}")
+    return [(*first, engine, *_figures(found)) for engine, found in entry["engines"].items()]
+
+
+def _figures(found: dict[str, Any]) -> tuple[str, ...]:
+    if not found["runs"]:
+        return ("", "", "", "", "does not run it")
+    gate, test = found["validation"], found["evaluation"]
+    reported = (f"{test['accuracy']:.4f}", flips(test)) if test else ("", "")
+    return (f"{gate['accuracy']:.4f}", flips(gate), *reported, "   ".join((gate["verdict"], *gate["failures"])))
+
+
 def render(entries: list[dict[str, Any]]) -> str:
     """The model card: a Markdown table, a row for each model and engine."""
-    rows = [row for entry in entries for row in _rows(entry)]
-    lines = ["| " + " | ".join(row) + " |" for row in (_HEAD, ["---"] * len(_HEAD), *rows)]
+    table = [_HEAD, ["---"] * len(_HEAD), *(row for entry in entries for row in rows(entry))]
+    lines = ["| " + " | ".join(row) + " |" for row in table]
     note = "Flips: right answers lost and gained against the float model. The gate reads validation; the test reports."
     return "\n".join(["# Models", "", *lines, "", note, ""])
-
-
-def _rows(entry: dict[str, Any]) -> list[tuple[str, ...]]:
-    head = (f"`{entry['file']}`", f"{entry['bytes']:,}", f"{entry['integer_share']:.0%}")
-    rows: list[tuple[str, ...]] = []
-    for engine, found in entry["engines"].items():
-        if not found["runs"]:
-            rows.append((*head, engine, "", "", "", "", "does not run it"))
-            continue
-        gate, test = found["validation"], found["evaluation"]
-        reported = (f"{test['accuracy']:.4f}", flips(test)) if test else ("", "")
-        rows.append((*head, engine, f"{gate['accuracy']:.4f}", flips(gate), *reported, gate["verdict"]))
-    return rows

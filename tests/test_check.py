@@ -118,7 +118,7 @@ def test_a_folder_of_class_folders_is_checked(trained: Path, tmp_path: Path) -> 
     Image.fromarray(data.images[0, ..., 0]).save(tmp_path / "images" / "eleven" / "0.png")
     refused(run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images"), "eleven", "a folder a label")
     (tmp_path / "empty").mkdir()
-    refused(run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "empty"), "no images in folders")
+    refused(run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "empty"), "no images in it")
 
 
 def test_damaged_data_is_told_with_both_hashes(copied: Path) -> None:

@@ -70,11 +70,6 @@ def test_a_conversion_that_loses_too_much_does_not_appear(copied: Path) -> None:
     assert json.loads(done.stdout)["written"] == str(copied / "model_int8.tflite")
 
 
-def test_the_same_tflite_conversion_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
-    assert run("convert.tflite", trained / "model.keras", "--output", tmp_path / "again.tflite").returncode == 0
-    assert (tmp_path / "again.tflite").read_bytes() == (trained / "model_int8.tflite").read_bytes()
-
-
 def test_what_cannot_be_converted_is_told(copied: Path) -> None:
     refused(run("convert.tflite", copied / "model_float32.onnx"), "onnx model already")
     refused(run("convert.onnx", copied / "missing.keras"), "missing.keras cannot be read")

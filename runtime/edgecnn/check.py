@@ -13,6 +13,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import Agreement, Baseline
 
 MAX_DROP = 0.005  # share of predictions that a conversion may lose, net, where nothing else is said
+_SHOWN = 20  # indices of flipped images that people get to see
 _Z95 = 1.959963984540054  # the normal quantile of 0.975
 
 Indices = npt.NDArray[np.intp]
@@ -166,6 +167,15 @@ def agreement(report: Report, split: str, engine: str) -> Agreement:
         gained=len(flips.gained),
         agreement=1 - flips.count / report.images,
     )
+
+
+def flipped(data: Dataset, places: Indices) -> str:
+    """How many images flipped, and which, for people; `--json` has all."""
+    if not len(places):
+        return "0"
+    shown = " ".join(str(index) for index in data.indices[places[:_SHOWN]].tolist())
+    more = f" … {len(places) - _SHOWN} more (--json)" if len(places) > _SHOWN else ""
+    return f"{len(places)}   images {shown}{more}"
 
 
 def as_document(report: Report, data: Dataset) -> dict[str, Any]:

@@ -110,6 +110,11 @@ class Classifier:
             for channel, row in enumerate(self._table):
                 feed[..., channel] = row[pixels[..., channel]]
 
+    @property
+    def output_step(self) -> float | None:
+        """The step between two values of the output where it is quantized; None where it is float."""
+        return self._engine.output.scale if self._engine.output.dtype.kind != "f" else None
+
     def invoke(self) -> None:
         """Run the engine on what was loaded: the second third of `predict`."""
         self._engine.invoke()

@@ -14,7 +14,7 @@ from typing import Any
 
 import edgecnn
 from edgecnn.check import Report as CheckReport
-from edgecnn.check import as_document, check, wilson
+from edgecnn.check import as_document, check, flipped, wilson
 from edgecnn.classifier import Classifier
 from edgecnn.command import GATE_FAILED, OK, add_json, command, print_json, quiet, table
 from edgecnn.dataset import Dataset, read_dataset
@@ -23,8 +23,6 @@ from edgecnn.files import sha256
 from edgecnn.images import read_image
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import read_model
-
-_SHOWN = 20  # indices of flipped images that people get to see; --json has all
 
 
 @command
@@ -149,14 +147,7 @@ def _verdict(path: Path, report: CheckReport, data: Dataset) -> list[tuple[str, 
     if report.baseline:
         rows.append(("baseline", f"{report.baseline.accuracy} - {report.max_drop}"))
     if report.flips:
-        for name, places in (
-            ("lost", report.flips.lost),
-            ("gained", report.flips.gained),
-            ("changed", report.flips.changed),
-        ):
-            indices = " ".join(str(index) for index in data.indices[places[:_SHOWN]].tolist())
-            more = f" … {len(places) - _SHOWN} more (--json)" if len(places) > _SHOWN else ""
-            rows.append((name, f"{len(places)}" + (f"   images {indices}{more}" if len(places) else "")))
+        rows += [(name, flipped(data, getattr(report.flips, name))) for name in ("lost", "gained", "changed")]
     else:
         rows.append(("flips", "unknown: the data does not hold the float model's answers"))
     return [*rows, ("verdict", _words(report))]

@@ -92,7 +92,7 @@ def _read_npz(path: Path) -> Dataset:
     except (zipfile.BadZipFile, zlib.error):
         raise EdgecnnError(f"{path} is no .npz file, or it was cut short: copy it again") from None
     except (KeyError, ValueError, TypeError) as error:
-        raise EdgecnnError(f"{path} is not a data set ({error}): make it with python -m train") from None
+        raise EdgecnnError(f"{path} is not a data set of edgecnn ({error}): make it with python -m train") from None
     if _MEMBER in members:
         raise EdgecnnError(f"{path} is damaged, its seal is gone: copy it again")
     labels = arrays["labels"].astype(np.int64) if "labels" in arrays else None
@@ -123,7 +123,7 @@ def _read_folder(folder: Path, manifest: Manifest) -> Dataset:
     files = nested or [file for file in sorted(folder.glob("*")) if file.suffix.lower() in SUFFIXES]
     strange = {file.parent.name for file in nested} - set(manifest.labels)
     if strange or not files:
-        found = f"folders named {_listed(strange)}" if strange else "no images"
+        found = f"folders named {_listed(strange)}" if strange else "no images in it"
         raise EdgecnnError(f"{folder} has {found}; wanted: a folder a label, of {_listed(manifest.labels)}")
     labels = np.array([manifest.labels.index(file.parent.name) for file in nested]) if nested else None
     names = np.array([str(file.relative_to(folder)) for file in files])

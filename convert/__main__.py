@@ -1,0 +1,77 @@
+"""Export a Keras classifier in several variants in one go; models.json and models.md tell what each is worth.
+
+A variant is FORMAT:QUANTIZATION, as `python -m convert.tflite --quantize` and `python -m convert.onnx --quantize` name
+them. One that loses too much is not written, and the others go on; the exit status is then 1.
+
+Examples:
+  python -m convert
+  python -m convert artifacts/mnist/model.keras --variants tflite:int8 onnx:none
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from convert import onnx, tflite
+from convert.export import Variant, add_gate_option, make
+from convert.parent import Parent, add_parent_options, load_parent
+from convert.proof import document
+from convert.record import head, record, rows
+from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import write_file
+from edgecnn.modelfile import newest_model
+
+VARIANTS = {f"tflite:{name}": (tflite.variant, name) for name in tflite.QUANTIZATIONS} | {
+    f"onnx:{name}": (onnx.variant, name) for name in onnx.QUANTIZATIONS
+}
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m convert`."""
+    made = parser("python -m convert", __doc__)
+    add_parent_options(made)
+    add_gate_option(made)
+    made.add_argument(
+        "--variants", nargs="+", choices=VARIANTS, default=[*VARIANTS], metavar="VARIANT", help=_choices()
+    )
+    made.add_argument("--output", type=Path, metavar="FOLDER", help="default: beside the model")
+    options = made.parse_args(argv)
+    path = options.model or newest_model()
+    parent = load_parent(path, options)
+    entries = []
+    for name in tqdm(options.variants, desc="converting", unit="model", disable=None, leave=False):
+        maker, quantize = VARIANTS[name]
+        entries.append(_one(parent, maker(quantize), options.output or path.parent, options.max_drop))
+    if options.json:
+        print_json(entries)
+    else:
+        print(table(head(), [row for entry in entries for row in rows(entry)]))
+        print(f"\n{options.output or path.parent}/models.md and models.json tell the rest")
+    return OK if all(entry["verdict"] == "PASS" for entry in entries) else GATE_FAILED
+
+
+def _choices() -> str:
+    return f"any of {' '.join(VARIANTS)} (default: all)"
+
+
+def _one(parent: Parent, variant: Variant, folder: Path, max_drop: float) -> dict[str, Any]:
+    """Export one variant; a failure becomes its entry."""
+    output = folder / variant.file_name
+    try:
+        made = make(parent, variant, max_drop)
+    except EdgecnnError as error:
+        return {"file": output.name, "verdict": "FAIL", "why": str(error), "engines": {}}
+    entry = document(made, output)
+    if made.passed:
+        write_file(output, made.data)
+        record(output, entry)
+    return entry
+
+
+if __name__ == "__main__":
+    sys.exit(main())

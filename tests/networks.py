@@ -1,0 +1,122 @@
+"""Make a small untrained network with seeded weights: python tests/networks.py NAME FORMAT FOLDER.
+
+Writes FOLDER/NAME.keras (or NAME.h5, or the SavedModel NAME), calibration.npz with random images and expected.npy, what
+Keras gives for them. A process of its own, since the tests' process stays free of TensorFlow.
+"""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+
+IMAGES = 40
+
+
+def conv(x, filters, size=3, strides=1, relu=True):
+    x = layers.Conv2D(filters, size, strides, padding="same", use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    return layers.ReLU()(x) if relu else x
+
+
+def resnet8():
+    """MLPerf Tiny's image classification: 32x32x3, three stacks of residual blocks."""
+    image = keras.Input((32, 32, 3))
+    x = conv(image, 16)
+    for filters in (16, 32, 64):
+        strides = 1 if filters == 16 else 2
+        y = conv(conv(x, filters, strides=strides), filters, relu=False)
+        x = x if strides == 1 else conv(x, filters, size=1, strides=2, relu=False)
+        x = layers.ReLU()(layers.Add()([x, y]))
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, layers.Dense(10, activation="softmax")(x))
+
+
+def ds_cnn():
+    """MLPerf Tiny's keyword spotting: 49x10x1, depthwise separable convolutions."""
+    image = keras.Input((49, 10, 1))
+    x = conv(image, 64, size=(10, 4), strides=2)
+    x = layers.Dropout(0.2)(x)
+    for _ in range(4):
+        x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
+        x = conv(layers.ReLU()(layers.BatchNormalization()(x)), 64, size=1)
+    x = layers.GlobalAveragePooling2D()(layers.Dropout(0.4)(x))
+    return keras.Model(image, layers.Dense(12, activation="softmax")(x))
+
+
+def mobilenet():
+    """MobileNetV2, width 0.35, 96x96x3."""
+    return keras.applications.MobileNetV2((96, 96, 3), alpha=0.35, weights=None, classes=10)
+
+
+def nested():
+    """Rescaling inside, a sub-model, depthwise, logits; two layers that differ by a number alone."""
+    sub = keras.Sequential([keras.Input((16, 16, 8)), layers.Conv2D(8, 1, activation="relu6")], name="sub")
+    image = keras.Input((16, 16, 3))
+    x = layers.Rescaling(1 / 127.5, -1)(image)
+    x = layers.Conv2D(8, 3, padding="same", name="conv", activation="relu")(x)
+    x = layers.Add()([x, layers.DepthwiseConv2D(3, padding="same", name="conv_1")(x)])
+    return keras.Model(image, layers.Dense(4, name="conv_1_1")(layers.GlobalMaxPooling2D()(sub(x))))
+
+
+def two_inputs():
+    a, b = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
+    return keras.Model([a, b], layers.Dense(3)(layers.Flatten()(layers.Add()([a, b]))))
+
+
+def no_classifier():
+    image = keras.Input((8, 8, 1))
+    return keras.Model(image, layers.Conv2D(4, 3)(image))
+
+
+def with_lambda():
+    image = keras.Input((8, 8, 1))
+    return keras.Model(image, layers.Dense(3)(layers.Flatten()(layers.Lambda(lambda x: x * 2)(image))))
+
+
+def vary(model):
+    """Give batch normalization statistics and biases that are not those of a new layer."""
+    random = np.random.default_rng(1)
+    for weights in model.weights:
+        name = weights.path.split("/")[-1]
+        if name in ("moving_mean", "beta", "bias"):
+            weights.assign(random.normal(0, 0.1, weights.shape))
+        elif name in ("moving_variance", "gamma"):
+            weights.assign(random.uniform(0.6, 1.4, weights.shape))
+
+
+def keras_2(path):
+    """Write into an .h5 file what Keras 2 wrote: a key `groups` at each DepthwiseConv2D."""
+    import json
+
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        for layer in config["config"]["layers"]:
+            if layer["class_name"] == "DepthwiseConv2D":
+                layer["config"]["groups"] = 1
+        file.attrs["model_config"] = json.dumps(config).encode()
+
+
+def main(name, kind, folder):
+    keras.utils.set_random_seed(0)
+    model = globals()[name]()
+    vary(model)
+    path = Path(folder) / (name if kind == "saved" else f"{name}.{kind}")
+    if kind == "saved":
+        model.export(path, verbose=False)
+    else:
+        model.save(path)
+    if kind == "h5":
+        keras_2(path)
+    if len(model.inputs) == 1:
+        images = np.random.default_rng(0).integers(0, 256, (IMAGES, *model.input_shape[1:]), np.uint8)
+        np.savez(Path(folder) / "calibration.npz", images=images)
+        scale = 1 if name == "nested" else np.float32(1 / 255)
+        np.save(Path(folder) / "expected.npy", model.predict(images.astype(np.float32) * scale, verbose=0))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,193 @@
+"""Any Keras classifier converts: other shapes, other layers, other files, without a manifest."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, refused, run
+
+from edgecnn import Classifier
+from edgecnn.engines import ENGINES, load_engine
+from edgecnn.modelfile import read_model
+from edgecnn.pixels import input_table
+
+NETWORKS = {"resnet8": 10, "ds_cnn": 12, "mobilenet": 10, "nested": 4}
+
+
+def network(folder: Path, name: str, kind: str = "keras") -> list[str]:
+    """Make a network in `folder`; the words that convert it."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests/networks.py", name, kind, folder], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    path = folder / (name if kind == "saved" else f"{name}.{kind}")
+    labels = ",".join(f"class{number}" for number in range(NETWORKS.get(name, 3)))
+    how = ["--normalization", "none" if name == "nested" else "unit"]
+    return [str(path), "--labels", labels, *how, "--calibration", str(folder / "calibration.npz")]
+
+
+def raw_outputs(path: Path, engine: str, images: np.ndarray) -> np.ndarray:
+    """What an engine gives for raw pixels, before any softmax."""
+    model = read_model(path)
+    _, loaded = load_engine(engine, model.data, model.manifest.format, str(path), 1)
+    table = input_table(model.manifest.input, loaded.input)
+    found = []
+    for image in images:
+        loaded.feed()[0] = image if table is None else table[0][image]
+        loaded.invoke()
+        found.append(loaded.result()[0].copy())
+    return np.stack(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_float_exports_equal_keras_on_every_engine(tmp_path: Path, name: str) -> None:
+    """Within 1e-6 + 1e-5 of the largest output; and int8 is written when the user allows its losses."""
+    words = network(tmp_path, name)
+    chosen = ["tflite:none", "onnx:none", "tflite:int8", "onnx:int8"]
+    done = run("convert", *words, "--max-drop", "1", "--variants", *chosen, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    images, expected = np.load(tmp_path / "calibration.npz")["images"], np.load(tmp_path / "expected.npy")
+    bound = 1e-6 + 1e-5 * max(1, np.abs(expected).max())
+    for kind in ENGINES.values():
+        if kind.installed:
+            found = raw_outputs(tmp_path / f"model_float32.{kind.format}", kind.name, images)
+            assert np.abs(found - expected).max() <= bound
+    entries = {entry["file"]: entry for entry in json.loads(done.stdout)}
+    assert entries["model_int8.tflite"]["integer_share"] > 0.9
+    assert entries["model_int8.onnx"]["integer_share"] > 0.5
+    for file in entries:
+        found = [each.probabilities for each in Classifier(tmp_path / file).predict_batch(images[:4])]
+        assert np.abs(np.sum(found, axis=1) - 1).max() < 0.02
+    manifest = read_model(tmp_path / "model_int8.tflite").manifest
+    assert manifest.output == ("logits" if name == "nested" else "probabilities")
+    card = (tmp_path / "models.md").read_text()
+    assert all(file in card for file in entries)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["h5", "saved"])
+def test_older_files_convert_alike(tmp_path: Path, kind: str) -> None:
+    """An .h5 as Keras 2 wrote it and a SavedModel give what the .keras file gives."""
+    words = network(tmp_path, "nested", kind)
+    for command in ("convert.tflite", "convert.onnx"):
+        done = run(command, *words, "--quantize", "none", "--output", tmp_path / command)
+        assert done.returncode == 0, done.stderr
+        engine = "litert" if command == "convert.tflite" else "onnx"
+        found = raw_outputs(tmp_path / command, engine, np.load(tmp_path / "calibration.npz")["images"])
+        np.testing.assert_allclose(found, np.load(tmp_path / "expected.npy"), atol=1e-5)
+
+
+def test_what_is_no_safe_classifier_is_refused(tmp_path: Path) -> None:
+    words = network(tmp_path, "nested")
+    for name, said in (("two_inputs", "2 inputs"), ("no_classifier", "a classifier gives"), ("with_lambda", "Lambda")):
+        network(tmp_path, name)
+        refused(run("convert.tflite", tmp_path / f"{name}.keras", *words[1:]), said)
+
+
+def test_what_a_foreign_model_needs_is_asked_for(tmp_path: Path) -> None:
+    path, *words = network(tmp_path, "nested")
+    labels, how, source = words[:2], words[2:4], words[4:]
+    refused(run("convert.tflite", path), "--labels, --normalization and --calibration")
+    refused(run("convert.tflite", path, *how, *source), "name its classes in order with --labels")
+    refused(run("convert.tflite", path, *labels, *source), "say --normalization")
+    refused(run("convert.tflite", path, "--labels", "a,b", *how, *source), "2 labels, but", "gives 4 classes")
+    refused(run("convert.tflite", path, "--labels", "a,a,b,c", *how, *source), "twice")
+    cut = tmp_path / "cut.keras"
+    cut.write_bytes(Path(path).read_bytes()[:-2000])
+    refused(run("convert.tflite", cut, *words), "cut.keras")
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (np.zeros((20, 16, 16, 3), np.float32), "store raw pixels, uint8"),
+        (np.full((20, 16, 16, 3), np.nan, np.float32), "NaN"),
+        (np.zeros((20, 8, 8, 3), np.uint8), "holds images of 8x8x3, the model takes 16x16x3"),
+        (np.zeros((0, 16, 16, 3), np.uint8), "holds no images"),
+        (np.zeros((9, 16, 16, 3), np.uint8), "9 images for calibration: give 10 or more"),
+    ],
+)
+def test_wrong_calibration_images_are_told(network_once: list[str], tmp_path: Path, images, said: str) -> None:
+    np.savez(tmp_path / "wrong.npz", images=images)
+    refused(run("convert.tflite", *network_once[:-1], tmp_path / "wrong.npz"), said)
+
+
+@pytest.fixture(scope="module")
+def network_once(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return network(tmp_path_factory.mktemp("nested"), "nested")
+
+
+def test_few_images_are_warned_of_and_folders_calibrate(network_once: list[str], tmp_path: Path) -> None:
+    from PIL import Image
+
+    for number, image in enumerate(np.load(network_once[-1])["images"]):
+        folder = tmp_path / "images" / f"class{number % 4}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{number}.png")
+    words = [*network_once[:-1], tmp_path / "images", "--calibration-count", 20, "--max-drop", 1]
+    done = run("convert.tflite", *words, "--output", tmp_path / "model.tflite")
+    assert done.returncode == 0, done.stderr
+    assert "warning: 20 images for calibration" in done.stderr
+    refused(run("convert.tflite", *words, "--calibration-count", 99), "there are 40 images")
+
+
+@pytest.mark.slow
+def test_batches_are_fixed_or_open(trained: Path, tmp_path: Path) -> None:
+    """A file for batches of 4 answers as one for single images does, the last batch being short."""
+    images = np.load(trained / "evaluation.npz")["images"][:6]
+    for name, command, quantize in (("tflite", "convert.tflite", "int8"), ("onnx", "convert.onnx", "none")):
+        single = Classifier(trained / f"model_{'float32' if quantize == 'none' else quantize}.{name}")
+        expected = np.stack([each.probabilities for each in single.predict_batch(images)])
+        for batch in ("4", "dynamic"):
+            path = tmp_path / f"{batch}.{name}"
+            words = [trained / "model.keras", "--quantize", quantize, "--batch", batch, "--output", path]
+            done = run(command, *words)
+            assert done.returncode == 0, done.stderr
+            assert ("XNNPACK stays out" in done.stderr) == (batch == "dynamic" and name == "tflite")
+            found = np.stack([each.probabilities for each in Classifier(path).predict_batch(images)])
+            np.testing.assert_allclose(found, expected, atol=1e-6 if quantize == "none" else 0.05)
+
+
+@pytest.mark.slow
+def test_every_variant_of_ours(trained: Path, tmp_path: Path) -> None:
+    """All in one go: which engines run each is recorded; what tflite-runtime cannot load is said, not hidden."""
+    done = run("convert", trained / "model.keras", "--output", tmp_path, "--max-drop", "0.02")
+    assert done.returncode == 0, done.stdout + done.stderr
+    models = {each["file"]: each for each in json.loads((tmp_path / "models.json").read_text())["models"]}
+    assert len(models) == 10
+    assert models["model_int8.tflite"]["integer_share"] == 1
+    assert models["model_float32.tflite"]["integer_share"] == 0
+    assert models["model_int8.tflite"]["parameters"] == models["model_float32.onnx"]["parameters"] - 1 == 93_322
+    if ENGINES["tflite"].installed:
+        assert models["model_dynamic.tflite"]["engines"]["tflite"]["runs"] is False
+        assert "does not run it" in (tmp_path / "models.md").read_text()
+    for name in models:
+        assert Classifier(tmp_path / name).manifest.agreement is not None
+
+
+@pytest.mark.slow
+def test_the_same_conversion_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
+    """Thrice: in fresh processes, and in one that converted something else before."""
+    for command, name in (("convert.tflite", "model_int8.tflite"), ("convert.onnx", "model_int8.onnx")):
+        words = [trained / "model.keras", "--quantize", "int8", "--output", tmp_path / name]
+        assert run(command, *words).returncode == 0
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+    chosen = ["onnx:none", "tflite:none", "onnx:int8", "tflite:int8"]
+    assert run("convert", trained / "model.keras", "--output", tmp_path / "one", "--variants", *chosen).returncode == 0
+    for name in ("model_int8.tflite", "model_int8.onnx", "model_float32.onnx"):
+        assert (tmp_path / "one" / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_verify_compares_any_two(trained: Path) -> None:
+    keras, tflite, onnx = (trained / name for name in ("model.keras", "model_int8.tflite", "model_float32.onnx"))
+    same = json.loads(run("convert.verify", keras, onnx, "--json").stdout)
+    assert (same["agreement"], same["lost"], same["verdict"]) == (1, [], "PASS")
+    assert same["largest_difference"] < 1e-5
+    apart = json.loads(run("convert.verify", onnx, tflite, "--data", trained / "evaluation.npz", "--json").stdout)
+    assert apart["b"]["engine"] == "litert"
+    assert apart["largest_difference_steps"] >= 1
+    refused(run("convert.verify", onnx, f"{tflite}@onnx"), "runs .onnx files")
