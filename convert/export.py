@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from convert.graph import facts
+from convert.names import layer_in
 from convert.outputs import probabilities
 from convert.parent import Parent, add_parent_options, load_parent
 from convert.proof import Made, Proof, document, prove, summary
@@ -122,9 +123,10 @@ def _payload(parent: Parent, variant: Variant) -> bytes:
             log = parent.path.with_name(f"{variant.file_name}.log")
             write_file(log, f"{printed()}\n{type(error).__name__}: {error}\n".encode())
             first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-            raise EdgecnnError(
-                f"{parent.path} could not be converted to {variant.format}: {first}; log: {log}"
-            ) from None
+            layer = layer_in(f"{error}\n{printed()}")
+            where = f", at layer {layer!r}" if layer else ""
+            what = f"{parent.path} could not be converted to {variant.format}{where}"
+            raise EdgecnnError(f"{what}: {first}; log: {log}") from None
 
 
 def _batch(text: str) -> int | None:

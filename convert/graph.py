@@ -16,6 +16,7 @@ class Facts:
     operators: int
     parameters: int
     integer_share: float  # share of the operators that compute on int8 or int16
+    opset: int | None = None  # of ONNX
 
 
 def facts(model_format: str, payload: bytes) -> Facts:
@@ -47,7 +48,8 @@ def _scaled(tensor: Any) -> bool:
 def _onnx_facts(payload: bytes) -> Facts:
     import onnx
 
-    graph = onnx.load_from_string(payload).graph
+    model = onnx.load_from_string(payload)
+    graph = model.graph
     by_output = {output: node.op_type for node in graph.node for output in node.output}
     constants = {each.name: each for each in graph.initializer}
     steps = {name for node in graph.node if node.op_type in _ONNX_PLUMBING for name in node.input[1:]}
@@ -62,4 +64,5 @@ def _onnx_facts(payload: bytes) -> Facts:
         dequantized = bool(values) and all(by_output.get(name) == "DequantizeLinear" for name in values)
         return node.op_type in _INTEGER_OPS or dequantized
 
-    return Facts(len(computing), parameters, sum(map(is_integer, computing)) / len(computing))
+    opset = next(each.version for each in model.opset_import if not each.domain)
+    return Facts(len(computing), parameters, sum(map(is_integer, computing)) / len(computing), opset)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import onnx
 
 _MARK = "."
-_MARKED = re.compile(r"([^/;]+)\._?\d*(?=[/;:]|$)")
+_LAYER = r"(\w[^/;\"\s]*)\.(?:_\d+)?"
+_MARKED = re.compile(_LAYER + "(?=[/;:]|$)")
+_SCOPE = re.compile(_LAYER + "(?=/)")  # in running text, a dot at the end is no mark
 _NUMBERED = re.compile(r"__(\d+)")
 
 
@@ -33,6 +35,12 @@ def layer_of(name: str) -> str | None:
     """
     found = _MARKED.findall(name.split(";", maxsplit=1)[0])
     return found[-1] if found else None
+
+
+def layer_in(text: str) -> str | None:
+    """The Keras layer that a converter's error speaks of, if it names one."""
+    found = _SCOPE.search(text)
+    return found[1] if found else None
 
 
 def make_canonical(proto: "onnx.ModelProto") -> None:

@@ -60,6 +60,13 @@ def nested():
     return keras.Model(image, layers.Dense(4, name="conv_1_1")(layers.GlobalMaxPooling2D()(sub(x))))
 
 
+def unsupported():
+    """Lanczos resizing, which neither TFLite's own operators nor ONNX have."""
+    image = keras.Input((16, 16, 3))
+    x = layers.Resizing(8, 8, interpolation="lanczos5", name="shrink")(image)
+    return keras.Model(image, layers.Dense(3)(layers.Flatten()(x)))
+
+
 def two_inputs():
     a, b = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
     return keras.Model([a, b], layers.Dense(3)(layers.Flatten()(layers.Add()([a, b]))))

@@ -88,6 +88,13 @@ def test_what_is_no_safe_classifier_is_refused(tmp_path: Path) -> None:
         refused(run("convert.tflite", tmp_path / f"{name}.keras", *words[1:]), said)
 
 
+def test_a_failing_conversion_names_the_layer_and_keeps_the_log(tmp_path: Path) -> None:
+    words = network(tmp_path, "unsupported")
+    refused(run("convert.tflite", *words), "at layer 'shrink'", "model_int8.tflite.log")
+    assert "ScaleAndTranslate" in (tmp_path / "model_int8.tflite.log").read_text()
+    assert not list(tmp_path.glob("*.tflite"))
+
+
 def test_what_a_foreign_model_needs_is_asked_for(tmp_path: Path) -> None:
     path, *words = network(tmp_path, "nested")
     labels, how, source = words[:2], words[2:4], words[4:]

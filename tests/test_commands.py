@@ -17,8 +17,12 @@ from PIL import Image
 
 COMMANDS = (
     "train",
+    "convert",
+    "convert.adopt",
+    "convert.debug",
     "convert.tflite",
     "convert.onnx",
+    "convert.verify",
     "benchmarks.latency",
     "benchmarks.demo",
     "benchmarks.readme",
