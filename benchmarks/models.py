@@ -1,5 +1,6 @@
 """The models to measure, each on every engine that is installed and runs it."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,19 +32,24 @@ def contestants(paths: Sequence[Path], engine: str | None = None, threads: int =
 
     Args:
         paths: model files and folders of them; none stands for the newest folder in artifacts/.
-        engine: the only engine.
+        engine: the only engine; without one, those that cannot run a file are left out, which is said on stderr.
         threads: threads for one inference.
 
     Raises:
-        EdgecnnError: there is no model, or no engine for one.
+        EdgecnnError: there is no model, no engine for one, or the engine named cannot run it.
     """
     found = []
     for path in model_files(paths):
         model = read_model(path)
         images = _images(model)
         for name in [engine] if engine else engines_for(model.manifest.format, str(path)):
-            with quiet():  # engines greet on stderr
-                found.append(Contestant(path, Classifier.of(model, name, threads), images))
+            try:
+                with quiet():  # engines greet on stderr
+                    found.append(Contestant(path, Classifier.of(model, name, threads), images))
+            except EdgecnnError as error:
+                if engine:
+                    raise
+                print(f"left out: {error}", file=sys.stderr)
     return found
 
 
