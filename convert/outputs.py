@@ -6,8 +6,10 @@ stand may kill the process that opens it.
 
 import multiprocessing
 import signal
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,8 @@ from edgecnn.classifier import Classifier
 from edgecnn.command import quiet
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import ModelFile
+
+_T = TypeVar("_T")
 
 
 def probabilities(model: ModelFile, engine: str, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -39,11 +43,20 @@ def answers(
     Raises:
         EdgecnnError: the engine cannot run the model, or died of it.
     """
+    return apart(f"{model.path} on {engine}", _run, model, engine, images)
+
+
+def apart(what: str, function: Callable[..., _T], *arguments: Any) -> _T:
+    """Call a function of a module in a process of its own.
+
+    Raises:
+        EdgecnnError: the process died of it.
+    """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent) as pool:
         try:
-            return pool.submit(_run, model, engine, images).result()
+            return pool.submit(function, *arguments).result()
         except BrokenProcessPool:
-            raise EdgecnnError(f"engine {engine!r} died of {model.path}: another version of it may not") from None
+            raise EdgecnnError(f"the engine died of {what}: the file is damaged, or another engine is needed") from None
 
 
 def _leave_interrupts_to_the_parent() -> None:

@@ -49,11 +49,16 @@ class Parent:
 
 
 def add_parent_options(to: argparse.ArgumentParser) -> None:
-    """Add the options that name a model, and say of it what its file does not."""
+    """Add the options that name a Keras model and the images that belong to it."""
     to.add_argument("model", type=Path, nargs="?", help="a .keras or .h5 file, or a SavedModel (default: the newest)")
     to.add_argument("--calibration", type=Path, metavar="SOURCE", help=".npz or folder of images (default: beside)")
     to.add_argument("--calibration-count", type=int, metavar="N", help="use N images drawn from it")
     to.add_argument("--validation", type=Path, metavar="SOURCE", help=".npz or folder a label (default: beside)")
+    add_foreign_options(to)
+
+
+def add_foreign_options(to: argparse.ArgumentParser) -> None:
+    """Add the options that say of a model what its file does not."""
     foreign = to.add_argument_group("for a model without a manifest")
     foreign.add_argument("--labels", help="separated by commas, or a file with one a line")
     foreign.add_argument("--normalization", choices=NORMALIZATIONS, help="how a raw pixel becomes an input value")
@@ -76,11 +81,11 @@ def load_parent(path: Path, options: argparse.Namespace) -> Parent:
     elif options.calibration is None:
         raise EdgecnnError(f"{path} has no manifest: say --labels, --normalization and --calibration")
     else:
-        _pixel_values(path, options), read_labels(path, options.labels)  # wrong words are told before Keras is loaded
+        pixel_values(path, options), read_labels(path, options.labels)  # wrong words are told before Keras is loaded
     model = load_keras(path)
     weights = weights_hash(path, model)
     if manifest is None:
-        scale, offset = _pixel_values(path, options)
+        scale, offset = pixel_values(path, options)
         shape = tuple(int(side) for side in model.inputs[0].shape[1:])
         labels = read_labels(path, options.labels)
         manifest = Manifest(path.stem, "keras", labels, Input(shape, scale, offset), weights)
@@ -152,9 +157,15 @@ def predict(model: "keras.Model", images: npt.NDArray[np.uint8], wanted: Input) 
     return given
 
 
-def is_probabilities(given: npt.NDArray[np.float32]) -> bool:
-    """Whether each row is a distribution: a softmax is inside the model, and not left to its user."""
-    return bool((given >= 0).all() and np.abs(given.sum(axis=1) - 1).max() < 1e-3)
+def is_probabilities(given: npt.NDArray[np.float32], step: float = 0.0) -> bool:
+    """Whether each row is a distribution: a softmax is inside the model, and not left to its user.
+
+    Args:
+        given: (n, classes).
+        step: the quantization step of the values, each of which may be half of it off.
+    """
+    bound = 1e-3 + step * (1 + given.shape[1] / 2)
+    return bool((given >= 0).all() and np.abs(given.sum(axis=1) - 1).max() < bound)
 
 
 def drawn(data: Dataset, count: int | None) -> Dataset:
@@ -192,7 +203,7 @@ def read_labels(path: Path, words: str | None) -> tuple[str, ...]:
     return labels
 
 
-def _pixel_values(path: Path, options: argparse.Namespace) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def pixel_values(path: Path, options: argparse.Namespace) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Scale and offset of a raw pixel, as the user says."""
     if options.normalization and options.pixel_scale is None:
         return NORMALIZATIONS[options.normalization]

@@ -19,7 +19,6 @@ COMMANDS = (
     "train",
     "convert",
     "convert.adopt",
-    "convert.debug",
     "convert.tflite",
     "convert.onnx",
     "convert.verify",

@@ -45,12 +45,19 @@ class TfliteEngine:
     def __init__(self, module: str, data: bytes, threads: int) -> None:
         self._interpreter = importlib.import_module(module).Interpreter(model_content=data, num_threads=threads)
         self._interpreter.allocate_tensors()
-        (taken,) = self._interpreter.get_input_details()
-        (given,) = self._interpreter.get_output_details()
+        taken, given = _only(self._interpreter.get_input_details(), self._interpreter.get_output_details())
         self.input, self.output = _tflite_tensor(taken), _tflite_tensor(given)
         self.feed = self._interpreter.tensor(taken["index"])
         self.result = self._interpreter.tensor(given["index"])
         self.invoke = self._interpreter.invoke
+
+
+def _only(inputs: list[Any], outputs: list[Any]) -> tuple[Any, Any]:
+    """The one input and the one output of a classifier."""
+    if len(inputs) != 1 or len(outputs) != 1:
+        ends = f"{len(inputs)} inputs and {len(outputs)} outputs"
+        raise EdgecnnError(f"the model has {ends}; a classifier has one of each")
+    return inputs[0], outputs[0]
 
 
 def _tflite_tensor(details: dict[str, Any]) -> Tensor:
@@ -68,7 +75,7 @@ class OnnxEngine:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        (taken,), (given,) = self._session.get_inputs(), self._session.get_outputs()
+        taken, given = _only(self._session.get_inputs(), self._session.get_outputs())
         self.input, self.output = _onnx_tensor(taken), _onnx_tensor(given)
         self._feed = np.zeros(self.input.shape, self.input.dtype)
         self._feeds, self._names = {taken.name: self._feed}, [given.name]

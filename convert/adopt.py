@@ -1,0 +1,147 @@
+"""Give a `.tflite` or `.onnx` made by other tools a manifest, so that edgecnn runs it.
+
+The file is opened first in a process of its own, since a damaged one can kill the process that opens it, and run on
+random pixels; what comes out is written beside it as NAME_edgecnn.tflite (or .onnx), the file itself stays as it is.
+
+Examples:
+  python -m convert.adopt flowers.tflite --labels rose,tulip --normalization tf
+  python -m convert.adopt flowers.onnx --labels labels.txt --pixel-scale 0.00392157 --layout NCHW
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from convert.outputs import apart
+from convert.parent import add_foreign_options, is_probabilities, pixel_values, read_labels
+from edgecnn.command import OK, command, parser, print_json, quiet, table
+from edgecnn.engines import Tensor, load_engine
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import read_file, sha256, write_file
+from edgecnn.manifest import Input, Manifest
+from edgecnn.modelfile import find_manifest, model_format, pack_model
+from edgecnn.pixels import dequantize
+
+LAYOUTS = ("NHWC", "NCHW")
+_CHANNELS = (1, 3, 4)  # what an axis of channels has
+_PROBES = 8  # random images
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a model file turned out to be."""
+
+    engine: str
+    input: Tensor
+    output: Tensor
+    answers: npt.NDArray[np.float32]  # (n, classes), to random input values
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m convert.adopt`."""
+    made = parser("python -m convert.adopt", __doc__)
+    made.add_argument("file", type=Path, help="a .tflite or .onnx without a manifest")
+    add_foreign_options(made)
+    made.add_argument("--layout", choices=LAYOUTS, help="of the input, where its shape does not tell")
+    made.add_argument("--output", type=Path, help="default: beside, as NAME_edgecnn")
+    options = made.parse_args(argv)
+    output = options.output or options.file.with_stem(f"{options.file.stem}_edgecnn")
+    if output.resolve() == options.file.resolve():
+        raise EdgecnnError(f"--output {output} is the file itself: name another")
+    data = read_file(options.file)
+    manifest = adopted(options.file, data, options)
+    write_file(output, pack_model(data, manifest))
+    if options.json:
+        print_json({"written": str(output), "input": manifest.input.shape, "output": manifest.output})
+    else:
+        print(table(("", str(output)), _rows(manifest)))
+    return OK
+
+
+def adopted(path: Path, data: bytes, options: argparse.Namespace) -> Manifest:
+    """The manifest that a file of other tools gets.
+
+    Raises:
+        EdgecnnError: it has one already, is no classifier of images, or what was said of it does not fit.
+    """
+    kind = model_format(str(path), data)
+    if kind == "keras":
+        raise EdgecnnError(f"{path} is a keras model, for training: convert it (python -m convert.tflite)")
+    if find_manifest(str(path), data) is not None:
+        raise EdgecnnError(f"{path} has a manifest already: edgecnn info {path}")
+    scale, offset = pixel_values(path, options)
+    labels = read_labels(path, options.labels)
+    probe: Probe = apart(str(path), _probe, kind, data, str(path))
+    _check_output(path, probe.output, len(labels))
+    layout = options.layout or guess_layout(path, probe.input)
+    shape = probe.input.shape[1:] if layout == "NHWC" else (*probe.input.shape[2:], probe.input.shape[1])
+    if len(scale) not in (1, shape[2]):
+        raise EdgecnnError(
+            f"--normalization {options.normalization} is for {len(scale)} channels, {path} has {shape[2]}"
+        )
+    wanted = Input(shape, scale, offset, raw=_takes_raw(probe.input, scale, offset), layout=layout)
+    step = 0.0 if probe.output.dtype.kind == "f" else probe.output.scale
+    output = "probabilities" if is_probabilities(probe.answers, step) else "logits"
+    quantized = "f" not in (probe.input.dtype.kind, probe.output.dtype.kind)
+    return Manifest(path.stem, kind, labels, wanted, sha256(data), output, "int8" if quantized else "unknown")
+
+
+def guess_layout(path: Path, tensor: Tensor) -> str:
+    """NHWC or NCHW, by where the axis of channels must be.
+
+    Raises:
+        EdgecnnError: the input is no image, or its shape leaves it open.
+    """
+    if len(tensor.shape) != 4:
+        raise EdgecnnError(f"{path} takes {tensor.shape}: a classifier of images takes 4 axes")
+    last, second = tensor.shape[3] in _CHANNELS, tensor.shape[1] in _CHANNELS
+    if last == second:
+        raise EdgecnnError(f"{path} takes {tensor.shape}, which leaves open where the channels are: say --layout")
+    return "NHWC" if last else "NCHW"
+
+
+def _takes_raw(tensor: Tensor, scale: tuple[float, ...], offset: tuple[float, ...]) -> bool:
+    """Whether the file's own input is the raw pixel: uint8, and not quantized otherwise."""
+    plain = tensor.dtype == np.uint8 and tensor.scale == 1 and tensor.zero_point == 0
+    return plain and set(scale) == {1.0} and set(offset) == {0.0}
+
+
+def _check_output(path: Path, tensor: Tensor, labels: int) -> None:
+    if len(tensor.shape) != 2:
+        raise EdgecnnError(f"{path} gives {tensor.shape}: a classifier gives (batch, classes)")
+    if tensor.shape[1] != labels:
+        raise EdgecnnError(f"{labels} labels, but {path} gives {tensor.shape[1]} classes")
+
+
+def _probe(kind: str, data: bytes, source: str) -> Probe:
+    """Load a model and run it on random input; in a process of its own."""
+    with quiet():
+        name, engine = load_engine("auto", data, kind, source, threads=1)
+    random = np.random.default_rng(0)
+    answers = []
+    for _ in range(_PROBES):
+        values = random.random(engine.input.shape)
+        integer = engine.input.dtype.kind != "f"
+        engine.feed()[...] = values * 255 - (128 if engine.input.dtype == np.int8 else 0) if integer else values
+        engine.invoke()
+        answers.append(dequantize(engine.result(), engine.output).reshape(engine.output.shape)[0])
+    return Probe(name, engine.input, engine.output, np.stack(answers))
+
+
+def _rows(manifest: Manifest) -> list[tuple[str, str]]:
+    shape = "x".join(map(str, manifest.input.shape))
+    return [
+        ("input", f"{shape} raw pixels (uint8), {manifest.input.layout} within"),
+        ("labels", " ".join(manifest.labels)),
+        ("output", manifest.output),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

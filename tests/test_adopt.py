@@ -1,0 +1,86 @@
+"""Files of other tools get a manifest, after they were tried."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from conftest import refused, run
+from onnx import TensorProto, helper, numpy_helper
+
+from edgecnn import Classifier
+from edgecnn.modelfile import read_model
+
+LABELS = ("--labels", "0,1,2,3,4,5,6,7,8,9")
+
+
+def stripped(source: Path, target: Path) -> Path:
+    """A model of ours without its manifest, as other tools write it."""
+    if source.suffix == ".onnx":
+        proto = onnx.load(source)
+        del proto.metadata_props[:]
+        target.write_bytes(proto.SerializeToString())
+    else:
+        target.write_bytes(source.read_bytes().split(b"PK\x03\x04")[0])
+    return target
+
+
+@pytest.mark.parametrize(("name", "how"), [("model_int8.tflite", "unit"), ("model_float32.onnx", "none")])
+def test_an_adopted_file_answers_as_before(trained: Path, tmp_path: Path, name: str, how: str) -> None:
+    path = stripped(trained / name, tmp_path / name)
+    refused(run("edgecnn", "info", path), "python -m convert.adopt")
+    done = run("convert.adopt", path, *LABELS, "--normalization", how)
+    assert done.returncode == 0, done.stderr
+    adopted = path.with_stem(f"{path.stem}_edgecnn")
+    images = np.load(trained / "evaluation.npz")["images"][:20]
+    before, after = Classifier(trained / name), Classifier(adopted)
+    for one, other in zip(before.predict_batch(images), after.predict_batch(images), strict=True):
+        assert one.probabilities.tolist() == other.probabilities.tolist()
+    refused(run("convert.adopt", adopted, *LABELS, "--normalization", how), "has a manifest already")
+
+
+def test_what_does_not_fit_is_told(trained: Path, tmp_path: Path) -> None:
+    path = stripped(trained / "model_int8.tflite", tmp_path / "m.tflite")
+    refused(run("convert.adopt", path, "--labels", "a,b", "--normalization", "unit"), "2 labels, but", "10 classes")
+    refused(run("convert.adopt", path, *LABELS), "say --normalization")
+    refused(run("convert.adopt", path, "--normalization", "unit"), "--labels")
+    refused(run("convert.adopt", path, *LABELS, "--normalization", "torch"), "for 3 channels")
+    refused(run("convert.adopt", path, *LABELS, "--pixel-scale", "1", "--output", path), "the file itself")
+    refused(run("convert.adopt", trained / "model.keras", *LABELS, "--pixel-scale", "1"), "convert it")
+    path.write_bytes(b"\0\0\0\0TFL3" + bytes(range(256)) * 40)
+    refused(run("convert.adopt", path, *LABELS, "--normalization", "unit"), "m.tflite")
+    assert [file.name for file in tmp_path.iterdir()] == ["m.tflite"]
+
+
+def test_channels_first_and_logits_are_found(tmp_path: Path) -> None:
+    """A network of PyTorch's kind: float32 1x3x8x8 in, logits out."""
+    random = np.random.default_rng(0)
+    constants = {"w": random.normal(size=(4, 3, 3, 3)), "b": random.normal(size=4)}
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["image", "w", "b"], ["c"]),
+            helper.make_node("GlobalAveragePool", ["c"], ["p"]),
+            helper.make_node("Flatten", ["p"], ["logits"]),
+        ],
+        "net",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 4])],
+        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()],
+    )
+    path = tmp_path / "net.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
+    done = run("convert.adopt", path, "--labels", "a,b,c,d", "--normalization", "torch")
+    assert done.returncode == 0, done.stderr
+    manifest = read_model(tmp_path / "net_edgecnn.onnx").manifest
+    assert (manifest.input.layout, manifest.input.shape, manifest.output) == ("NCHW", (8, 8, 3), "logits")
+
+    import onnxruntime
+
+    image = random.integers(0, 256, (8, 8, 3), np.uint8)
+    values = (image / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    session = onnxruntime.InferenceSession(path.read_bytes())
+    (logits,) = session.run(None, {"image": values.transpose(2, 0, 1)[np.newaxis].astype(np.float32)})
+    expected = np.exp(logits[0]) / np.exp(logits[0]).sum()
+    np.testing.assert_allclose(
+        Classifier(tmp_path / "net_edgecnn.onnx").predict(image).probabilities, expected, rtol=1e-4
+    )
