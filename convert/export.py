@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from convert.graph import facts
-from convert.names import layer_in
+from convert.names import layer_in, layer_names
 from convert.outputs import probabilities
 from convert.parent import Parent, add_parent_options, load_parent
 from convert.proof import Made, Proof, document, prove, summary
@@ -22,6 +22,8 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file
 from edgecnn.modelfile import ModelFile, newest_model, pack_model
 
+AUTO = "auto"
+NOISE_IMAGES = 64  # validation images that rank layers by their noise
 _TOOLS = {"tflite": ("tensorflow", "keras"), "onnx": ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")}
 
 
@@ -34,6 +36,7 @@ class Variant:
     convert: Callable[[Parent], bytes]
     batch: int | None = 1  # None: left open
     raw: bool = False  # the file takes raw pixels: their scale is inside it
+    kept: tuple[str, ...] = ()  # Keras layers that stay in float
 
     @property
     def file_name(self) -> str:
@@ -44,9 +47,11 @@ class Variant:
 
 
 def run_export(
-    parser: argparse.ArgumentParser, argv: Sequence[str] | None, choose: Callable[[argparse.Namespace], Variant]
+    parser: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+    choose: Callable[[argparse.Namespace, tuple[str, ...]], Variant],
 ) -> int:
-    """A converter's command: its options, the variant that `choose` takes from them, what it prints.
+    """A converter's command: its options, the variant that `choose` takes from them and from the layers kept in float.
 
     Returns:
         The exit status: `GATE_FAILED`, and no file, where too much was lost.
@@ -56,12 +61,18 @@ def run_export(
     parser.add_argument("--batch", type=_batch, default=1, metavar="N", help="fixed batch (default 1), or 'dynamic'")
     add_gate_option(parser)
     options = parser.parse_args(argv)
-    variant = choose(options)
+    keep = tuple(options.keep_float or ())
+    variant = choose(options, () if keep == (AUTO,) else keep)
+    if keep and variant.quantize != "int8":
+        raise EdgecnnError(f"--keep-float goes with --quantize int8, not with {variant.quantize}")
     if variant.batch is None and variant.format == "tflite":
         print("warning: with an open batch XNNPACK stays out of tflite-runtime: 4 times slower", file=sys.stderr)
     path = options.model or newest_model()
     parent = load_parent(path, options)
+    check_layers(parent, variant.kept)
     made = make(parent, variant, options.max_drop)
+    if keep == (AUTO,) and not made.passed:
+        made = keep_fewest(parent, made, lambda kept: choose(options, kept), options.max_drop)
     output = options.output or path.with_name(variant.file_name)
     if made.passed:
         write_file(output, made.data)
@@ -71,6 +82,43 @@ def run_export(
     else:
         print(summary(made, parent, output))
     return OK if made.passed else GATE_FAILED
+
+
+def add_keep_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that keeps layers of an int8 model in float."""
+    words = f"int8: Keras layers that stay in float, or {AUTO!r}: the fewest that pass the gate"
+    parser.add_argument("--keep-float", nargs="+", metavar="LAYER", help=words)
+
+
+def check_layers(parent: Parent, kept: Sequence[str]) -> None:
+    """Raise an EdgecnnError if one of the layers to keep in float is not in the model."""
+    names = layer_names(parent.model)
+    if strange := [name for name in kept if name not in names]:
+        raise EdgecnnError(f"--keep-float {' '.join(strange)}: {parent.path} has the layers {', '.join(names)}")
+
+
+def keep_fewest(parent: Parent, made: Made, choose: Callable[[tuple[str, ...]], Variant], max_drop: float) -> Made:
+    """Keep the noisiest layers in float, one more at a time until the gate passes; then drop those not needed.
+
+    Returns:
+        The model with the fewest layers in float that this finds; the last one tried where none passes.
+    """
+    from convert.noise import candidates, layer_noise
+
+    variant = choose(())
+    images = parent.validation.images[:NOISE_IMAGES]
+    ranking = candidates(layer_noise(parent, made.data, variant.format, images))
+    kept: tuple[str, ...] = ()
+    while not made.passed and len(kept) < len(ranking):
+        kept = tuple(ranking[: len(kept) + 1])
+        print(f"trying with {', '.join(kept)} in float", file=sys.stderr)
+        made = make(parent, choose(kept), max_drop)
+    for layer in kept[:-1] if made.passed else ():
+        fewer = tuple(name for name in kept if name != layer)
+        tried = make(parent, choose(fewer), max_drop)
+        if tried.passed:
+            made, kept = tried, fewer
+    return made
 
 
 def add_gate_option(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +149,7 @@ def make(parent: Parent, variant: Variant, max_drop: float) -> Made:
             proofs[engine] = _prove(parent, model, engine, max_drop)
         except EdgecnnError as error:
             proofs[engine] = str(error)
-    made = Made(pack_model(payload, manifest), facts(variant.format, payload), proofs)
+    made = Made(pack_model(payload, manifest), facts(variant.format, payload), proofs, variant.kept)
     engine, proof = made.reference()
     manifest = replace(manifest, agreement=agreement(proof.validation, "validation", engine))
     return replace(made, data=pack_model(payload, manifest))

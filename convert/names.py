@@ -28,6 +28,11 @@ def mark_layers(model: "keras.Model") -> None:
             layer.name += _MARK
 
 
+def layer_names(model: "keras.Model") -> list[str]:
+    """Names of all layers of `model`, as the user gave them."""
+    return [layer.name.removesuffix(_MARK) for layer in model._flatten_layers(include_self=False)]
+
+
 def layer_of(name: str) -> str | None:
     """The Keras layer that a tensor or node of a converted model came from; None for what the converter added.
 

@@ -8,6 +8,7 @@ Examples:
   python -m convert.onnx artifacts/mnist/model.keras --quantize int8 --activation-type uint8
 """
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.export import Variant, run_export
+from convert.export import Variant, add_keep_option, run_export
+from convert.layers import onnx_layers
 from convert.names import make_canonical
 from convert.parent import Parent, with_fixed_batch
 from edgecnn.command import command, parser
@@ -47,32 +49,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("--activation-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
     made.add_argument("--weight-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
     made.add_argument("--reduce-range", action="store_true", help="int8: 7-bit weights, for x86-64 without VNNI")
-    return run_export(
-        made,
-        argv,
-        lambda options: variant(
+    add_keep_option(made)
+
+    def choose(options: argparse.Namespace, kept: tuple[str, ...]) -> Variant:
+        return variant(
             options.quantize,
             options.batch,
+            kept,
             per_channel=not options.no_per_channel,
             activation_type=options.activation_type,
             weight_type=options.weight_type,
             reduce_range=options.reduce_range,
-        ),
-    )
+        )
+
+    return run_export(made, argv, choose)
 
 
-def variant(quantize: str, batch: int | None = 1, **static: Any) -> Variant:
-    """A way to export to ONNX; `static` goes to `quantize_static`."""
+def variant(quantize: str, batch: int | None = 1, kept: tuple[str, ...] = (), **static: Any) -> Variant:
+    """A way to export to ONNX, the layers `kept` in float; `static` goes to `quantize_static`."""
 
     def convert(parent: Parent) -> bytes:
         model = onnx_from_keras(parent.model, parent.manifest.input, batch)
         if quantize == "int8":
-            return quantize_static(model, parent.calibration.images, batch or 1, **static)
+            nodes = onnx_layers(prepared(model)) if kept else {}
+            exclude = [node for layer in kept for node in nodes.get(layer, [])]
+            return quantize_static(model, parent.calibration.images, batch or 1, exclude=exclude, **static)
         if quantize == "dynamic":
             return quantize_dynamic(model)
         return to_float16(model) if quantize == "float16" else model
 
-    return Variant("onnx", quantize, convert, batch=batch, raw=True)
+    return Variant("onnx", quantize, convert, batch=batch, raw=True, kept=kept)
 
 
 def onnx_from_keras(model: "keras.Model", wanted: Input, batch: int | None = 1) -> bytes:

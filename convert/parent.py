@@ -51,10 +51,15 @@ class Parent:
 def add_parent_options(to: argparse.ArgumentParser) -> None:
     """Add the options that name a Keras model and the images that belong to it."""
     to.add_argument("model", type=Path, nargs="?", help="a .keras or .h5 file, or a SavedModel (default: the newest)")
+    add_image_options(to)
+    add_foreign_options(to)
+
+
+def add_image_options(to: argparse.ArgumentParser) -> None:
+    """Add the options that name the images that belong to a model."""
     to.add_argument("--calibration", type=Path, metavar="SOURCE", help=".npz or folder of images (default: beside)")
     to.add_argument("--calibration-count", type=int, metavar="N", help="use N images drawn from it")
     to.add_argument("--validation", type=Path, metavar="SOURCE", help=".npz or folder a label (default: beside)")
-    add_foreign_options(to)
 
 
 def add_foreign_options(to: argparse.ArgumentParser) -> None:

@@ -36,6 +36,7 @@ class Made:
     data: bytes  # the file
     facts: Facts
     proofs: dict[str, Proof | str]  # by engine; a string says why the engine does not run it
+    kept: tuple[str, ...] = ()  # Keras layers that stayed in float
 
     @property
     def passed(self) -> bool:
@@ -74,6 +75,7 @@ def document(made: Made, path: Path) -> dict[str, Any]:
         "bytes": len(made.data),
         "sha256": sha256(made.data),
         **asdict(made.facts),
+        "kept_float": list(made.kept),
         "verdict": "PASS" if made.passed else "FAIL",
         "engines": {engine: _engine_document(proof) for engine, proof in made.proofs.items()},
     }
@@ -114,7 +116,7 @@ def summary(made: Made, parent: Parent, output: Path) -> str:
     facts = f"{len(made.data):,} bytes, {made.facts.operators} operators, {share}, {made.facts.parameters:,} parameters"
     lines = [
         f"{parent.path} -> {written}",
-        facts,
+        facts + (f", in float: {', '.join(made.kept)}" if made.kept else ""),
         f"against its parent on {len(parent.validation):,} validation images{seen}",
         "",
         table(HEAD, [_row(engine, proof) for engine, proof in made.proofs.items()]),

@@ -6,17 +6,20 @@ appears; it does not appear when it loses more than max(1, floor(max-drop * imag
 Examples:
   python -m convert.tflite
   python -m convert.tflite artifacts/mnist/model.keras --quantize float16
+  python -m convert.tflite --quantize int8 --keep-float auto
   python -m convert.tflite flowers.h5 --labels rose,tulip --normalization tf --calibration photos/
 """
 
+import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from convert.export import Variant, run_export
+from convert.export import Variant, add_keep_option, run_export
+from convert.layers import tflite_layers
 from convert.parent import Parent, with_fixed_batch
 from edgecnn.command import command, parser
 from edgecnn.pixels import normalize
@@ -40,21 +43,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     made = parser("python -m convert.tflite", __doc__)
     made.add_argument("--quantize", choices=QUANTIZATIONS, default="int8", help=_listed(QUANTIZATIONS))
     made.add_argument("--no-per-channel", action="store_true", help="one scale for all of a layer's weights")
-    return run_export(made, argv, lambda options: variant(options.quantize, options.batch, not options.no_per_channel))
+    add_keep_option(made)
+
+    def choose(options: argparse.Namespace, kept: tuple[str, ...]) -> Variant:
+        return variant(options.quantize, options.batch, not options.no_per_channel, kept)
+
+    return run_export(made, argv, choose)
 
 
 def _listed(choices: dict[str, str]) -> str:
     return "; ".join(f"{name}: {words}" for name, words in choices.items())
 
 
-def variant(quantize: str, batch: int | None = 1, per_channel: bool = True) -> Variant:
+def variant(quantize: str, batch: int | None = 1, per_channel: bool = True, kept: tuple[str, ...] = ()) -> Variant:
     """A way to export to TFLite."""
 
     def convert(parent: Parent) -> bytes:
         calibration = normalize(parent.calibration.images, parent.manifest.input)
-        return tflite_from_keras(parent.model, calibration, quantize, batch, per_channel)
+        return tflite_from_keras(parent.model, calibration, quantize, batch, per_channel, kept)
 
-    return Variant("tflite", quantize, convert, batch=batch)
+    return Variant("tflite", quantize, convert, batch=batch, kept=kept)
 
 
 def tflite_from_keras(
@@ -63,6 +71,7 @@ def tflite_from_keras(
     quantize: str = "int8",
     batch: int | None = 1,
     per_channel: bool = True,
+    kept: tuple[str, ...] = (),
 ) -> bytes:
     """Convert a Keras model to TFLite.
 
@@ -73,6 +82,7 @@ def tflite_from_keras(
         quantize: one of `QUANTIZATIONS`.
         batch: the fixed batch; None leaves it open, and XNNPACK out of tflite-runtime.
         per_channel: a scale for each output channel of the weights, else one a layer.
+        kept: names of Keras layers that stay in float; int8 only. Input and output are then float32.
 
     Returns:
         A `.tflite` flatbuffer.
@@ -99,7 +109,27 @@ def tflite_from_keras(
     if quantize in ("int8", "int16x8"):
         kind = tf.int8 if quantize == "int8" else tf.int16
         converter.inference_input_type = converter.inference_output_type = kind
+    if kept:
+        return _with_float_layers(converter, samples, _tensors_of(model, kept))
     flatbuffer: bytes = converter.convert()
+    return flatbuffer
+
+
+def _tensors_of(model: "keras.Model", layers: tuple[str, ...]) -> list[str]:
+    """The tensors that the operators of these layers write, as TFLite names them."""
+    found = tflite_layers(tflite_from_keras(model, np.empty(0, np.float32), "none"))
+    return [name for layer in layers for name in found.get(layer, [])]
+
+
+def _with_float_layers(converter: Any, samples: Callable[[], Iterator[Any]], tensors: list[str]) -> bytes:
+    """Convert, but leave the operators that write these tensors in float."""
+    import tensorflow as tf
+
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=tensors)
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_dataset=samples, debug_options=options
+    )
+    flatbuffer: bytes = debugger.get_nondebug_quantized_model()
     return flatbuffer
 
 

@@ -19,6 +19,7 @@ COMMANDS = (
     "train",
     "convert",
     "convert.adopt",
+    "convert.debug",
     "convert.tflite",
     "convert.onnx",
     "convert.verify",

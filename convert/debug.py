@@ -1,0 +1,93 @@
+"""Where int8 hurts: an int8 model beside its float parent, layer by layer, the worst first.
+
+For each layer, under the name it has in Keras: the signal to quantization noise ratio of its own rounding (mean over
+channels) and with all that came from the layers before, the cosine between both outputs, the share of values at either
+end of the range, scale and zero point. A layer that stands out is a candidate for --keep-float.
+
+Example:
+  python -m convert.debug artifacts/mnist/model_int8.tflite
+"""
+
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from convert.export import NOISE_IMAGES
+from convert.noise import Noise, layer_noise, worst_first
+from convert.parent import add_foreign_options, add_image_options, load_parent
+from convert.source import is_saved_model
+from edgecnn.command import OK, command, parser, print_json, table
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import write_file
+from edgecnn.modelfile import read_model
+
+HEAD = ("layer", "own SQNR dB", "SQNR dB", "cosine", "at low end", "at high end", "scale", "zero point")
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m convert.debug`."""
+    made = parser("python -m convert.debug", __doc__)
+    made.add_argument("model", type=Path, help="an int8 .tflite or .onnx that edgecnn exported")
+    made.add_argument("--parent", type=Path, help="its float parent (default: model.keras beside it)")
+    made.add_argument("--images", type=int, default=NOISE_IMAGES, help=f"validation images (default {NOISE_IMAGES})")
+    made.add_argument("--picture", type=Path, help="default: NAME_debug.png beside the model")
+    add_image_options(made)
+    add_foreign_options(made)
+    options = made.parse_args(argv)
+    model = read_model(options.model)
+    if not model.manifest.quantization.startswith("int"):
+        raise EdgecnnError(f"{model.path} is {model.manifest.quantization}, not int8: export it with --quantize int8")
+    path = options.parent or options.model.with_name("model.keras")
+    if is_saved_model(path):
+        raise EdgecnnError(f"{path} is a SavedModel, whose layers are gone: debug needs the .keras or .h5 file")
+    parent = load_parent(path, options)
+    if parent.manifest.weights_sha256 != model.manifest.weights_sha256:
+        raise EdgecnnError(f"{model.path} was not made from {path}: name its parent with --parent")
+    images = parent.validation.images[: options.images]
+    found = worst_first(layer_noise(parent, model.data, model.manifest.format, images))
+    picture = options.picture or options.model.with_name(f"{options.model.stem}_{options.model.suffix[1:]}_debug.png")
+    write_file(picture, draw(found, str(options.model)))
+    if options.json:
+        print_json({"model": str(options.model), "picture": str(picture), "layers": [asdict(each) for each in found]})
+    else:
+        print(table(HEAD, map(_cells, found)))
+        print(f"\n{picture}")
+    return OK
+
+
+def _cells(noise: Noise) -> tuple[str, ...]:
+    return (
+        noise.layer,
+        f"{noise.own_db:.1f}",
+        f"{noise.sqnr_db:.1f}",
+        f"{noise.cosine:.5f}",
+        f"{noise.low:.1%}",
+        f"{noise.high:.1%}",
+        f"{noise.scale:.3g}",
+        f"{noise.zero_point}",
+    )
+
+
+def draw(found: Sequence[Noise], title: str) -> bytes:
+    """Bars of each layer's own SQNR, the worst on top, as a PNG."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 10}):
+        figure = Figure(figsize=(8, 1.2 + 0.34 * len(found)), layout="constrained")
+        axes = figure.subplots()
+        bars = axes.barh([each.layer for each in found], [each.own_db for each in found], color="#2f6db5")
+        axes.bar_label(bars, fmt="%.1f", padding=3, color="#444444")
+        axes.invert_yaxis()
+        axes.set(title=title, xlabel="signal to quantization noise of each layer's own rounding, dB (more is better)")
+        axes.grid(axis="x", alpha=0.25)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

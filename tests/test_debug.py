@@ -1,0 +1,62 @@
+"""Where int8 hurts is found, and mended by keeping the fewest layers in float."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, refused, run
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+
+LAYERS = {"conv2d", "max_pooling2d", "conv2d_1", "max_pooling2d_1", "conv2d_2", "flatten", "dense", "dense_1"}
+
+
+@pytest.mark.parametrize("name", ["model_int8.tflite", "model_int8.onnx"])
+def test_every_layer_is_named_and_measured(trained: Path, tmp_path: Path, name: str) -> None:
+    picture = tmp_path / "noise.png"
+    done = run("convert.debug", trained / name, "--picture", picture, "--images", 16, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["layers"]
+    assert {each["layer"] for each in found} == LAYERS
+    assert [each["own_db"] for each in found] == sorted(each["own_db"] for each in found)
+    assert all(each["sqnr_db"] > 15 and each["cosine"] > 0.98 and each["high"] < 0.05 for each in found)
+    with Image.open(picture) as drawn:
+        assert drawn.size[0] > 600
+
+
+def test_a_model_that_is_not_int8_or_of_other_weights_is_refused(copied: Path) -> None:
+    refused(run("convert.debug", copied / "model_float32.onnx"), "not int8")
+    refused(run("convert.debug", copied / "model_int8.tflite", "--parent", copied / "none.keras"), "none.keras")
+    keep = ("--keep-float", "conv2d_9")
+    refused(run("convert.tflite", copied / "model.keras", *keep), "conv2d_9", "has the layers", "conv2d_1,")
+    refused(run("convert.onnx", copied / "model.keras", "--keep-float", "auto"), "goes with --quantize int8")
+
+
+@pytest.mark.parametrize(("command", "name"), [("convert.tflite", "tflite"), ("convert.onnx", "onnx")])
+def test_a_loud_channel_is_found_and_mended(copied: Path, command: str, name: str) -> None:
+    """Plain int8 fails the gate; debug puts the loud layer first; --keep-float auto passes with few layers."""
+    subprocess.run(
+        [sys.executable, ROOT / "tests/networks.py", "loud", "keras", copied], check=True, capture_output=True
+    )
+    about = ["--labels", "0,1,2,3,4,5,6,7,8,9", "--normalization", "unit"]
+    about += ["--calibration", copied / "calibration.npz", "--validation", copied / "validation.npz"]
+    words = [copied / "loud.keras", *about, "--quantize", "int8", "--output", copied / f"loud.{name}"]
+    plain = run(command, *words)
+    assert plain.returncode == 1, plain.stdout + plain.stderr
+    assert "NOTHING WRITTEN" in plain.stdout
+
+    assert run(command, *words, "--max-drop", 1).returncode == 0
+    parent = ["--parent", copied / "loud.keras", *about]
+    debug = json.loads(run("convert.debug", copied / f"loud.{name}", *parent, "--json").stdout)
+    assert debug["layers"][0]["layer"] in ("conv2d", "max_pooling2d")  # the loud tensor, before and after pooling
+
+    mended = run(command, *words, "--keep-float", "auto", "--json")
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    document = json.loads(mended.stdout)
+    assert document["verdict"] == "PASS"
+    assert 0 < len(document["kept_float"]) <= 4
+    assert "conv2d_1" in document["kept_float"]  # which would read the loud tensor in int8
+    assert 0 < document["integer_share"] < 1
