@@ -16,10 +16,11 @@ from typing import Any
 from tqdm import tqdm
 
 from convert import onnx, tflite
-from convert.export import Variant, add_gate_option, make
+from convert.export import Variant, make
 from convert.parent import Parent, add_parent_options, load_parent
 from convert.proof import document
 from convert.record import head, record, rows
+from convert.run import add_gate_option
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from convert.export import NOISE_IMAGES
+from convert.keep import NOISE_IMAGES
 from convert.noise import Noise, layer_noise, worst_first
 from convert.parent import add_foreign_options, add_image_options, load_parent
 from convert.source import is_saved_model

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.export import Variant, add_keep_option, run_export
+from convert.export import Variant
 from convert.layers import onnx_layers
 from convert.names import make_canonical
 from convert.parent import Parent, with_fixed_batch
+from convert.run import run_export
 from edgecnn.command import command, parser
 from edgecnn.manifest import Input
 
@@ -49,7 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("--activation-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
     made.add_argument("--weight-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
     made.add_argument("--reduce-range", action="store_true", help="int8: 7-bit weights, for x86-64 without VNNI")
-    add_keep_option(made)
 
     def choose(options: argparse.Namespace, kept: tuple[str, ...]) -> Variant:
         return variant(

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.export import Variant, add_keep_option, run_export
+from convert.export import Variant
 from convert.layers import tflite_layers
 from convert.parent import Parent, with_fixed_batch
+from convert.run import run_export
 from edgecnn.command import command, parser
 from edgecnn.pixels import normalize
 
@@ -43,7 +44,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     made = parser("python -m convert.tflite", __doc__)
     made.add_argument("--quantize", choices=QUANTIZATIONS, default="int8", help=_listed(QUANTIZATIONS))
     made.add_argument("--no-per-channel", action="store_true", help="one scale for all of a layer's weights")
-    add_keep_option(made)
 
     def choose(options: argparse.Namespace, kept: tuple[str, ...]) -> Variant:
         return variant(options.quantize, options.batch, not options.no_per_channel, kept)

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.export import add_gate_option
 from convert.outputs import answers
 from convert.parent import is_probabilities, own_manifest, predict
+from convert.run import add_gate_option
 from convert.source import is_hdf5, is_saved_model, load_keras
 from edgecnn.check import Report, flipped, judge, mcnemar
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from conftest import ROOT, refused, run
 
@@ -56,6 +57,8 @@ def test_float_exports_equal_keras_on_every_engine(tmp_path: Path, name: str) ->
         if kind.installed:
             found = raw_outputs(tmp_path / f"model_float32.{kind.format}", kind.name, images)
             assert np.abs(found - expected).max() <= bound
+    graph = onnx.load(tmp_path / "model_float32.onnx").graph
+    assert not {node.op_type for node in graph.node} & {"Shape", "Gather", "Slice", "Concat"}
     entries = {entry["file"]: entry for entry in json.loads(done.stdout)}
     assert entries["model_int8.tflite"]["integer_share"] > 0.9
     assert entries["model_int8.onnx"]["integer_share"] > 0.5
@@ -79,6 +82,8 @@ def test_older_files_convert_alike(tmp_path: Path, kind: str) -> None:
         engine = "litert" if command == "convert.tflite" else "onnx"
         found = raw_outputs(tmp_path / command, engine, np.load(tmp_path / "calibration.npz")["images"])
         np.testing.assert_allclose(found, np.load(tmp_path / "expected.npy"), atol=1e-5)
+    if kind == "saved":
+        refused(run("convert.tflite", *words, "--keep-float", "auto"), "SavedModel", "layers are gone")
 
 
 def test_what_is_no_safe_classifier_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from conftest import refused, run
 from PIL import Image
 
 from edgecnn import Classifier
-from edgecnn.check import allowed_loss, check, find_flips, judge, wilson
+from edgecnn.check import allowed_loss, check, find_flips, judge, mcnemar, wilson
 from edgecnn.dataset import read_dataset
 from edgecnn.manifest import Baseline
 
@@ -29,6 +29,11 @@ def test_wilson_gives_the_published_interval(correct: int, images: int, low: flo
 )
 def test_the_allowed_loss_is_a_floor_of_at_least_one(max_drop: float, images: int, allowed: int) -> None:
     assert allowed_loss(max_drop, images) == allowed
+
+
+@pytest.mark.parametrize(("lost", "gained", "p"), [(0, 0, 1), (10, 0, 0.001953125), (5, 3, 0.7265625), (4, 4, 1)])
+def test_mcnemar_is_exact(lost: int, gained: int, p: float) -> None:
+    assert mcnemar(lost, gained) == pytest.approx(p)
 
 
 def test_flips_are_told_apart() -> None:

@@ -74,6 +74,14 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """The images whose activations set the ranges of a quantized model."""
+
+    images: int
+    sha256: str  # of their pixels
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a model file says of itself."""
 
@@ -87,6 +95,7 @@ class Manifest:
     training: Training | None = None
     baseline: Baseline | None = None
     agreement: Agreement | None = None
+    calibration: Calibration | None = None
     tools: dict[str, str] = dataclasses.field(default_factory=dict)  # what made it: package and version
 
     def to_json(self) -> str:

@@ -1,0 +1,75 @@
+"""Keep layers of an int8 model in float: those that are named, or the fewest that pass the gate."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from convert.export import Variant, make
+from convert.names import layer_names
+from convert.parent import Parent
+from convert.proof import Made
+from convert.source import is_saved_model
+from edgecnn.errors import EdgecnnError
+
+AUTO = "auto"
+NOISE_IMAGES = 64  # validation images that rank layers by their noise
+
+Choose = Callable[[tuple[str, ...]], Variant]  # the variant with these layers in float
+
+
+def add_keep_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that keeps layers in float."""
+    words = f"int8: Keras layers that stay in float, or {AUTO!r}: the fewest that pass the gate"
+    parser.add_argument("--keep-float", nargs="+", default=[], metavar="LAYER", help=words)
+
+
+def check_keep(path: Path, keep: list[str], quantize: str) -> None:
+    """Tell, before anything is loaded, what cannot be kept.
+
+    Raises:
+        EdgecnnError: the model is not int8, or has no layers.
+    """
+    if keep and quantize != "int8":
+        raise EdgecnnError(f"--keep-float goes with --quantize int8, not with {quantize}")
+    if keep and is_saved_model(path):
+        raise EdgecnnError(f"{path} is a SavedModel, whose layers are gone: --keep-float needs the .keras or .h5 file")
+
+
+def make_keeping(parent: Parent, keep: list[str], choose: Choose, max_drop: float) -> Made:
+    """Convert with the layers `keep` in float; where it is `auto`, with as few as pass the gate.
+
+    Raises:
+        EdgecnnError: one of the layers is not in the model, or the conversion failed.
+    """
+    names = layer_names(parent.model)
+    if keep == [AUTO]:
+        made = make(parent, choose(()), max_drop)
+        return made if made.passed else keep_fewest(parent, made, choose, max_drop)
+    if strange := [name for name in keep if name not in names]:
+        raise EdgecnnError(f"--keep-float {' '.join(strange)}: {parent.path} has the layers {', '.join(names)}")
+    return make(parent, choose(tuple(keep)), max_drop)
+
+
+def keep_fewest(parent: Parent, made: Made, choose: Choose, max_drop: float) -> Made:
+    """Keep the noisiest layers in float, one more at a time until the gate passes; then drop those not needed.
+
+    Returns:
+        The model with the fewest layers in float that this finds; the last one tried where none passes.
+    """
+    from convert.noise import candidates, layer_noise
+
+    variant = choose(())
+    images = parent.validation.images[:NOISE_IMAGES]
+    ranking = candidates(layer_noise(parent, made.data, variant.format, images))
+    kept: tuple[str, ...] = ()
+    while not made.passed and len(kept) < len(ranking):
+        kept = tuple(ranking[: len(kept) + 1])
+        print(f"trying with {', '.join(kept)} in float", file=sys.stderr)
+        made = make(parent, choose(kept), max_drop)
+    for layer in kept[:-1] if made.passed else ():
+        fewer = tuple(name for name in kept if name != layer)
+        tried = make(parent, choose(fewer), max_drop)
+        if tried.passed:
+            made, kept = tried, fewer
+    return made

@@ -1,0 +1,74 @@
+"""What the converters' commands share: options, the way from a model to a file, what is printed."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from convert.export import Variant
+from convert.keep import add_keep_option, check_keep, make_keeping
+from convert.parent import add_parent_options, load_parent
+from convert.proof import document, summary
+from convert.record import record
+from edgecnn.check import MAX_DROP
+from edgecnn.command import GATE_FAILED, OK, print_json
+from edgecnn.files import write_file
+from edgecnn.modelfile import newest_model
+
+
+def run_export(
+    parser: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+    choose: Callable[[argparse.Namespace, tuple[str, ...]], Variant],
+) -> int:
+    """A converter's command: `choose` takes the variant from the options and from the layers kept in float.
+
+    Returns:
+        The exit status: `GATE_FAILED`, and no file, where too much was lost.
+    """
+    add_parent_options(parser)
+    parser.add_argument("--output", type=Path, help="default: beside the model")
+    parser.add_argument("--batch", type=_batch, default=1, metavar="N", help="fixed batch (default 1), or 'dynamic'")
+    add_gate_option(parser)
+    add_keep_option(parser)
+    options = parser.parse_args(argv)
+    path, variant = options.model or newest_model(), choose(options, ())
+    check_keep(path, options.keep_float, variant.quantize)
+    if variant.batch is None and variant.format == "tflite":
+        print("warning: with an open batch XNNPACK stays out of tflite-runtime, which is then slow", file=sys.stderr)
+    parent = load_parent(path, options)
+    made = make_keeping(parent, options.keep_float, lambda kept: choose(options, kept), options.max_drop)
+    output = options.output or path.with_name(variant.file_name)
+    if made.passed:
+        write_file(output, made.data)
+        record(output, document(made, output))
+    if options.json:
+        print_json({"model": str(path), "written": str(output) if made.passed else None, **document(made, output)})
+    else:
+        print(summary(made, parent, output))
+    return OK if made.passed else GATE_FAILED
+
+
+def add_gate_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says how much a conversion may lose."""
+    parser.add_argument(
+        "--max-drop", type=_share, default=MAX_DROP, help=f"share of right answers it may lose (default {MAX_DROP})"
+    )
+
+
+def _batch(text: str) -> int | None:
+    if text == "dynamic":
+        return None
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of 1 or more nor 'dynamic'")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1")
+    return value
