@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: its greetings are no news
 
-_UNSAFE_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles", "SaveV2", "Print"}
+_UNSAFE_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile"}
 
 
 def is_saved_model(path: Path) -> bool:
@@ -72,13 +72,11 @@ def _from_saved_model(path: Path) -> "keras.Model":
     import keras
     import tensorflow as tf
 
+    if unsafe := _operators(path) & _UNSAFE_OPS:  # before it is loaded: loading runs what initializes it
+        raise EdgecnnError(f"{path} holds {', '.join(sorted(unsafe))}, which may do anything: it is not loaded")
     signature = tf.saved_model.load(str(path)).signatures.get("serving_default")
     if signature is None:
         raise EdgecnnError(f"{path} has no signature serving_default: export it with model.export()")
-    nodes = [*signature.graph.as_graph_def().node]
-    nodes += [node for each in signature.graph.as_graph_def().library.function for node in each.node_def]
-    if unsafe := {node.op for node in nodes} & _UNSAFE_OPS:
-        raise EdgecnnError(f"{path} holds {', '.join(sorted(unsafe))}, which may do anything: it is not loaded")
     inputs = list(signature.structured_input_signature[1].values())
     if len(inputs) != 1:
         raise EdgecnnError(f"{path} has {len(inputs)} inputs; a classifier of images has one")
@@ -86,6 +84,18 @@ def _from_saved_model(path: Path) -> "keras.Model":
     image = keras.Input(tuple(inputs[0].shape[1:]))
     outputs = layer(image)
     return keras.Model(image, list(outputs.values()) if len(outputs) > 1 else next(iter(outputs.values())))
+
+
+def _operators(path: Path) -> set[str]:
+    """Names of all operators in a SavedModel, those of its functions too."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel.FromString(read_file(path / "saved_model.pb"))
+    graphs = [each.graph_def for each in saved.meta_graphs]
+    functions = [function for graph in graphs for function in graph.library.function]
+    return {node.op for graph in graphs for node in graph.node} | {
+        node.op for function in functions for node in function.node_def
+    }
 
 
 def _why(path: Path, version: str, error: Exception) -> str:

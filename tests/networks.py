@@ -82,6 +82,22 @@ def with_lambda():
     return keras.Model(image, layers.Dense(3)(layers.Flatten()(layers.Lambda(lambda x: x * 2)(image))))
 
 
+def reads_files(folder):
+    """A SavedModel that reads a file when it is called."""
+    import tensorflow as tf
+
+    class Module(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 16, 16, 3), tf.float32)])
+        def serve(self, image):
+            return {
+                "out": tf.reduce_mean(image, (1, 2))
+                + tf.cast(tf.strings.length(tf.io.read_file("/etc/hosts")), tf.float32)
+            }
+
+    module = Module()
+    tf.saved_model.save(module, str(Path(folder) / "reads_files"), signatures=module.serve)
+
+
 def loud(folder):
     """The trained network of `folder`, one channel of its first convolution 3,000 times as loud, the next layer deaf.
 
@@ -122,8 +138,8 @@ def keras_2(path):
 
 
 def main(name, kind, folder):
-    if name == "loud":
-        loud(folder)
+    if name in ("loud", "reads_files"):
+        globals()[name](folder)
         return
     keras.utils.set_random_seed(0)
     model = globals()[name]()

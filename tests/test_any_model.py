@@ -91,6 +91,8 @@ def test_what_is_no_safe_classifier_is_refused(tmp_path: Path) -> None:
     for name, said in (("two_inputs", "2 inputs"), ("no_classifier", "a classifier gives"), ("with_lambda", "Lambda")):
         network(tmp_path, name)
         refused(run("convert.tflite", tmp_path / f"{name}.keras", *words[1:]), said)
+    network(tmp_path, "reads_files", "saved")
+    refused(run("convert.tflite", tmp_path / "reads_files", *words[1:]), "holds ReadFile")
 
 
 def test_a_failing_conversion_names_the_layer_and_keeps_the_log(tmp_path: Path) -> None:
