@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from train.artifacts import write
         from train.fit import fit
 
-    result = write(output, data, fit(data, recipe, options.epochs or recipe.epochs, options.seed))
+    result = write(output, data, fit(data, recipe, options.epochs or recipe.epochs * data.repeats, options.seed))
     accuracy = result.accuracy["evaluation"]
     held = None if data.baseline is None else accuracy >= data.baseline.accuracy - data.baseline.max_drop
     if options.json:
@@ -63,7 +63,7 @@ def _baseline(baseline: Baseline | None, held: bool | None) -> str:
 def _parser() -> argparse.ArgumentParser:
     made = parser("python -m train", __doc__)
     made.add_argument("--recipe", choices=RECIPES, default="tutorial", help="how to fit (default tutorial)")
-    made.add_argument("--epochs", type=_positive, help="instead of the recipe's own number")
+    made.add_argument("--epochs", type=_positive, help="instead of the recipe's own number (digits: 6 times that)")
     made.add_argument("--seed", type=int, default=0, help="of weights and order of images (default 0)")
     made.add_argument("--dataset", choices=[*DATASETS, "auto"], default="auto", help="auto: mnist, or else digits")
     made.add_argument("--data", type=Path, metavar="FOLDER", help="where MNIST's four files lie (or set MNIST_DIR)")

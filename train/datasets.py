@@ -34,6 +34,7 @@ class Data:
     test_labels: Labels
     frame: Frame | None = None
     baseline: Baseline | None = None
+    repeats: int = 1  # epochs that stand for one of a recipe's: a small set is gone through more often
 
     @property
     def sha256(self) -> str:
@@ -84,7 +85,9 @@ def digits(folder: Path | None) -> Data:
     labels = drawn.target.astype(np.int64)
     order = np.random.default_rng(0).permutation(len(labels))
     test, training = np.split(order, [len(order) // 5])
-    return Data("digits", _DIGITS, framed[training], labels[training], framed[test], labels[test], frame=FRAME)
+    return Data(
+        "digits", _DIGITS, framed[training], labels[training], framed[test], labels[test], frame=FRAME, repeats=6
+    )
 
 
 _DIGITS = tuple("0123456789")
