@@ -20,9 +20,10 @@ import numpy.typing as npt
 from convert.outputs import apart
 from convert.parent import add_foreign_options, is_probabilities, pixel_values, read_labels
 from edgecnn.command import OK, command, parser, print_json, quiet, table
-from edgecnn.engines import Tensor, load_engine
+from edgecnn.engines import load_engine
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256, write_file
+from edgecnn.interpreters import Tensor
 from edgecnn.manifest import Input, Manifest
 from edgecnn.modelfile import find_manifest, model_format, pack_model
 from edgecnn.pixels import dequantize

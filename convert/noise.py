@@ -13,7 +13,7 @@ from convert.onnx import PIXELS, onnx_from_keras, prepared
 from convert.parent import Parent
 from convert.tflite import tflite_from_keras
 from edgecnn.command import quiet
-from edgecnn.engines import Tensor
+from edgecnn.interpreters import Tensor
 from edgecnn.pixels import dequantize, input_table, normalize
 
 Array = npt.NDArray[Any]

@@ -4,16 +4,13 @@ Not in this one: tflite-runtime fails where TensorFlow is loaded ("vector::reser
 stand may kill the process that opens it.
 """
 
-import multiprocessing
-import signal
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+import edgecnn.apart
 from edgecnn.classifier import Classifier
 from edgecnn.command import quiet
 from edgecnn.errors import EdgecnnError
@@ -52,15 +49,12 @@ def apart(what: str, function: Callable[..., _T], *arguments: Any) -> _T:
     Raises:
         EdgecnnError: the process died of it.
     """
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent) as pool:
-        try:
-            return pool.submit(function, *arguments).result()
-        except BrokenProcessPool:
-            raise EdgecnnError(f"the engine died of {what}: the file is damaged, or another engine is needed") from None
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return edgecnn.apart.apart(function, *arguments)
+    except edgecnn.apart.DiedError as death:
+        raise EdgecnnError(
+            f"the engine died of {what} ({death}): the file is damaged, or another engine is needed"
+        ) from None
 
 
 def _run(model: ModelFile, engine: str, images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], float | None]:

@@ -8,7 +8,8 @@ import pytest
 
 from edgecnn import Classifier, EdgecnnError
 from edgecnn.dataset import Dataset, read_dataset
-from edgecnn.engines import ENGINES, Tensor, engines_for
+from edgecnn.engines import ENGINES, engines_for
+from edgecnn.interpreters import Tensor
 from edgecnn.manifest import Input
 from edgecnn.modelfile import ModelFile, read_model
 from edgecnn.pixels import dequantize, input_table, normalize

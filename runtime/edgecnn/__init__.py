@@ -8,8 +8,23 @@
 The model file carries its manifest: labels, how a pixel becomes an input value, what it was trained on.
 """
 
-from edgecnn.classifier import Classifier, Prediction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from edgecnn.errors import EdgecnnError
 
+if TYPE_CHECKING:
+    from edgecnn.classifier import Classifier, Prediction
+
 __version__ = "0.1.0"
-__all__ = ["Classifier", "EdgecnnError", "Prediction", "__version__"]
+SHIPPED = Path(__file__).with_name("mnist_int8.tflite")  # the reference model, inside the wheel
+__all__ = ["SHIPPED", "Classifier", "EdgecnnError", "Prediction", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import numpy when a classifier is first asked for: `edgecnn doctor` must also run where numpy does not."""
+    if name in ("Classifier", "Prediction"):
+        from edgecnn import classifier
+
+        return getattr(classifier, name)
+    raise AttributeError(f"module 'edgecnn' has no attribute {name!r}")

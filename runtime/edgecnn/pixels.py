@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.engines import Array, Tensor
+from edgecnn.interpreters import Array, Tensor
 from edgecnn.manifest import Input
 
 LEVELS = 256  # values of a raw uint8 pixel

@@ -1,0 +1,105 @@
+"""The engines behind one shape: `input`, `output`, `feed()`, `invoke()`, `result()`; each imported on demand."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn.errors import EdgecnnError
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One end of a model. A real value is (stored - zero_point) * scale where the dtype is an integer."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    scale: float = 1.0
+    zero_point: int = 0
+
+
+class Engine(Protocol):
+    """A model, loaded. Write the input into `feed()`, call `invoke()`, read `result()` before the next call."""
+
+    input: Tensor
+    output: Tensor
+
+    def feed(self) -> Array:
+        """The array to write the input into; do not keep it across `invoke()`."""
+
+    def invoke(self) -> None:
+        """Run the model once."""
+
+    def result(self) -> Array:
+        """The output; it is overwritten by the next `invoke()`."""
+
+
+class TfliteEngine:
+    """A TFLite interpreter: ai-edge-litert's or tflite-runtime's, which have the same API."""
+
+    def __init__(self, module: str, data: bytes, threads: int) -> None:
+        self._interpreter = importlib.import_module(module).Interpreter(model_content=data, num_threads=threads)
+        self._interpreter.allocate_tensors()
+        taken, given = _only(self._interpreter.get_input_details(), self._interpreter.get_output_details())
+        self.input, self.output = _tflite_tensor(taken), _tflite_tensor(given)
+        self.feed = self._interpreter.tensor(taken["index"])
+        self.result = self._interpreter.tensor(given["index"])
+        self.invoke = self._interpreter.invoke
+
+
+def _only(inputs: list[Any], outputs: list[Any]) -> tuple[Any, Any]:
+    """The one input and the one output of a classifier."""
+    if len(inputs) != 1 or len(outputs) != 1:
+        ends = f"{len(inputs)} inputs and {len(outputs)} outputs"
+        raise EdgecnnError(f"the model has {ends}; a classifier has one of each")
+    return inputs[0], outputs[0]
+
+
+def _tflite_tensor(details: dict[str, Any]) -> Tensor:
+    scale, zero_point = details["quantization"]
+    shape = tuple(int(side) for side in details["shape"])
+    return Tensor(shape, np.dtype(details["dtype"]), scale or 1.0, zero_point)
+
+
+class OnnxEngine:
+    """An ONNX Runtime session on the CPU."""
+
+    def __init__(self, module: str, data: bytes, threads: int) -> None:
+        onnxruntime = importlib.import_module(module)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        taken, given = _only(self._session.get_inputs(), self._session.get_outputs())
+        self.input, self.output = _onnx_tensor(taken), _onnx_tensor(given)
+        self._feed = np.zeros(self.input.shape, self.input.dtype)
+        self._feeds, self._names = {taken.name: self._feed}, [given.name]
+        self._result: Array = np.zeros(self.output.shape, self.output.dtype)
+
+    def feed(self) -> Array:
+        """The array to write the input into."""
+        return self._feed
+
+    def invoke(self) -> None:
+        """Run the model once."""
+        (self._result,) = self._session.run(self._names, self._feeds)
+
+    def result(self) -> Array:
+        """The output of the last `invoke()`."""
+        return self._result
+
+
+def _onnx_tensor(node: Any) -> Tensor:
+    names = {"float": "float32", "double": "float64"}
+    name = node.type.removeprefix("tensor(").removesuffix(")")
+    shape = tuple(side if isinstance(side, int) else 1 for side in node.shape)  # an open batch is run with 1
+    return Tensor(shape, np.dtype(names.get(name, name)))
+
+
+# By the format of the files they run.
+LOADERS: dict[str, Callable[[str, bytes, int], Engine]] = {"tflite": TfliteEngine, "onnx": OnnxEngine}
