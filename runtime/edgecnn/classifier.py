@@ -1,19 +1,30 @@
 """`Classifier`: a model file, an engine, and raw pixels in, label out."""
 
 import math
+import os
+import threading
+import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.engines import Array, load_engine
+from edgecnn import SHIPPED
+from edgecnn.engines import load_engine
 from edgecnn.errors import EdgecnnError
+from edgecnn.interpreters import Array, Engine
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, read_model
 from edgecnn.pixels import dequantize, input_table, softmax
+from edgecnn.selection import choose
+
+_CHUNK = 32  # images that a worker of `predict_batch` takes at once: fewer, and passing them on costs more than they do
 
 
 @dataclass(frozen=True)
@@ -29,21 +40,30 @@ class Prediction:
 class Classifier:
     """An image classifier for raw uint8 pixels.
 
+    Threads may share one: each that calls it gets an interpreter of its own. So may processes: after a fork the child
+    makes its own. As a context manager it is closed at the end.
+
     Args:
-        path: a `.tflite` or `.onnx` file written by edgecnn.
+        path: a `.tflite` or `.onnx` file written by edgecnn, or a folder of them, of which the one is taken that
+            `edgecnn tune` chose on this device. Without a path, the MNIST classifier inside this package.
         engine: `litert`, `tflite`, `onnx`, or `auto` for the best one present that runs the file.
-        threads: threads for one inference.
+        threads: threads for one inference; 1 where nothing is said, or what `edgecnn tune` chose.
 
     Attributes:
+        path: the model file.
         manifest: what the file says of itself.
         engine: the name of the engine that was taken.
+        threads: threads for one inference.
 
     Raises:
         EdgecnnError: the file is missing, damaged or has no manifest; the engine is not installed or cannot run it.
     """
 
-    def __init__(self, path: Path | str, engine: str = "auto", threads: int = 1) -> None:
-        self._open(read_model(path), engine, threads)
+    def __init__(self, path: Path | str = SHIPPED, engine: str = "auto", threads: int | None = None) -> None:
+        path = Path(path)
+        if path.is_dir():
+            path, engine, threads = choose(path, engine, threads)
+        self._open(read_model(path), engine, 1 if threads is None else threads)
 
     @classmethod
     def of(cls, model: ModelFile, engine: str = "auto", threads: int = 1) -> "Classifier":
@@ -53,18 +73,53 @@ class Classifier:
         return made
 
     def _open(self, model: ModelFile, engine: str, threads: int) -> None:
+        self.path = model.path
         self.manifest: Manifest = model.manifest
-        self.engine, self._engine = load_engine(engine, model.data, self.manifest.format, str(model.path), threads)
+        self.threads = threads
+        self._model: ModelFile | None = model
+        self._own, self._loading = threading.local(), threading.Lock()
+        self.engine, first = load_engine(engine, model.data, self.manifest.format, str(model.path), threads)
+        self._own.engine = first
         height, width, channels = shape = self.manifest.input.shape
         self._shapes = (shape, (height, width)) if channels == 1 else (shape,)
-        self._batch = self._engine.input.shape[0]
+        self._batch = first.input.shape[0]
+        self._input, self._output = first.input, first.output
         self._check_ends(str(model.path))
-        self._table = input_table(self.manifest.input, self._engine.input)
+        self._table = input_table(self.manifest.input, first.input)
+        _OPEN.add(self)
+
+    def close(self) -> None:
+        """Let go of the interpreters; what is asked afterwards is an EdgecnnError."""
+        self._model, self._own = None, threading.local()
+
+    def __enter__(self) -> "Classifier":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _engine(self) -> Engine:
+        """The interpreter of the thread that asks: two threads in one would read each other's answers."""
+        mine: Engine | None = getattr(self._own, "engine", None)
+        if mine is None:
+            if self._model is None:
+                raise EdgecnnError("this classifier is closed: open the model again")
+            with self._loading:
+                _, mine = load_engine(self.engine, self._model.data, self.manifest.format, str(self.path), self.threads)
+            self._own.engine = mine
+        return mine
+
+    def _renew(self) -> None:
+        """In a child after a fork: the parent's interpreters have lost their threads, and are not touched again."""
+        _LEFT_ALONE.append(self._own)
+        self._own, self._loading = threading.local(), threading.Lock()
 
     def _check_ends(self, source: str) -> None:
         height, width, channels = self._shapes[0]
         image = (height, width, channels) if self.manifest.input.layout == "NHWC" else (channels, height, width)
-        ends = (self._engine.input.shape, self._engine.output.shape)
+        ends = (self._input.shape, self._output.shape)
         if ends != ((self._batch, *image), (self._batch, len(self.manifest.labels))):
             raise EdgecnnError(
                 f"{source} maps {ends[0]} to {ends[1]}, which is not what its manifest says: make it again"
@@ -83,15 +138,48 @@ class Classifier:
         self.invoke()
         return self.answer()
 
-    def predict_batch(self, images: Iterable[npt.NDArray[np.uint8]]) -> Iterator[Prediction]:
-        """Classify images as they are asked for, as `predict` does each; as many at once as the file takes."""
+    def predict_batch(self, images: Iterable[npt.NDArray[np.uint8]], workers: int = 1) -> Iterator[Prediction]:
+        """Classify images as they are asked for, as `predict` does each, without holding more than a few.
+
+        Args:
+            images: any iterable of images, also one that never ends.
+            workers: threads that share the work, each with an interpreter of its own. The engines work outside Python's
+                lock, so that the larger the network, the more is gained.
+
+        Yields:
+            A prediction an image, in their order.
+
+        Raises:
+            EdgecnnError: as `predict` does, at the image concerned.
+        """
         waiting = iter(images)
-        while chunk := list(islice(waiting, self._batch)):
-            for slot, image in enumerate(chunk):
-                self.load(image, slot)
-            self.invoke()
-            for slot in range(len(chunk)):
-                yield self.answer(slot)
+        if workers == 1:
+            while chunk := list(islice(waiting, self._batch)):
+                yield from self._predict_all(chunk)
+            return
+        running: deque[Future[list[Prediction]]] = deque()
+        with ThreadPoolExecutor(workers) as pool:
+            while chunk := list(islice(waiting, _CHUNK * self._batch)):
+                running.append(pool.submit(self._predict_chunk, chunk))
+                if len(running) == 2 * workers:
+                    yield from running.popleft().result()
+            while running:
+                yield from running.popleft().result()
+
+    def _predict_chunk(self, images: list[npt.NDArray[np.uint8]]) -> list[Prediction]:
+        waiting = iter(images)
+        return [
+            found
+            for _ in range(0, len(images), self._batch)
+            for found in self._predict_all(list(islice(waiting, self._batch)))
+        ]
+
+    def _predict_all(self, images: list[npt.NDArray[np.uint8]]) -> list[Prediction]:
+        """Classify no more images than the file takes at once."""
+        for slot, image in enumerate(images):
+            self.load(image, slot)
+        self.invoke()
+        return [self.answer(slot) for slot in range(len(images))]
 
     def load(self, image: npt.NDArray[np.uint8], slot: int = 0) -> None:
         """Check raw pixels and write them into a place of the engine's input: the first third of `predict`."""
@@ -99,7 +187,7 @@ class Classifier:
         if pixels.dtype != np.uint8 or pixels.shape not in self._shapes:
             raise EdgecnnError(_wrong_image(pixels, self._shapes[0]))
         pixels = pixels.reshape(self._shapes[0])
-        feed = self._engine.feed()[slot]
+        feed = self._engine().feed()[slot]
         if self.manifest.input.layout == "NCHW":
             feed = feed.transpose(1, 2, 0)
         if self._table is None:
@@ -113,15 +201,15 @@ class Classifier:
     @property
     def output_step(self) -> float | None:
         """The step between two values of the output where it is quantized; None where it is float."""
-        return self._engine.output.scale if self._engine.output.dtype.kind != "f" else None
+        return self._output.scale if self._output.dtype.kind != "f" else None
 
     def invoke(self) -> None:
         """Run the engine on what was loaded: the second third of `predict`."""
-        self._engine.invoke()
+        self._engine().invoke()
 
     def answer(self, slot: int = 0) -> Prediction:
         """Read a place of the engine's output: the last third of `predict`."""
-        values = dequantize(self._engine.result()[slot], self._engine.output)
+        values = dequantize(self._engine().result()[slot], self._output)
         probabilities = values if self.manifest.output == "probabilities" else softmax(values)
         index = int(probabilities.argmax())
         probability = float(probabilities[index])
@@ -133,3 +221,16 @@ class Classifier:
 def _wrong_image(pixels: Array, shape: tuple[int, ...]) -> str:
     have, want = ("x".join(map(str, each)) for each in (pixels.shape, shape))
     return f"the image is {pixels.dtype} {have}; this model takes raw pixels: uint8 {want}, 0 to 255"
+
+
+_OPEN: "weakref.WeakSet[Classifier]" = weakref.WeakSet()
+_LEFT_ALONE: list[threading.local] = []
+
+
+def _renew_all() -> None:
+    for classifier in list(_OPEN):
+        classifier._renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_all)

@@ -1,0 +1,92 @@
+"""What `edgecnn tune` chose for a folder of models: `selection.json`, which holds on the device that it was made on.
+
+It is keyed by the device, the versions of the engines and the hashes of the models. Where one of these has changed,
+a classifier still opens, with a warning, on the model that is the safest guess.
+"""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+from edgecnn.device import identify
+from edgecnn.engines import ENGINES
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import read_file, sha256, write_file
+from edgecnn.modelfile import model_format, read_model
+
+FILE = "selection.json"
+SCHEMA = 1
+
+
+def models_in(folder: Path) -> list[Path]:
+    """The `.tflite` and `.onnx` files of a folder.
+
+    Raises:
+        EdgecnnError: there is none.
+    """
+    files = sorted(folder.glob("*.tflite")) + sorted(folder.glob("*.onnx"))
+    if not files:
+        raise EdgecnnError(f"{folder} holds no .tflite or .onnx file: copy models there, or name a file")
+    return files
+
+
+def key(folder: Path) -> dict[str, dict[str, str]]:
+    """What a selection depends on: the device, the engines' versions, the models' hashes."""
+    versions = {name: kind.version for name, kind in ENGINES.items()}
+    return {
+        "device": identify(),
+        "engines": {name: version for name, version in versions.items() if version},
+        "models": {path.name: sha256(read_file(path)) for path in models_in(folder)},
+    }
+
+
+def write_selection(folder: Path, winner: dict[str, Any], candidates: list[dict[str, Any]]) -> Path:
+    """Write `selection.json`: the winner's model, engine and threads, and what they were chosen among."""
+    path = folder / FILE
+    document = {"schema": SCHEMA, "key": key(folder), "winner": winner, "candidates": candidates}
+    write_file(path, (json.dumps(document, indent=1) + "\n").encode())
+    return path
+
+
+def choose(folder: Path, engine: str, threads: int | None) -> tuple[Path, str, int]:
+    """The model file, engine and threads for a folder: as tuned on this device, else a guess, with a warning.
+
+    Raises:
+        EdgecnnError: the folder has no model that an engine here runs; or `engine` or `threads` were given, which a
+            folder's selection brings along.
+    """
+    if engine != "auto" or threads is not None:
+        raise EdgecnnError(f"{folder} is a folder, whose selection says engine and threads: name a model file instead")
+    winner, reason = _winner(folder)
+    if winner is not None:
+        return folder / winner["model"], winner["engine"], winner["threads"]
+    path = _guess(folder)
+    warnings.warn(f"{reason}: taking {path.name}; run edgecnn tune {folder}", stacklevel=4)
+    return path, "auto", 1
+
+
+def _winner(folder: Path) -> tuple[dict[str, Any] | None, str]:
+    """The winner that still holds; else None and why."""
+    path = folder / FILE
+    if not path.exists():
+        return None, f"{folder} is not tuned for this device"
+    try:
+        document = json.loads(read_file(path))
+        kept, now = document["key"], key(folder)
+        changed = [part for part in now if kept[part] != now[part]]
+        if changed or document["schema"] != SCHEMA:
+            return None, f"{path} no longer holds ({', '.join(changed or ['its schema'])} changed)"
+        winner = {"model": str(document["winner"]["model"]), "engine": str(document["winner"]["engine"])}
+        return winner | {"threads": int(document["winner"]["threads"])}, ""
+    except (ValueError, KeyError, TypeError):
+        return None, f"{path} cannot be read"
+
+
+def _guess(folder: Path) -> Path:
+    """Full int8 before others, then the smallest, that an installed engine runs."""
+    formats = {kind.format for kind in ENGINES.values() if kind.installed}
+    able = [path for path in models_in(folder) if model_format(str(path), read_file(path)) in formats]
+    if not able:
+        raise EdgecnnError(f"no engine is installed for the models in {folder}: edgecnn doctor says what to install")
+    return min(able, key=lambda path: (read_model(path).manifest.quantization != "int8", path.stat().st_size))
