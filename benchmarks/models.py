@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn.bench import images_for
 from edgecnn.classifier import Classifier
 from edgecnn.command import quiet
-from edgecnn.dataset import read_dataset
 from edgecnn.engines import engines_for
 from edgecnn.errors import EdgecnnError
-from edgecnn.modelfile import ModelFile, newest_model, read_model
-
-IMAGES = 64  # that a benchmark goes round on
+from edgecnn.modelfile import newest_model, read_model
+from edgecnn.selection import models_in
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def contestants(paths: Sequence[Path], engine: str | None = None, threads: int =
     found = []
     for path in model_files(paths):
         model = read_model(path)
-        images = _images(model)
+        images = images_for(path, model.manifest)
         for name in [engine] if engine else engines_for(model.manifest.format, str(path)):
             try:
                 with quiet():  # engines greet on stderr
@@ -61,15 +60,5 @@ def model_files(paths: Sequence[Path]) -> list[Path]:
     """
     files: list[Path] = []
     for path in paths or [newest_model().parent]:
-        files += sorted(path.glob("*.tflite")) + sorted(path.glob("*.onnx")) if path.is_dir() else [path]
-    if not files:
-        raise EdgecnnError("no .tflite or .onnx file there: run python -m convert.tflite, or name a file")
+        files += models_in(path) if path.is_dir() else [path]
     return files
-
-
-def _images(model: ModelFile) -> npt.NDArray[np.uint8]:
-    """Some images of the evaluation split that lies beside a model; noise where there is none."""
-    beside = model.path.with_name("evaluation.npz")
-    if beside.exists():
-        return read_dataset(beside, model.manifest).images[:IMAGES]
-    return np.random.default_rng(0).integers(0, 256, (IMAGES, *model.manifest.input.shape), np.uint8)

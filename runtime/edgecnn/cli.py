@@ -1,166 +1,121 @@
 """Classify images on the edge, and prove on the device that nothing was lost.
 
-edgecnn info MODEL              what a model file says of itself
+edgecnn doctor                  this machine, its engines, and what to install
+edgecnn info [MODEL]            what a model file says of itself
 edgecnn classify IMAGE...       a label for each image
 edgecnn check MODEL DATA        accuracy, flips against the float model, verdict
+edgecnn bench [MODEL]           latency and throughput on this machine
+edgecnn tune FOLDER             the fastest of a folder's models, engines and thread counts that passes check
+edgecnn watch SOURCE            a label for each frame of a folder that fills, a video, a camera, or stdin
+
+Where no model is named, the MNIST classifier inside this package is taken.
 """
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import edgecnn
-from edgecnn.check import Report as CheckReport
-from edgecnn.check import as_document, check, flipped, wilson
-from edgecnn.classifier import Classifier
-from edgecnn.command import GATE_FAILED, OK, add_json, command, print_json, quiet, table
-from edgecnn.dataset import Dataset, read_dataset
+from edgecnn import SHIPPED, __version__
+from edgecnn.command import add_json, command
 from edgecnn.engines import ENGINES
-from edgecnn.files import sha256
-from edgecnn.images import read_image
-from edgecnn.manifest import Manifest
-from edgecnn.modelfile import read_model
+from edgecnn.errors import EdgecnnError
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `edgecnn`."""
     options = _parser().parse_args(argv)
-    return int(options.run(options))
+    module, function = options.run
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:  # Debian's or pip's numpy, half installed
+        raise EdgecnnError(f"{' '.join(str(error).split())[:200]}: see edgecnn doctor") from None
+    return int(getattr(found, function)(options))
 
 
 def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="edgecnn", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    top.add_argument("--version", action="version", version=f"edgecnn {edgecnn.__version__}")
+    top.add_argument("--version", action="version", version=f"edgecnn {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
-    info = commands.add_parser("info", help="what a model file says of itself")
-    info.set_defaults(run=_info)
-    info.add_argument("model", type=Path, metavar="MODEL")
+    def add(name: str, purpose: str, module: str, function: str = "run") -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=purpose, description=purpose)
+        made.set_defaults(run=(f"edgecnn.{module}", function))
+        return made
 
-    classify = commands.add_parser("classify", help="a label for each image")
-    classify.set_defaults(run=_classify)
+    add_json(add("doctor", "this machine, its engines, and what to install", "doctor"))
+
+    info = add("info", "what a model file says of itself", "commands", "info")
+    info.add_argument("model", type=Path, nargs="?", default=SHIPPED, metavar="MODEL")
+    add_json(info)
+
+    classify = add("classify", "a label for each image", "commands", "classify")
     classify.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="PNG, JPEG, … (extra 'image')")
-    classify.add_argument("--model", type=Path, required=True, help="a .tflite or .onnx file")
+    _add_model(classify)
+    _add_engine(classify)
+    add_json(classify)
 
-    judge = commands.add_parser("check", help="accuracy, flips against the float model, verdict")
-    judge.set_defaults(run=_check)
-    judge.add_argument("model", type=Path, metavar="MODEL")
-    judge.add_argument("data", type=Path, metavar="DATA", help="an .npz of training, or a folder of class folders")
-    judge.add_argument(
+    check = add("check", "accuracy, flips against the float model, verdict", "commands", "check")
+    check.add_argument("model", type=Path, metavar="MODEL")
+    check.add_argument("data", type=Path, metavar="DATA", help="an .npz of training, or a folder of class folders")
+    check.add_argument(
         "--max-drop", type=float, help="share of right answers that may be lost (default: the manifest's)"
     )
+    _add_engine(check)
+    add_json(check)
 
-    for each in (classify, judge):
-        each.add_argument("--engine", default="auto", help=f"auto (default), {', '.join(ENGINES)}")
-        each.add_argument("--threads", type=int, default=1, help="threads for one inference (default 1)")
-    for each in (info, classify, judge):
-        add_json(each)
+    bench = add("bench", "latency and throughput on this machine", "commands", "measure")
+    bench.add_argument("model", type=Path, nargs="?", default=SHIPPED, metavar="MODEL")
+    bench.add_argument("--engine", default="auto", help=f"auto (default), all, {', '.join(ENGINES)}")
+    bench.add_argument(
+        "--threads", type=_counts, default=[1], metavar="N,…", help="threads for one inference (default 1)"
+    )
+    bench.add_argument("--workers", type=_counts, default=[], metavar="N,…", help="throughput with as many workers too")
+    bench.add_argument("--data", type=Path, help="images (default: evaluation.npz beside the model, else noise)")
+    bench.add_argument("--rounds", type=int, default=20, help="turns (default 20)")
+    bench.add_argument("--calls", type=int, default=100, help="timed calls a turn (default 100)")
+    add_json(bench)
+
+    tune = add("tune", "the fastest model, engine and thread count of a folder that passes check", "tune")
+    tune.add_argument("folder", type=Path, metavar="FOLDER", help="holds the models and validation.npz")
+    tune.add_argument("--data", type=Path, help="labelled images (default: validation.npz in the folder)")
+    tune.add_argument("--threads", type=_counts, metavar="N,…", help="thread counts to try (default 1, 2, … cores)")
+    add_json(tune)
+
+    watch = add("watch", "a line of JSON for each frame of a folder that fills, a video, a camera, or stdin", "watch")
+    watch.add_argument("source", metavar="SOURCE", help="a folder, a video, a camera (0), or - for raw frames on stdin")
+    _add_model(watch)
+    watch.add_argument("--fps", type=float, help="at most so many frames a second")
+    watch.add_argument("--threshold", type=float, default=0.0, help="answers less probable are 'unknown' (default 0)")
+    watch.add_argument("--frames", type=int, help="stop after so many")
+    watch.add_argument("--size", type=_size, metavar="WxH", help="of raw frames (default: the model's own)")
+    _add_engine(watch)
     return top
 
 
-def _open(options: argparse.Namespace) -> Classifier:
-    with quiet():  # engines greet on stderr
-        return Classifier(options.model, options.engine, options.threads)
+def _add_model(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--model", type=Path, default=SHIPPED, help="a .tflite or .onnx file, or a folder that was tuned")
 
 
-def _info(options: argparse.Namespace) -> int:
-    model = read_model(options.model)
-    engines = [kind.name for kind in ENGINES.values() if kind.format == model.manifest.format and kind.installed]
-    facts = {
-        "file": str(model.path),
-        "bytes": len(model.data),
-        "sha256": sha256(model.data),
-        "engines_here": engines,
-        **asdict(model.manifest),
-    }
-    if options.json:
-        print_json(facts)
-    else:
-        print(table(("", str(model.path)), _facts(facts, model.manifest)))
-    return OK
+def _add_engine(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--engine", default="auto", help=f"auto (default), {', '.join(ENGINES)}")
+    to.add_argument("--threads", type=int, help="threads for one inference (default 1)")
 
 
-def _facts(facts: dict[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
-    height, width, channels = manifest.input.shape
-    rows = [
-        ("name", manifest.name),
-        ("format", f"{manifest.format}, quantization {manifest.quantization}, {facts['bytes']:,} bytes"),
-        ("input", f"{height}x{width}x{channels} raw pixels (uint8)"),
-        ("labels", " ".join(manifest.labels)),
-        ("sha256", facts["sha256"]),
-        ("weights", manifest.weights_sha256),
-    ]
-    if manifest.training:
-        training = manifest.training
-        rows.append(
-            ("training", f"{training.recipe}, {training.epochs} epochs, seed {training.seed}, {training.dataset}")
-        )
-        rows += [("float", f"accuracy {value:.4f} on {split}") for split, value in training.accuracy.items()]
-    if manifest.agreement:
-        found = manifest.agreement
-        flips = f"{found.lost} lost and {found.gained} gained against float"
-        rows.append(("converted", f"accuracy {found.accuracy:.4f} on {found.split} ({found.engine}), {flips}"))
-    rows.append(("tools", ", ".join(f"{name} {version}" for name, version in manifest.tools.items())))
-    rows.append(("engines", " ".join(facts["engines_here"]) or "none installed here"))
-    return rows
+def _counts(text: str) -> list[int]:
+    counts = [int(each) for each in text.split(",")]
+    if min(counts) < 1:
+        raise ValueError
+    return counts
 
 
-def _classify(options: argparse.Namespace) -> int:
-    classifier = _open(options)
-    images = [read_image(path, classifier.manifest.input) for path in options.images]
-    answers = [
-        {"image": str(path), "label": found.label, "probability": round(found.probability, 6)}
-        for path, found in zip(options.images, classifier.predict_batch(images), strict=True)
-    ]
-    if options.json:
-        print_json(answers)
-    else:
-        rows = [(each["image"], each["label"], f"{each['probability']:.3f}") for each in answers]
-        print(table(("image", "label", "probability"), rows))
-    return OK
-
-
-def _check(options: argparse.Namespace) -> int:
-    classifier = _open(options)
-    data = read_dataset(options.data, classifier.manifest)
-    report = check(classifier, data, options.max_drop)
-    if options.json:
-        document = {"model": str(options.model), "engine": classifier.engine, "data": str(options.data)}
-        print_json(document | as_document(report, data))
-    else:
-        print(table(("", f"{options.model} on {classifier.engine}"), _verdict(options.data, report, data)))
-    return GATE_FAILED if report.failures else OK
-
-
-def _verdict(path: Path, report: CheckReport, data: Dataset) -> list[tuple[str, str]]:
-    low, high = wilson(report.correct, report.images)
-    rows = [
-        ("data", f"{path}, {report.images:,} images{_trained_on(data)}"),
-        ("accuracy", f"{report.accuracy:.4f}   95 % interval {low:.4f} to {high:.4f}"),
-    ]
-    if report.baseline:
-        rows.append(("baseline", f"{report.baseline.accuracy} - {report.max_drop}"))
-    if report.flips:
-        rows += [(name, flipped(data, getattr(report.flips, name))) for name in ("lost", "gained", "changed")]
-    else:
-        rows.append(("flips", "unknown: the data does not hold the float model's answers"))
-    return [*rows, ("verdict", _words(report))]
-
-
-def _trained_on(data: Dataset) -> str:
-    return ", seen in training" if data.source and data.source.trained_on else ""
-
-
-def _words(report: CheckReport) -> str:
-    if report.verdict == "NONE":
-        return "NONE   no baseline and no answers of the float model to compare with"
-    return "   ".join((report.verdict, *report.failures))
+def _size(text: str) -> tuple[int, int]:
+    width, height = text.split("x")
+    return int(width), int(height)
 
 
 if __name__ == "__main__":

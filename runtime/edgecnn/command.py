@@ -67,6 +67,12 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
+def progress(line: str) -> None:
+    """Show on stderr what is being done, over the last such line; only to people at a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[Callable[[], str]]:
     """Keep what is printed meanwhile off the screen, native code's too.

@@ -1,0 +1,217 @@
+"""The machine that this runs on: board, CPU, memory, system, and whether it is being held back.
+
+Everything is read from files of Linux (and once from the tool `vcgencmd`); what a machine does not tell is None.
+"""
+
+import os
+import platform
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+# Features that matter to quantized kernels, by the flag in /proc/cpuinfo.
+_FEATURES = {
+    "neon": "NEON",
+    "asimd": "NEON",
+    "asimdhp": "fp16",
+    "asimddp": "dot product",
+    "i8mm": "i8mm",
+    "sve": "SVE",
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx_vnni": "AVX-VNNI",
+    "amx_int8": "AMX int8",
+}
+# Arm's own cores, by "CPU part". Source: Arm, the MIDR_EL1 register of each core's technical reference manual.
+_ARM_CORES = {
+    0xB76: "ARM1176",
+    0xC07: "Cortex-A7",
+    0xC08: "Cortex-A8",
+    0xC09: "Cortex-A9",
+    0xC0F: "Cortex-A15",
+    0xD03: "Cortex-A53",
+    0xD04: "Cortex-A35",
+    0xD05: "Cortex-A55",
+    0xD07: "Cortex-A57",
+    0xD08: "Cortex-A72",
+    0xD0A: "Cortex-A75",
+    0xD0B: "Cortex-A76",
+    0xD0C: "Neoverse-N1",
+    0xD40: "Neoverse-V1",
+    0xD41: "Cortex-A78",
+    0xD49: "Neoverse-N2",
+}
+# Bits of the firmware's answer; the same, 16 higher, since boot. Source: Raspberry Pi, documentation of `vcgencmd`.
+_THROTTLING = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
+_SINCE_BOOT = 16
+_BOARD_FILES = ("proc/device-tree/model", "sys/firmware/devicetree/base/model", "sys/class/dmi/id/product_name")
+_FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
+
+
+@dataclass(frozen=True)
+class Throttling:
+    """What holds the CPU back, now and since boot; empty where nothing does."""
+
+    now: tuple[str, ...]
+    since_boot: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a machine says of itself; None where it does not."""
+
+    board: str | None
+    cpu: str
+    features: tuple[str, ...]
+    cores: int  # that this process may use
+    memory_mb: int | None
+    free_mb: int | None
+    system: str
+    platform: str  # linux, darwin or win32
+    machine: str  # that this Python was built for: x86_64, aarch64, armv7l, ...
+    python: str
+    libc: tuple[str, str]  # name and version
+    governor: str | None
+    mhz: tuple[int, int] | None  # of the first core: now, and at most
+    celsius: float | None
+    throttling: Throttling | None
+    low_voltage: bool | None  # the power supply, by the board's own alarm
+
+
+def identify() -> dict[str, str]:
+    """What makes this machine the one it is, for as long as nobody changes its CPU or its Python."""
+    cpuinfo = _text(Path("/proc/cpuinfo")) or ""
+    return {
+        "board": _board(Path("/"), cpuinfo) or "",
+        "cpu": _cpu(cpuinfo),
+        "cores": str(_cores()),
+        "machine": _machine(),
+        "python": platform.python_version(),
+    }
+
+
+def describe(root: Path = Path("/")) -> Device:
+    """Look at this machine; with another `root`, at the files of another one."""
+    cpuinfo = _text(root / "proc/cpuinfo") or ""
+    cpu = root / "sys/devices/system/cpu/cpu0"
+    now, most = (_number(cpu / "cpufreq" / name) for name in ("scaling_cur_freq", "cpuinfo_max_freq"))
+    return Device(
+        board=_board(root, cpuinfo),
+        cpu=_cpu(cpuinfo),
+        features=_features(cpuinfo),
+        cores=_cores(),
+        memory_mb=_memory(root, "MemTotal"),
+        free_mb=_memory(root, "MemAvailable"),
+        system=_system(root),
+        platform=sys.platform,
+        machine=_machine(),
+        python=platform.python_version(),
+        libc=_libc(),
+        governor=_text(cpu / "cpufreq/scaling_governor"),
+        mhz=(now // 1000, most // 1000) if now and most else None,
+        celsius=_celsius(root),
+        throttling=_throttling(root),
+        low_voltage=_low_voltage(root),
+    )
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode(errors="replace").strip("\0\n ") or None
+    except OSError:
+        return None
+
+
+def _number(path: Path) -> int | None:
+    text = _text(path)
+    return int(text) if text and text.lstrip("-").isdigit() else None
+
+
+def _entry(cpuinfo: str, name: str) -> str | None:
+    found = re.search(rf"^{name}\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return found[1].strip() if found else None
+
+
+def _board(root: Path, cpuinfo: str) -> str | None:
+    return next((text for text in map(_text, (root / name for name in _BOARD_FILES)) if text), None) or _entry(
+        cpuinfo, "Model"
+    )
+
+
+def _cpu(cpuinfo: str) -> str:
+    part, implementer = _entry(cpuinfo, "CPU part"), _entry(cpuinfo, "CPU implementer")
+    if part and implementer and int(implementer, 0) == ord("A"):
+        return _ARM_CORES.get(int(part, 0), f"Arm core {part}")
+    return _entry(cpuinfo, "model name") or platform.processor() or platform.machine()
+
+
+def _features(cpuinfo: str) -> tuple[str, ...]:
+    flags = set((_entry(cpuinfo, "Features") or _entry(cpuinfo, "flags") or "").split())
+    return tuple(dict.fromkeys(name for flag, name in _FEATURES.items() if flag in flags))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _memory(root: Path, name: str) -> int | None:
+    kilobytes = _entry(_text(root / "proc/meminfo") or "", name)
+    return int(kilobytes.split()[0]) // 1024 if kilobytes else None
+
+
+def _system(root: Path) -> str:
+    name = re.search(r'^PRETTY_NAME="?([^"\n]+)', _text(root / "etc/os-release") or "", re.MULTILINE)
+    return f"{name[1]}, {platform.system()} {platform.release()}" if name else platform.platform()
+
+
+def _machine() -> str:
+    """As `platform.machine()`, but 32-bit Python on a 64-bit kernel, as on Raspberry Pi OS, is armv7l."""
+    machine = platform.machine()
+    narrow = struct.calcsize("P") == 4
+    return {"aarch64": "armv7l", "armv8l": "armv7l", "x86_64": "i686"}.get(machine, machine) if narrow else machine
+
+
+def _libc() -> tuple[str, str]:
+    if "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or ""):
+        return "musl", ""
+    return platform.libc_ver()
+
+
+def _celsius(root: Path) -> float | None:
+    """The CPU's temperature: of the zone that says it is the CPU's, or of the first."""
+    zones = sorted((root / "sys/class/thermal").glob("thermal_zone*"))
+    zones.sort(key=lambda zone: "cpu" not in (_text(zone / "type") or ""))
+    return next((value / 1000 for value in (_number(zone / "temp") for zone in zones) if value is not None), None)
+
+
+def _throttling(root: Path) -> Throttling | None:
+    """From the Raspberry Pi's firmware; elsewhere from the kernel's count of throttled moments since boot."""
+    bits = _firmware_bits(root)
+    if bits is not None:
+        named = [name for number, name in enumerate(_THROTTLING) if bits >> number & 1]
+        before = [name for number, name in enumerate(_THROTTLING) if bits >> number + _SINCE_BOOT & 1]
+        return Throttling(tuple(named), tuple(before))
+    count = _number(root / "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count")
+    return None if count is None else Throttling((), (f"throttled {count} times",) if count else ())
+
+
+def _firmware_bits(root: Path) -> int | None:
+    text = _text(root / _FIRMWARE)
+    tool = shutil.which("vcgencmd")
+    if text is None and tool and root == Path("/"):
+        text = subprocess.run([tool, "get_throttled"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"(?:0x)?([0-9a-fA-F]+)\s*$", text or "")
+    return int(found[1], 16) if found else None
+
+
+def _low_voltage(root: Path) -> bool | None:
+    for sensor in (root / "sys/class/hwmon").glob("hwmon*"):
+        if _text(sensor / "name") == "rpi_volt":
+            return _number(sensor / "in0_lcrit_alarm") == 1
+    return None

@@ -1,0 +1,229 @@
+"""Look at this machine and at each engine on it, and say what to install, as one command.
+
+An engine is tried in a process of its own: it can kill the process that imports it.
+"""
+
+import argparse
+import importlib.util
+import re
+import shlex
+import sys
+import sysconfig
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.apart import DiedError, apart
+from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
+from edgecnn.device import Device, describe
+from edgecnn.engines import ENGINES, EngineKind
+
+# What a failed import says, why, and what mends it: packages for pip, and for apt.
+_CAUSES = (
+    (
+        r"numpy\.core\.multiarray failed to import|_ARRAY_API not found|compiled using NumPy 1\.x",
+        "it was built for numpy 1, and numpy 2 is installed",
+        ("numpy<2",),
+        (),
+    ),
+    (r"libopenblas\.so\.0", "numpy misses the library OpenBLAS", (), ("libopenblas0",)),
+    (r"libatomic\.so\.1", "it misses the library libatomic", (), ("libatomic1",)),
+    (r"libgomp[^ ]*\.so[^ ]*: cannot open", "it misses the library libgomp", (), ("libgomp1",)),
+    (r"libstdc\+\+\.so\.6: cannot open", "it misses the C++ library", (), ("libstdc++6",)),
+    (r"GLIBC(XX)?_[\d.]+' not found", "it was built for a newer system: upgrade to Debian 12 or later", (), ()),
+    (r"cannot enable executable stack", "glibc 2.41 and later refuse its executable stack: use another engine", (), ()),
+    (r"static TLS block", "glibc has no room for its thread-local data: import it before everything else", (), ()),
+    (r"No module named 'numpy'", "numpy is not installed", ("numpy",), ()),
+)
+# Versions that are known to die on some CPU: package, version, feature whose lack kills it, what to install, source.
+_DEADLY = (
+    ("onnxruntime", "1.21.0", "dot product", "onnxruntime>=1.22", "github.com/microsoft/onnxruntime/issues/23957"),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How an engine does on this machine."""
+
+    engine: str
+    package: str
+    version: str | None
+    state: str  # works, broken, not installed, or no wheel
+    reason: str = ""
+    pip: tuple[str, ...] = ()  # requirements that mend it, or bring it
+    apt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `edgecnn doctor` found."""
+
+    device: Device
+    warnings: tuple[str, ...]
+    engines: tuple[Finding, ...]
+    pillow: bool
+    command: str | None  # what to install; None where an engine works and none is broken, or nothing would help
+
+
+def run(options: argparse.Namespace) -> int:
+    """The command `edgecnn doctor`: `GATE_FAILED` where no engine works."""
+    found = examine()
+    if options.json:
+        print_json(asdict(found))
+    else:
+        print(screen(found))
+    return OK if any(each.state == "works" for each in found.engines) else GATE_FAILED
+
+
+def examine() -> Diagnosis:
+    """Look at this machine, and try each engine on it."""
+    device = describe()
+    engines = tuple(_examine(kind, device) for kind in ENGINES.values())
+    pillow = importlib.util.find_spec("PIL") is not None
+    return Diagnosis(device, tuple(_warnings(device)), engines, pillow, _command(engines, device))
+
+
+def _examine(kind: EngineKind, device: Device) -> Finding:
+    if not kind.installed:
+        return _missing(kind, device)
+    try:
+        with quiet():
+            failure = apart(_try, kind.name)
+    except DiedError as death:
+        return _dead(kind, device, str(death))
+    if not failure:
+        return Finding(kind.name, kind.package, kind.version, "works")
+    return _broken(kind, failure)
+
+
+def _try(name: str) -> str:
+    """Import an engine and run what can be run with nothing else; what went wrong, or nothing."""
+    kind = ENGINES[name]
+    try:
+        importlib.import_module(kind.module)
+        if kind.format == "tflite":
+            import numpy as np
+
+            from edgecnn.classifier import Classifier
+
+            Classifier(engine=name).predict(np.zeros((28, 28), np.uint8))
+    except BaseException as error:  # engines raise whatever they like
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _missing(kind: EngineKind, device: Device) -> Finding:
+    reason = None
+    if device.platform == "linux":
+        version = tuple(map(int, device.python.split(".")[:2]))
+        name, number = device.libc
+        glibc = tuple(int(part) for part in re.findall(r"\d+", number)[:2])
+        reason = kind.no_wheel(device.machine, version, name, glibc)
+    if reason:
+        return Finding(kind.name, kind.package, None, "no wheel", f"{kind.package} {reason}")
+    return Finding(kind.name, kind.package, None, "not installed", "", kind.requirements)
+
+
+def _dead(kind: EngineKind, device: Device, death: str) -> Finding:
+    for package, version, feature, cure, source in _DEADLY:
+        if (kind.package, kind.version) == (package, version) and feature not in device.features and death == "SIGILL":
+            reason = (
+                f"{package} {version} uses instructions ({feature}) that this {device.cpu} does not have ({source})"
+            )
+            return Finding(kind.name, kind.package, kind.version, "broken", f"SIGILL: {reason}", (cure,))
+    why = {
+        "SIGILL": f"it uses an instruction that this CPU ({device.cpu}) does not have: install another version",
+        "SIGSEGV": "it crashes: install another version",
+        "SIGKILL": "it was killed, probably since memory ran out",
+    }.get(death, "install another version")
+    return Finding(kind.name, kind.package, kind.version, "broken", f"{death}: {why}")
+
+
+def _broken(kind: EngineKind, failure: str) -> Finding:
+    for pattern, cause, pip, apt in _CAUSES:
+        if re.search(pattern, failure):
+            return Finding(kind.name, kind.package, kind.version, "broken", cause, pip, apt)
+    return Finding(kind.name, kind.package, kind.version, "broken", " ".join(failure.split())[:200])
+
+
+def _warnings(device: Device) -> list[str]:
+    """What makes this device slower than it could be."""
+    told = []
+    if device.low_voltage or (device.throttling and "under-voltage" in device.throttling.now):
+        told.append("the power supply is too weak: use the board's own, and a short cable")
+    elif device.throttling and "under-voltage" in device.throttling.since_boot:
+        told.append("the power supply was too weak at some time since boot: use the board's own, and a short cable")
+    if device.throttling and set(device.throttling.now) - {"under-voltage"}:
+        told.append("the CPU is being throttled: cool it, or latencies are not those of this board")
+    if device.governor == "powersave":
+        told.append(
+            "the governor is powersave:"
+            " echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+        )
+    return told
+
+
+def _command(engines: tuple[Finding, ...], device: Device) -> str | None:
+    """One command that mends what is broken and, where no engine works, installs the best one."""
+    broken = [each for each in engines if each.state == "broken" and (each.pip or each.apt)]
+    if not any(each.state == "works" for each in engines) and not broken:
+        broken = [each for each in engines if each.state == "not installed"][:1]
+    if not broken:
+        return None
+    pip = list(dict.fromkeys(need for each in broken for need in each.pip))
+    apt = list(dict.fromkeys(need for each in broken for need in each.apt))
+    steps = [f"sudo apt install -y {' '.join(apt)}"] if apt else []
+    if pip and _in_environment():
+        steps.append(f"{shlex.quote(sys.executable)} -m pip install {' '.join(map(shlex.quote, pip))}")
+    elif pip:  # Debian's own Python takes nothing from pip
+        shared = " --system-site-packages" if device.machine == "armv7l" else ""
+        steps.append(
+            f"python3 -m venv{shared} edge && edge/bin/pip install {' '.join(map(shlex.quote, pip))} edgecnn-*.whl"
+        )
+    return " && ".join(steps)
+
+
+def _in_environment() -> bool:
+    """Whether pip may install here: in a virtual environment, or where the system does not forbid it (PEP 668)."""
+    return sys.prefix != sys.base_prefix or not (Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED").exists()
+
+
+def screen(found: Diagnosis) -> str:
+    """A diagnosis as people read it."""
+    engines = table(("engine", "version", "state"), [_row(each) for each in found.engines])
+    told = [f"{each.engine}: {each.reason}" for each in found.engines if each.reason]
+    told += [f"warning: {each}" for each in found.warnings]
+    pillow = [] if found.pillow else ["pictures (PNG, JPEG, …) need Pillow: pip install pillow"]
+    if found.command:
+        told.append(f"install with:\n  {found.command}")
+    elif not any(each.state == "works" for each in found.engines):
+        told.append("no engine has a wheel for this machine: use a 64-bit system, or Python 3.11")
+    return "\n\n".join((table(("", "this device"), _facts(found.device)), engines, *told, *pillow))
+
+
+def _row(found: Finding) -> tuple[str, str, str]:
+    return found.engine, found.version or "–", found.state
+
+
+def _facts(device: Device) -> list[tuple[str, str]]:
+    memory = f"{device.memory_mb} MB, {device.free_mb} MB free" if device.memory_mb else None
+    features = ", ".join(device.features) or "none that matter here"
+    facts: list[tuple[str, Any]] = [
+        ("board", device.board),
+        ("CPU", f"{device.cpu}, {device.cores} cores: {features}"),
+        ("memory", memory),
+        ("system", device.system),
+        ("Python", f"{device.python} for {device.machine}, {' '.join(device.libc) or 'libc unknown'}"),
+        ("governor", device.governor),
+        ("frequency", f"{device.mhz[0]} MHz of {device.mhz[1]}" if device.mhz else None),
+        ("temperature", f"{device.celsius:.0f} °C" if device.celsius is not None else None),
+        ("throttling", _throttled(device)),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _throttled(device: Device) -> str | None:
+    if device.throttling is None:
+        return None
+    now, before = (", ".join(each) or "none" for each in (device.throttling.now, device.throttling.since_boot))
+    return f"now: {now}; since boot: {before}"
