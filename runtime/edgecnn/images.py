@@ -35,12 +35,36 @@ def read_image(path: Path | str, wanted: Input) -> Pixels:
     Raises:
         EdgecnnError: Pillow is not installed; the file is missing or does not decode; a framed image is blank.
     """
-    height, width, channels = wanted.shape
-    image = _upright(Path(path), "L" if channels == 1 else "RGB")
+    return _fit(_upright(Path(path), _mode(wanted)), wanted, str(path))
+
+
+def fit_image(pixels: Pixels, wanted: Input, source: str = "image") -> Pixels:
+    """Bring pixels of any size, of a camera for instance, to what a model with this input takes, as `read_image` does.
+
+    Args:
+        pixels: uint8, shape (height, width) or (height, width, 3) in the order red, green, blue.
+        wanted: the model's input.
+        source: what to call the image in an error.
+
+    Returns:
+        uint8, shape `wanted.shape`.
+
+    Raises:
+        EdgecnnError: Pillow is not installed; a framed image is blank.
+    """
+    return _fit(_pillow().fromarray(pixels).convert(_mode(wanted)), wanted, source)
+
+
+def _mode(wanted: Input) -> str:
+    return "L" if wanted.shape[2] == 1 else "RGB"
+
+
+def _fit(image: Any, wanted: Input, source: str) -> Pixels:
+    height, width, _ = wanted.shape
     if wanted.frame is None:
         pixels = np.asarray(image.resize((width, height), _pillow().Resampling.BILINEAR))
     else:
-        pixels = frame_character(np.asarray(image), wanted.frame, (height, width), str(path))
+        pixels = frame_character(np.asarray(image), wanted.frame, (height, width), source)
     return pixels.reshape(wanted.shape)
 
 

@@ -1,0 +1,105 @@
+"""Classify a stream of images, a line of JSON a frame; what it costs is shown on stderr.
+
+The source is a folder that fills, a video file, a camera (0, /dev/video0), or - for raw frames on stdin. It goes on
+until the source ends, or Ctrl-C or SIGTERM comes. An answer less probable than the threshold is "unknown".
+"""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from edgecnn.bench import resident_mb
+from edgecnn.classifier import Classifier
+from edgecnn.command import OK, quiet
+from edgecnn.errors import EdgecnnError
+from edgecnn.frames import Frame, folder_frames, raw_frames, video_frames
+from edgecnn.manifest import Input
+
+UNKNOWN = "unknown"
+STATUS_SECONDS = 10.0
+
+
+@dataclass
+class Meter:
+    """What the stream has cost since the last status."""
+
+    frames: int = 0
+    busy: float = 0.0  # seconds spent on frames
+    since: float = field(default_factory=time.perf_counter)
+    cpu: float = field(default_factory=time.process_time)
+
+    def status(self) -> str:
+        """Frames a second, duty cycle (share of the time spent on frames), CPU of the process, memory."""
+        seconds = max(time.perf_counter() - self.since, 1e-9)
+        cpu = (time.process_time() - self.cpu) / seconds
+        memory = resident_mb()
+        tail = f", memory {memory} MB" if memory else ""
+        return (
+            f"{self.frames} frames in {seconds:.1f} s, {self.frames / seconds:.1f}/s,"
+            f" duty cycle {self.busy / seconds:.1%}, CPU {cpu:.1%}{tail}"
+        )
+
+
+def run(options: argparse.Namespace) -> int:
+    """The command `edgecnn watch`."""
+    if options.fps is not None and options.fps <= 0:
+        raise EdgecnnError(f"--fps is {options.fps:g}: give frames a second, above 0")
+    with quiet():  # engines greet on stderr
+        classifier = Classifier(options.model, options.engine, options.threads)
+    signal.signal(signal.SIGTERM, _interrupt)
+    meter = Meter()
+    try:
+        for number, frame in enumerate(_paced(_open(options, classifier.manifest.input), options.fps)):
+            start = time.perf_counter()
+            print(json.dumps(answer(classifier, frame, options.threshold), ensure_ascii=False), flush=True)
+            meter.frames, meter.busy = meter.frames + 1, meter.busy + frame.seconds + time.perf_counter() - start
+            if start - meter.since >= STATUS_SECONDS:
+                print(meter.status(), file=sys.stderr)
+                meter = Meter()
+            if number + 1 == options.frames:
+                break
+    except KeyboardInterrupt:  # the way such a stream is ended
+        pass
+    print(meter.status(), file=sys.stderr)
+    return OK
+
+
+def answer(classifier: Classifier, frame: Frame, threshold: float) -> dict[str, Any]:
+    """What is printed for a frame."""
+    said = {"time": round(time.time(), 3), "frame": frame.name}
+    if frame.pixels is None:
+        return said | {"label": None, "error": frame.error}
+    start = time.perf_counter()
+    found = classifier.predict(frame.pixels)
+    spent = frame.seconds + time.perf_counter() - start
+    label = found.label if found.probability >= threshold else UNKNOWN
+    return said | {"label": label, "probability": round(found.probability, 6), "ms": round(1000 * spent, 3)}
+
+
+def _open(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:
+    if options.source == "-":
+        return raw_frames(sys.stdin.buffer, wanted, options.size)
+    if options.size:
+        raise EdgecnnError("--size is for raw frames on stdin: leave it out")
+    folder = Path(options.source)
+    return folder_frames(folder, wanted) if folder.is_dir() else video_frames(options.source, wanted)
+
+
+def _paced(frames: Iterator[Frame], fps: float | None) -> Iterator[Frame]:
+    """No more than `fps` frames a second."""
+    due = time.perf_counter()
+    for frame in frames:
+        yield frame
+        if fps:
+            due = max(due + 1 / fps, time.perf_counter() - 1 / fps)  # what was missed is not made up for
+            time.sleep(max(0.0, due - time.perf_counter()))
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
