@@ -1,0 +1,183 @@
+"""Try the wheel on emulated boards, and compare what it answers there with the same engine on this machine.
+
+On each board, for each engine that works there and each model that it runs: `edgecnn check` on 200 test images, and the
+probabilities of 64 of them, plain and blended with noise, since plain ones saturate the softmax. An int8 model may
+differ by one step of its output, a float one by 1e-5. Boards are built where they are missing (see benchmarks.boards).
+
+Examples:
+  python -m benchmarks.arm
+  python -m benchmarks.arm artifacts/mnist --boards pi4,pi5 --json
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.boards import BOARDS, Board, build
+from benchmarks.models import model_files
+from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, progress, table
+from edgecnn.dataset import Dataset, read_dataset
+from edgecnn.engines import ENGINES
+from edgecnn.errors import EdgecnnError
+from edgecnn.modelfile import ModelFile, newest_model, read_model
+
+IMAGES = 200  # for `check`
+COMPARED = 64  # of these, plain and blended with noise
+FLOAT_BOUND = 1e-5
+Answers = dict[str, npt.NDArray[np.float32]]
+
+_ANSWERS = Path(__file__).with_name("answers.py")
+HEAD = ("board", "engine", "version", "model", "right", "off by at most", "verdict")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A model on an engine on a board."""
+
+    board: str
+    engine: str
+    version: str
+    model: str
+    images: int
+    correct: int
+    worst: float  # the largest difference of a probability from this machine's; in steps where the output has steps
+    steps: bool
+    check: str  # verdict of `edgecnn check` there
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is as right there, and as good as the same."""
+        return self.check == "PASS" and self.worst <= (1 if self.steps else FLOAT_BOUND)
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m benchmarks.arm`: `GATE_FAILED` where a board answers otherwise."""
+    made = parser("python -m benchmarks.arm", __doc__)
+    made.add_argument("folder", type=Path, nargs="?", help="models and evaluation.npz (default: the newest)")
+    made.add_argument("--boards", help=f"some of {','.join(BOARDS)} (default: all)")
+    options = made.parse_args(argv)
+    boards = [_board(name) for name in options.boards.split(",")] if options.boards else list(BOARDS.values())
+    progress("building boards")
+    build(boards)
+    screens, rows = {}, []
+    for board in boards:
+        progress(board.name)
+        found = doctor(board)
+        screens[board.name] = found
+        rows += trials(board, found, options.folder or newest_model().parent)
+    progress("")
+    if options.json:
+        print_json({"doctor": screens, "trials": [asdict(row) | {"passed": row.passed} for row in rows]})
+    else:
+        print(table(HEAD, map(cells, rows)))
+    return OK if all(row.passed for row in rows) else GATE_FAILED
+
+
+def _board(name: str) -> Board:
+    if name not in BOARDS:
+        raise EdgecnnError(f"there is no board {name!r}: choose {', '.join(BOARDS)}")
+    return BOARDS[name]
+
+
+def cells(row: Trial) -> tuple[str, ...]:
+    """A trial as people read it, under `HEAD`."""
+    worst = f"{row.worst:.0f} steps" if row.steps else f"{row.worst:.0e}"
+    right, verdict = f"{row.correct} of {row.images}", "PASS" if row.passed else "FAIL"
+    return (row.board, row.engine, row.version, row.model, right, worst, verdict)
+
+
+def doctor(board: Board) -> dict[str, Any]:
+    """What `edgecnn doctor` says there."""
+    found: dict[str, Any] = json.loads(on(board, "-m", "edgecnn", "doctor", "--json").stdout)
+    return found
+
+
+def on(board: Board, *words: object) -> "subprocess.CompletedProcess[str]":
+    """Run a board's Python.
+
+    Raises:
+        EdgecnnError: what it ran was killed or wants other input.
+    """
+    told = [str(board.python()), *map(str, words)]
+    done = subprocess.run(told, capture_output=True, text=True, check=False)
+    if done.returncode not in (OK, GATE_FAILED):
+        last = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
+        raise EdgecnnError(f"{board.name}: {' '.join(map(str, words))}: {last}")
+    return done
+
+
+def trials(board: Board, found: dict[str, Any], folder: Path) -> list[Trial]:
+    """Try every model of a folder on every engine that `doctor` found working on a board, where it is here too."""
+    files = [read_model(path) for path in model_files([folder])]
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        data = read_dataset(folder / "evaluation.npz", files[0].manifest)
+        sample, images = _sample(data, Path(scratch) / "sample.npz"), _blended(data, Path(scratch) / "images.npz")
+        for finding in found["engines"]:
+            name = finding["engine"]
+            able = [each for each in files if each.manifest.format == ENGINES[name].format]
+            if finding["state"] != "works" or not able or not ENGINES[name].installed:
+                continue
+            there, here = (_answers(python, name, images, able) for python in (board.python(), Path(sys.executable)))
+            for model in able:
+                file = model.path.name
+                worst, steps = difference(here[file], there[file], model.manifest.quantization)
+                words = ("-m", "edgecnn", "check", model.path, sample, "--engine", name, "--json")
+                report = json.loads(on(board, *words).stdout)
+                correct = round(report["accuracy"] * report["images"])
+                told = (finding["version"], file, report["images"], correct, worst, steps, report["verdict"])
+                rows.append(Trial(board.name, name, *told))
+    return rows
+
+
+def _sample(data: Dataset, path: Path) -> Path:
+    """The first images of a data set, with the float model's answers."""
+    assert data.labels is not None
+    assert data.probabilities is not None
+    first = slice(IMAGES)
+    kept = {name: getattr(data, name)[first] for name in ("images", "labels", "indices", "probabilities")}
+    replace(data, **kept).save(path)
+    return path
+
+
+def _blended(data: Dataset, path: Path) -> Path:
+    """A few images, plain and half of them noise."""
+    plain = data.images[:COMPARED]
+    noise = np.random.default_rng(0).integers(0, 256, plain.shape, np.uint8)
+    np.savez(path, images=np.concatenate([plain, plain // 2 + noise // 2]))
+    return path
+
+
+def _answers(python: Path, engine: str, images: Path, models: Sequence[ModelFile]) -> Answers:
+    """The probabilities of each model, by its file's name, in a process of its own."""
+    output = images.with_name("answers.npz")
+    subprocess.run(
+        [python, _ANSWERS, engine, images, output, *(model.path for model in models)], capture_output=True, check=True
+    )
+    return dict(np.load(output))
+
+
+def difference(here: npt.NDArray[np.float32], there: npt.NDArray[np.float32], quantization: str) -> tuple[float, bool]:
+    """The largest difference between probabilities: in steps of the output where it is int8, else as it is.
+
+    Returns:
+        The difference, and whether it counts steps.
+    """
+    worst = float(np.abs(here - there).max())
+    if quantization != "int8":
+        return worst, False
+    step = float(np.diff(np.unique(np.concatenate([here, there]))).min())
+    return round(worst / step), True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
