@@ -1,8 +1,11 @@
 """Fit the reference CNN to a data set by a recipe."""
 
+import contextlib
 import os
+import signal
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow: its greetings are no news
@@ -44,16 +47,33 @@ def fit(data: Data, recipe: Recipe, epochs: int, seed: int) -> Fitted:
     model = reference_cnn(wanted.shape, len(data.labels))
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     start = time.perf_counter()
-    done = model.fit(
-        normalize(data.train_images[chosen], wanted),
-        data.train_labels[chosen],
-        batch_size=recipe.batch,
-        epochs=epochs,
-        verbose=0,
-        callbacks=[TqdmCallback(verbose=1, desc="training", leave=False, mininterval=_pace())],
-    )
+    with _interrupts() as stop:
+        done = model.fit(
+            normalize(data.train_images[chosen], wanted),
+            data.train_labels[chosen],
+            batch_size=recipe.batch,
+            epochs=epochs,
+            verbose=0,
+            callbacks=[stop, TqdmCallback(verbose=1, desc="training", leave=False, mininterval=_pace())],
+        )
     history = {name: [float(value) for value in values] for name, values in done.history.items()}
     return Fitted(model, wanted, recipe, seed, epochs, history, time.perf_counter() - start)
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[keras.callbacks.Callback]:
+    """A callback that raises Ctrl-C between two batches; raised within one, TensorFlow may swallow it."""
+    asked: list[int] = []
+
+    def stop(*_: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+
+    usual = signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
+    try:
+        yield keras.callbacks.LambdaCallback(on_train_batch_end=stop)
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _pace() -> float:
