@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,14 +38,17 @@ def refused(done: "subprocess.CompletedProcess[str]", *words: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a network trained on digits; shared, so not to be written into."""
-    folder = tmp_path_factory.mktemp("digits")
-    done = run("train", "--dataset", "digits", "--output", folder)
-    assert done.returncode == 0, done.stderr
-    for words in (("convert.tflite",), ("convert.onnx",), ("convert.onnx", "--quantize", "int8")):
-        done = run(*words, folder / "model.keras")
-        assert done.returncode == 0, done.stderr
+def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder of a network trained on digits; shared, also between pytest's workers, so not to be written into."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "digits"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "model_int8.onnx").exists():
+            done = run("train", "--dataset", "digits", "--output", folder)
+            assert done.returncode == 0, done.stderr
+            for words in (("convert.tflite",), ("convert.onnx",), ("convert.onnx", "--quantize", "int8")):
+                done = run(*words, folder / "model.keras")
+                assert done.returncode == 0, done.stderr
     return folder
 
 

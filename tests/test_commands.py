@@ -23,12 +23,14 @@ COMMANDS = (
     "convert.tflite",
     "convert.onnx",
     "convert.verify",
+    "benchmarks.arm",
+    "benchmarks.boards",
     "benchmarks.latency",
     "benchmarks.demo",
     "benchmarks.readme",
     "edgecnn",
 )
-SUBCOMMANDS = ("info", "classify", "check")
+SUBCOMMANDS = ("doctor", "info", "classify", "check", "bench", "tune", "watch")
 
 
 @pytest.mark.parametrize("name", [(each,) for each in COMMANDS] + [("edgecnn", each) for each in SUBCOMMANDS])
@@ -42,7 +44,7 @@ def test_help_comes_at_once_and_tells_the_purpose(name: tuple[str, ...]) -> None
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("usage: ")
-    if name != ("edgecnn",):
+    if name not in (("edgecnn",), ("edgecnn", "watch")):  # watch prints nothing but JSON, a line a frame
         assert "--json" in done.stdout
     assert f"python -m {name[0]}" in done.stdout or name[0] == "edgecnn"
 
@@ -72,6 +74,7 @@ def test_json_is_all_there_is_on_stdout(trained: Path, tmp_path: Path) -> None:
         ("edgecnn", "info", model),
         ("edgecnn", "classify", digit_file(tmp_path), "--model", model),
         ("edgecnn", "check", model, trained / "evaluation.npz"),
+        ("edgecnn", "bench", model, "--engine", "all", "--workers", "1,2", "--rounds", 1, "--calls", 5),
         ("benchmarks.latency", model, "--rounds", 1, "--calls", 5),
         ("convert.onnx", trained / "model.keras", "--output", tmp_path / "m.onnx"),
     ):
@@ -104,7 +107,7 @@ def test_mistakes_get_a_line_and_status_2(trained: Path, tmp_path: Path) -> None
     refused(run("train", "--dataset", "digits", "--data", tmp_path), "--data is for mnist")
     refused(run("train", "--dataset", "digits", "--output", text / "folder"), "text.png")
     refused(run("convert.tflite", trained / "model.keras", "--output", text / "model.tflite"), "text.png")
-    refused(run("benchmarks.latency", tmp_path), "no .tflite or .onnx file there")
+    refused(run("benchmarks.latency", tmp_path), "holds no .tflite or .onnx file")
     for words in (("train", "--epochs", "0"), ("convert.tflite", "--max-drop", "x"), ("edgecnn",)):
         done = run(*words)
         assert done.returncode == 2

@@ -76,8 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--workers", type=_counts, default=[], metavar="N,…", help="throughput with as many workers too")
     bench.add_argument("--data", type=Path, help="images (default: evaluation.npz beside the model, else noise)")
-    bench.add_argument("--rounds", type=int, default=20, help="turns (default 20)")
-    bench.add_argument("--calls", type=int, default=100, help="timed calls a turn (default 100)")
+    bench.add_argument("--rounds", type=_count, default=20, help="turns (default 20)")
+    bench.add_argument("--calls", type=_count, default=100, help="timed calls a turn (default 100)")
     add_json(bench)
 
     tune = add("tune", "the fastest model, engine and thread count of a folder that passes check", "tune")
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_model(watch)
     watch.add_argument("--fps", type=float, help="at most so many frames a second")
     watch.add_argument("--threshold", type=float, default=0.0, help="answers less probable are 'unknown' (default 0)")
-    watch.add_argument("--frames", type=int, help="stop after so many")
+    watch.add_argument("--frames", type=_count, help="stop after so many")
     watch.add_argument("--size", type=_size, metavar="WxH", help="of raw frames (default: the model's own)")
     _add_engine(watch)
     return top
@@ -107,15 +107,20 @@ def _add_engine(to: argparse.ArgumentParser) -> None:
 
 
 def _counts(text: str) -> list[int]:
-    counts = [int(each) for each in text.split(",")]
-    if min(counts) < 1:
-        raise ValueError
-    return counts
+    return [_count(each) for each in text.split(",")]
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
 
 
 def _size(text: str) -> tuple[int, int]:
-    width, height = text.split("x")
-    return int(width), int(height)
+    width, by, height = text.partition("x")
+    if not by:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size: give WIDTHxHEIGHT, as 640x480")
+    return _count(width), _count(height)
 
 
 if __name__ == "__main__":

@@ -121,6 +121,15 @@ def describe(root: Path = Path("/")) -> Device:
     )
 
 
+def cpu_ticks() -> tuple[int, int] | None:
+    """What all cores have done since boot, in ticks: idle, and in all; None where the system does not tell."""
+    first = (_text(Path("/proc/stat")) or "").split("\n", 1)[0].split()
+    if first[:1] != ["cpu"]:
+        return None
+    ticks = [int(each) for each in first[1:9]]  # user nice system idle iowait irq softirq steal
+    return ticks[3] + ticks[4], sum(ticks)
+
+
 def _text(path: Path) -> str | None:
     try:
         return path.read_bytes().decode(errors="replace").strip("\0\n ") or None

@@ -3,8 +3,9 @@
 Each is an iterator of frames: a name, and the pixels that the model takes or the reason why there are none.
 """
 
+import contextlib
 import importlib
-import re
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from edgecnn.manifest import Input
 
 POLL = 0.2  # seconds between two looks into a folder
 
+_CAMERA = "/dev/video"
+_Version = tuple[int, int]
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -33,29 +37,38 @@ class Frame:
 
 
 def folder_frames(folder: Path, wanted: Input) -> Iterator[Frame]:
-    """The images in a folder, the oldest first, then each that is put there; never ends.
+    """The images in a folder, the oldest first, then each that is put there or written anew; never ends.
 
-    A file counts when its size has stayed the same between two looks, so that one still being written is left alone.
+    A file counts when it has stayed the same between two looks, so that one still being written is left alone.
     """
-    seen: set[str] = set()
-    sizes: dict[str, int] = {}
+    done: dict[str, _Version] = {}
+    before: dict[str, _Version] = {}
     while True:
-        found = {path.name: path.stat() for path in _images(folder)}
-        seen &= found.keys()  # what was removed may come again, and is not remembered for ever
-        ready = [name for name, stat in found.items() if name not in seen and sizes.get(name) == stat.st_size]
-        for name in sorted(ready, key=lambda name: (found[name].st_mtime_ns, name)):
-            seen.add(name)
+        found = _images(folder)
+        ready = [name for name, version in found.items() if version == before.get(name) != done.get(name)]
+        for name in sorted(ready, key=lambda name: (found[name], name)):
             yield _framed(name, read_image, folder / name, wanted)
-        sizes = {name: stat.st_size for name, stat in found.items() if name not in seen}
+        done = {
+            name: version for name, version in (done | {each: found[each] for each in ready}).items() if name in found
+        }
+        before = found
         if not ready:
             time.sleep(POLL)
 
 
-def _images(folder: Path) -> list[Path]:
+def _images(folder: Path) -> dict[str, _Version]:
+    """By name, when each image was written, in nanoseconds, and its size."""
+    found = {}
     try:
-        return [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if Path(entry.name).suffix.lower() in SUFFIXES:
+                    with contextlib.suppress(FileNotFoundError):  # it was taken away meanwhile
+                        stat = entry.stat()
+                        found[entry.name] = (stat.st_mtime_ns, stat.st_size)
     except OSError as error:
         raise EdgecnnError(f"{folder} cannot be read: {error.strerror}") from None
+    return found
 
 
 def raw_frames(stream: BinaryIO, wanted: Input, size: tuple[int, int] | None) -> Iterator[Frame]:
@@ -83,6 +96,11 @@ def raw_frames(stream: BinaryIO, wanted: Input, size: tuple[int, int] | None) ->
         number += 1
 
 
+def is_camera(source: str) -> bool:
+    """Whether a source is a camera's number or device."""
+    return source.removeprefix(_CAMERA).isdecimal()
+
+
 def video_frames(source: str, wanted: Input) -> Iterator[Frame]:
     """The frames of a video file, or of a camera by its number or device; a camera never ends.
 
@@ -90,8 +108,8 @@ def video_frames(source: str, wanted: Input) -> Iterator[Frame]:
         EdgecnnError: OpenCV is not installed, or the source cannot be opened.
     """
     cv2 = _opencv()
-    device = re.fullmatch(r"(?:/dev/video)?(\d+)", source)
-    capture = cv2.VideoCapture(int(device[1]) if device else source)
+    device = is_camera(source)
+    capture = cv2.VideoCapture(int(source.removeprefix(_CAMERA)) if device else source)
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # of a camera the newest frame, not one that has waited
     if not capture.isOpened():
         kind = (

@@ -97,16 +97,18 @@ def tune(folder: Path, data: Path, threads: Iterable[int]) -> list[Candidate]:
 
     Args:
         folder: holds the models.
-        data: labelled images for `check`; never the test split.
+        data: labelled images for `check`, and to go round on; never the test split.
         threads: the numbers of threads to try.
 
     Returns:
         All candidates, the fastest first, those that are out last.
     """
     found = candidates(folder, threads)
+    if not found:
+        raise EdgecnnError(f"no engine is installed for the models in {folder}: edgecnn doctor says what to install")
     for number, each in enumerate(found, 1):
         progress(f"{number}/{len(found)} {each.model} on {each.engine}, threads {each.threads}")
-        _time(each, folder, data)
+        _time(each, folder, data, judge=True)
     order = random.Random(0)
     running = [each for each in found if not each.failure]
     fastest = min((each.p50_us for each in running), default=0.0)
@@ -114,7 +116,7 @@ def tune(folder: Path, data: Path, threads: Iterable[int]) -> list[Candidate]:
     for turn in range(2, TURNS + 1):
         progress(f"turn {turn} of {TURNS}, {len(finalists)} near the fastest")
         for each in order.sample(finalists, len(finalists)):
-            _time(each, folder, None)
+            _time(each, folder, data, judge=False)
     progress("")
     return sorted(found, key=lambda each: (bool(each.failure), each.p50_us if each.medians else 0.0))
 
@@ -141,12 +143,11 @@ def best(found: Iterable[Candidate]) -> Candidate | None:
     return min(level, key=lambda each: (each.memory_mb, each.threads, each.p50_us))
 
 
-def _time(each: Candidate, folder: Path, data: Path | None) -> None:
-    """One turn in a fresh process, with `check` before it where there is data."""
+def _time(each: Candidate, folder: Path, data: Path, judge: bool) -> None:
+    """One turn in a fresh process; with `judge`, `check` before it counts."""
     try:
-        failure, found = apart(_trial, folder / each.model, each.engine, each.threads, data)
-        each.failure = failure
-        if found:
+        found, each.failure = apart(_trial, folder / each.model, each.engine, each.threads, data, judge)
+        if not each.failure:
             each.add(found)
     except DiedError as death:
         each.failure = f"the engine died of it ({death})"
@@ -154,14 +155,14 @@ def _time(each: Candidate, folder: Path, data: Path | None) -> None:
         each.failure = str(error)
 
 
-def _trial(path: Path, engine: str, threads: int, data: Path | None) -> tuple[str, Bench | None]:
-    found = bench(path, engine, threads, None, ROUNDS, CALLS)
-    if data is None:
-        return "", found
-    with quiet():
+def _trial(path: Path, engine: str, threads: int, data: Path, judge: bool) -> tuple[Bench, str]:
+    """The times, and why the model is out; timed first, while the process is fresh."""
+    found = bench(path, engine, threads, data, ROUNDS, CALLS)
+    if not judge:
+        return found, ""
+    with quiet():  # engines greet on stderr
         classifier = Classifier(path, engine, threads)
-    report = check(classifier, read_dataset(data, classifier.manifest))
-    return ("; ".join(report.failures), None) if report.failures else ("", found)
+    return found, "; ".join(check(classifier, read_dataset(data, classifier.manifest)).failures)
 
 
 _HEAD = ("model", "engine", "threads", "p50 us", "± us", "memory", "")

@@ -17,8 +17,9 @@ from typing import Any, NoReturn
 from edgecnn.bench import resident_mb
 from edgecnn.classifier import Classifier
 from edgecnn.command import OK, quiet
+from edgecnn.device import cpu_ticks
 from edgecnn.errors import EdgecnnError
-from edgecnn.frames import Frame, folder_frames, raw_frames, video_frames
+from edgecnn.frames import Frame, folder_frames, is_camera, raw_frames, video_frames
 from edgecnn.manifest import Input
 
 UNKNOWN = "unknown"
@@ -33,17 +34,23 @@ class Meter:
     busy: float = 0.0  # seconds spent on frames
     since: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.process_time)
+    ticks: tuple[int, int] | None = field(default_factory=cpu_ticks)
 
     def status(self) -> str:
-        """Frames a second, duty cycle (share of the time spent on frames), CPU of the process, memory."""
+        """Frames a second; the share of the time spent on frames; CPU of this process; idle CPU of all; memory."""
         seconds = max(time.perf_counter() - self.since, 1e-9)
-        cpu = (time.process_time() - self.cpu) / seconds
-        memory = resident_mb()
-        tail = f", memory {memory} MB" if memory else ""
-        return (
-            f"{self.frames} frames in {seconds:.1f} s, {self.frames / seconds:.1f}/s,"
-            f" duty cycle {self.busy / seconds:.1%}, CPU {cpu:.1%}{tail}"
-        )
+        parts = [
+            f"{self.frames} frames in {seconds:.1f} s",
+            f"{self.frames / seconds:.1f} a second",
+            f"duty cycle {self.busy / seconds:.1%}",
+            f"{(time.process_time() - self.cpu) / seconds:.1%} of a core",
+        ]
+        ticks, memory = cpu_ticks(), resident_mb()
+        if ticks and self.ticks and ticks[1] > self.ticks[1]:
+            parts.append(f"idle CPU {(ticks[0] - self.ticks[0]) / (ticks[1] - self.ticks[1]):.1%}")
+        if memory:
+            parts.append(f"memory {memory} MB")
+        return ", ".join(parts)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -87,8 +94,12 @@ def _open(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:
         return raw_frames(sys.stdin.buffer, wanted, options.size)
     if options.size:
         raise EdgecnnError("--size is for raw frames on stdin: leave it out")
-    folder = Path(options.source)
-    return folder_frames(folder, wanted) if folder.is_dir() else video_frames(options.source, wanted)
+    source = Path(options.source)
+    if source.is_dir():
+        return folder_frames(source, wanted)
+    if not (source.exists() or is_camera(options.source) or "://" in options.source):
+        raise EdgecnnError(f"{source} does not exist: name a folder, a video, a camera (0) or -")
+    return video_frames(options.source, wanted)
 
 
 def _paced(frames: Iterator[Frame], fps: float | None) -> Iterator[Frame]:

@@ -1,0 +1,87 @@
+"""What a device says of itself, read from the files of other machines."""
+
+from pathlib import Path
+
+import pytest
+
+from edgecnn.device import Device, Throttling, cpu_ticks, describe, identify
+from edgecnn.doctor import _warnings
+
+PI_4 = {
+    "proc/cpuinfo": (
+        "processor\t: 0\nFeatures\t: fp asimd evtstrm crc32 cpuid\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n\n"
+        "Revision\t: c03114\nModel\t\t: Raspberry Pi 4 Model B Rev 1.4\n"
+    ),
+    "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
+    "proc/meminfo": "MemTotal:        3884332 kB\nMemFree:          1 kB\nMemAvailable:    3000000 kB\n",
+    "etc/os-release": 'NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
+    "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "powersave\n",
+    "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "600000\n",
+    "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "1800000\n",
+    "sys/class/thermal/thermal_zone0/type": "gpu-thermal\n",
+    "sys/class/thermal/thermal_zone0/temp": "30000\n",
+    "sys/class/thermal/thermal_zone1/type": "cpu-thermal\n",
+    "sys/class/thermal/thermal_zone1/temp": "48686\n",
+    "sys/devices/platform/soc/soc:firmware/get_throttled": "50005\n",
+    "sys/class/hwmon/hwmon1/name": "rpi_volt\n",
+    "sys/class/hwmon/hwmon1/in0_lcrit_alarm": "0\n",
+}
+
+
+def at(root: Path, files: dict[str, str]) -> Device:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return describe(root)
+
+
+def test_a_raspberry_pi_is_read(tmp_path: Path) -> None:
+    found = at(tmp_path, PI_4)
+    assert (found.board, found.cpu, found.features) == ("Raspberry Pi 4 Model B Rev 1.4", "Cortex-A72", ("NEON",))
+    assert (found.memory_mb, found.free_mb) == (3793, 2929)
+    assert found.system.startswith("Debian GNU/Linux 12 (bookworm), ")
+    assert (found.governor, found.mhz, found.celsius) == ("powersave", (600, 1800), 48.686)
+    assert found.throttling == Throttling(("under-voltage", "throttled"), ("under-voltage", "throttled"))
+    assert found.low_voltage is False
+
+
+def test_what_holds_it_back_is_told_with_its_cure(tmp_path: Path) -> None:
+    told = " ".join(_warnings(at(tmp_path, PI_4)))
+    for word in ("power supply is too weak", "being throttled: cool it", "governor is powersave: echo performance"):
+        assert word in told
+    calm = at(tmp_path, PI_4 | {"sys/devices/platform/soc/soc:firmware/get_throttled": "0\n"})
+    assert calm.throttling == Throttling((), ())
+    before = at(tmp_path, PI_4 | {"sys/devices/platform/soc/soc:firmware/get_throttled": "10000\n"})
+    assert "since boot" in _warnings(before)[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "features"),
+    [
+        ("Features\t: fp asimd asimdhp asimddp i8mm", ("NEON", "fp16", "dot product", "i8mm")),
+        ("Features\t: half neon vfpv4", ("NEON",)),
+        ("flags\t\t: sse2 avx2 avx512f avx512_vnni", ("AVX2", "AVX-512", "AVX-512 VNNI")),
+    ],
+)
+def test_features_are_those_that_matter_to_int8(tmp_path: Path, flags: str, features: tuple[str, ...]) -> None:
+    assert at(tmp_path, {"proc/cpuinfo": flags + "\n"}).features == features
+
+
+def test_what_a_machine_does_not_tell_is_none(tmp_path: Path) -> None:
+    found = describe(tmp_path)
+    for value in (found.board, found.memory_mb, found.governor, found.mhz, found.celsius, found.throttling):
+        assert value is None
+    assert _warnings(found) == []
+
+
+def test_a_server_counts_its_throttled_moments(tmp_path: Path) -> None:
+    found = at(tmp_path, {"sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count": "3\n"})
+    assert found.throttling == Throttling((), ("throttled 3 times",))
+
+
+def test_this_machine_is_itself() -> None:
+    assert identify() == identify()
+    assert identify()["cpu"] == describe().cpu
+    ticks = cpu_ticks()
+    assert ticks is not None
+    assert 0 < ticks[0] <= ticks[1]

@@ -1,0 +1,114 @@
+"""Doctor turns every known way to fail into a sentence and a command."""
+
+import json
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import run
+
+from edgecnn.apart import DiedError, apart
+from edgecnn.device import describe
+from edgecnn.doctor import Finding, _broken, _command, _dead, _missing, examine, screen
+from edgecnn.engines import ENGINES
+from edgecnn.errors import EdgecnnError
+
+HERE = describe()
+PI_4 = replace(HERE, platform="linux", machine="aarch64", cpu="Cortex-A72", features=("NEON",), libc=("glibc", "2.36"))
+
+
+def test_the_engines_here_work() -> None:
+    done = run("edgecnn", "doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {each["engine"] for each in found["engines"] if each["state"] == "works"} >= {"litert", "onnx"}
+    assert found["command"] is None
+    assert found["device"]["cores"] >= 1
+
+
+def kill_myself(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def refuse() -> None:
+    raise EdgecnnError("no")
+
+
+def test_what_kills_a_process_is_named_by_the_one_that_asked() -> None:
+    assert apart(abs, -3) == 3
+    with pytest.raises(EdgecnnError, match="no"):
+        apart(refuse)
+    with pytest.raises(DiedError, match="SIGILL"):
+        apart(kill_myself, int(signal.SIGILL))
+    with pytest.raises(DiedError, match="exit status 3"):
+        apart(os._exit, 3)
+
+
+def test_a_deadly_version_is_known_and_its_cure_too() -> None:
+    onnx = replace(ENGINES["onnx"])
+    found = _dead(onnx, PI_4, "SIGSEGV")
+    assert (found.state, found.reason) == ("broken", "SIGSEGV: it crashes: install another version")
+    assert "Cortex-A72" in _dead(onnx, PI_4, "SIGILL").reason
+
+
+@pytest.mark.parametrize(
+    ("said", "cause", "cure"),
+    [
+        ("ImportError: numpy.core.multiarray failed to import", "built for numpy 1", ("numpy<2",)),
+        ("ImportError: libopenblas.so.0: cannot open shared object file", "OpenBLAS", ("libopenblas0",)),
+        ("OSError: /lib/libc.so.6: version `GLIBC_2.34' not found (required by x.so)", "Debian 12", ()),
+        ("ImportError: x.so: cannot enable executable stack as shared object requires", "executable stack", ()),
+        ("ModuleNotFoundError: No module named 'numpy'", "numpy is not installed", ("numpy",)),
+        ("RuntimeError: something\nnew", "RuntimeError: something new", ()),
+    ],
+)
+def test_a_failed_import_becomes_a_sentence(said: str, cause: str, cure: tuple[str, ...]) -> None:
+    found = _broken(ENGINES["tflite"], said)
+    assert found.state == "broken"
+    assert cause in found.reason
+    assert (found.pip or found.apt) == cure
+
+
+@pytest.mark.parametrize(
+    ("engine", "changes", "reason"),
+    [
+        ("tflite", {"python": "3.12.1"}, "tflite-runtime has no wheel for Python 3.12; its last is for 3.11"),
+        ("litert", {"machine": "armv7l"}, "ai-edge-litert has no wheel for armv7l"),
+        ("onnx", {"libc": ("musl", "")}, "onnxruntime has wheels for glibc alone, and this is musl"),
+        ("litert", {"libc": ("glibc", "2.31")}, "ai-edge-litert needs glibc 2.34, and this is 2.31"),
+    ],
+)
+def test_where_there_is_no_wheel_it_is_said(engine: str, changes: dict[str, object], reason: str) -> None:
+    found = _missing(ENGINES[engine], replace(replace(PI_4, python="3.11.2"), **changes))
+    assert (found.state, found.reason) == ("no wheel", reason)
+
+
+def test_one_command_installs_the_best_engine() -> None:
+    absent = tuple(_missing(kind, replace(PI_4, python="3.13.5")) for kind in ENGINES.values())
+    assert [each.state for each in absent] == ["not installed", "no wheel", "not installed"]
+    command = _command(absent, PI_4)
+    assert command is not None
+    assert command.endswith("-m pip install 'ai-edge-litert>=2.3'")
+    missing_library = Finding("onnx", "onnxruntime", "1.32.0", "broken", "", (), ("libgomp1",))
+    assert _command((missing_library,), PI_4) == "sudo apt install -y libgomp1"
+    works = Finding("litert", "ai-edge-litert", "2.3.0", "works")
+    assert _command((works, absent[1]), PI_4) is None
+
+
+def test_doctor_runs_where_numpy_does_not(tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text("raise ImportError(\"No module named 'numpy'\")")
+    done = run("edgecnn", "doctor", env={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 1
+    assert "numpy is not installed" in done.stdout
+    assert "-m pip install numpy" in done.stdout
+    assert "Traceback" not in done.stderr
+    other = run("edgecnn", "info", env={"PYTHONPATH": str(tmp_path)})
+    assert other.returncode == 0 or "see edgecnn doctor" in other.stderr
+
+
+def test_people_read_reasons_beneath_the_table() -> None:
+    found = replace(examine(), engines=(Finding("onnx", "onnxruntime", "1.0", "broken", "why"),), command="pip it")
+    assert "onnx: why" in screen(found)
+    assert "install with:\n  pip it" in screen(found)

@@ -1,0 +1,132 @@
+"""Watch gives a line of JSON a frame, goes on after a bad one, and ends when asked to."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, refused, run
+from PIL import Image
+from test_commands import digit_file
+
+from edgecnn.classifier import Classifier
+from edgecnn.frames import POLL, folder_frames
+from train.datasets import digits
+
+
+def watched(*words: object, **options: object) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [sys.executable, "-m", "edgecnn", "watch", *map(str, words)],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        **options,
+    )
+
+
+def lines(out: bytes) -> list[dict[str, object]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_raw_frames_on_stdin_get_the_labels_of_predict() -> None:
+    images = digits(None).test_images[:20]
+    done = watched("-", "--threshold", 0.9, input=images.tobytes())
+    assert done.returncode == 0, done.stderr
+    said = lines(done.stdout)
+    assert [each["frame"] for each in said] == [str(number) for number in range(20)]
+    for each, image in zip(said, images, strict=True):
+        found = Classifier().predict(image)
+        assert each["probability"] == pytest.approx(found.probability, abs=1e-6)
+        assert each["label"] == (found.label if found.probability >= 0.9 else "unknown")
+    assert b"20 frames in" in done.stderr
+
+
+def test_below_the_threshold_the_answer_is_unknown() -> None:
+    (said,) = lines(watched("-", "--threshold", 1.1, input=bytes(784)).stdout)
+    assert said["label"] == "unknown"
+    assert 0 < said["probability"] <= 1
+
+
+def test_frames_of_another_size_are_brought_into_the_models_frame(tmp_path: Path) -> None:
+    drawn = np.asarray(Image.open(digit_file(tmp_path)))
+    done = watched("-", "--size", f"{drawn.shape[1]}x{drawn.shape[0]}", input=drawn.tobytes() * 2)
+    assert [each["label"] for each in lines(done.stdout)] == [str(digits(None).test_labels[0])] * 2
+
+
+def test_a_folder_that_fills_is_gone_through_as_it_does(tmp_path: Path) -> None:
+    picture = digit_file(tmp_path).read_bytes()
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(picture)
+    (folder / "note.txt").write_text("no image")
+    frames = folder_frames(folder, Classifier().manifest.input)
+    assert next(frames).name == "a.png"
+    (folder / "torn.png").write_bytes(picture[:50])
+    torn = next(frames)
+    assert torn.pixels is None
+    assert "torn.png does not decode" in torn.error
+    (folder / "torn.png").write_bytes(picture)  # written anew
+    whole = next(frames)
+    assert (whole.name, whole.pixels is None) == ("torn.png", False)
+    (folder / "a.png").unlink()
+    time.sleep(2 * POLL)
+    (folder / "b.png").write_bytes(picture)
+    assert next(frames).name == "b.png"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_when_asked_to(tmp_path: Path, number: signal.Signals) -> None:
+    digit_file(tmp_path)
+    words = [sys.executable, "-m", "edgecnn", "watch", str(tmp_path)]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        assert watch.stdout is not None
+        assert json.loads(watch.stdout.readline())["frame"] == "digit.png"
+        watch.send_signal(number)
+        _, said = watch.communicate(timeout=30)
+    assert watch.returncode == 0
+    assert said.startswith("1 frames in")
+
+
+def test_fps_is_the_most_there_is() -> None:
+    start = time.perf_counter()
+    done = watched("-", "--fps", 20, input=bytes(784 * 11))
+    assert len(lines(done.stdout)) == 11
+    assert time.perf_counter() - start >= 0.5  # ten waits of a twentieth
+    for word in (b"duty cycle", b"of a core", b"idle CPU", b"memory"):
+        assert word in done.stderr
+    assert len(lines(watched("-", "--frames", 3, input=bytes(784 * 11)).stdout)) == 3
+
+
+def test_a_video_is_gone_through(tmp_path: Path) -> None:
+    import cv2
+
+    drawn = np.asarray(Image.open(digit_file(tmp_path)))
+    path = tmp_path / "digit.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, drawn.shape[::-1])
+    for _ in range(3):
+        writer.write(cv2.cvtColor(drawn, cv2.COLOR_GRAY2BGR))
+    writer.release()
+    done = watched(path)
+    assert done.returncode == 0, done.stderr
+    assert [each["label"] for each in lines(done.stdout)] == [str(digits(None).test_labels[0])] * 3
+
+
+def test_mistakes_are_told(tmp_path: Path) -> None:
+    refused(run("edgecnn", "watch", tmp_path, "--size", "28x28"), "--size is for raw frames")
+    refused(run("edgecnn", "watch", tmp_path, "--fps", "0"), "give frames a second, above 0")
+    refused(
+        run("edgecnn", "watch", tmp_path / "none"), "none does not exist: name a folder, a video, a camera (0) or -"
+    )
+    (tmp_path / "clip.mp4").write_text("no video")
+    refused(run("edgecnn", "watch", tmp_path / "clip.mp4"), "cannot open")
+    done = watched("-", input=bytes(800))
+    assert done.returncode == 2
+    assert b"stdin ended within a frame: a frame is 28x28x1 bytes" in done.stderr
+    for words in (("--size", "28"), ("--frames", "0"), ("--fps", "x")):
+        done = watched("-", *words)
+        assert done.returncode == 2
+        assert b"Traceback" not in done.stderr
