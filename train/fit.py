@@ -65,7 +65,7 @@ def _interrupts() -> Iterator[keras.callbacks.Callback]:
     """A callback that raises Ctrl-C between two batches; raised within one, TensorFlow may swallow it."""
     asked: list[int] = []
 
-    def stop(*_: object) -> None:
+    def stop(batch: int, logs: object = None) -> None:
         if asked:
             raise KeyboardInterrupt
 
