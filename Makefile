@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-quick lint wheel readme lock clean
+.PHONY: demo test test-quick test-arm lint wheel readme lock clean
 
 demo: $(READY)  ## train, convert, check, measure: the main job
 	$(RUN) -m benchmarks.demo
@@ -15,6 +15,10 @@ test: $(READY)  ## all tests; with MNIST_DIR set they train on MNIST too
 
 test-quick: $(READY)  ## without MNIST, other networks and fresh environments
 	$(RUN) -m pytest -n 2 -m "not slow"
+
+test-arm: $(READY)  ## the wheel on emulated Raspberry Pis; needs root, qemu-user and debootstrap
+	$(RUN) -m benchmarks.boards
+	$(RUN) -m pytest -n 2 tests/arm
 
 lint: $(READY)  ## format, lint and types
 	$(VENV)/bin/ruff format --check

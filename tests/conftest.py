@@ -39,9 +39,13 @@ def refused(done: "subprocess.CompletedProcess[str]", *words: str) -> None:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The folder of a network trained on digits; shared, also between pytest's workers, so not to be written into."""
+    """The folder of a network trained on digits, shared between pytest's workers, so not to be written into.
+
+    With TRAINED=FOLDER it is kept there, for the next run of pytest.
+    """
     base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "digits"
+    kept = os.environ.get("TRAINED", base if worker_id == "master" else base.parent)
+    folder = Path(kept) / "digits"
     with FileLock(f"{folder}.lock"):
         if not (folder / "model_int8.onnx").exists():
             done = run("train", "--dataset", "digits", "--output", folder)

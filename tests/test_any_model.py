@@ -15,6 +15,8 @@ from edgecnn.engines import ENGINES, load_engine
 from edgecnn.modelfile import read_model
 from edgecnn.pixels import input_table
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = {"resnet8": 10, "ds_cnn": 12, "mobilenet": 10, "nested": 4}
 
 
@@ -43,7 +45,6 @@ def raw_outputs(path: Path, engine: str, images: np.ndarray) -> np.ndarray:
     return np.stack(found)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_float_exports_equal_keras_on_every_engine(tmp_path: Path, name: str) -> None:
     """Within 1e-6 + 1e-5 of the largest output; and int8 is written when the user allows its losses."""
@@ -71,7 +72,6 @@ def test_float_exports_equal_keras_on_every_engine(tmp_path: Path, name: str) ->
     assert all(file in card for file in entries)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["h5", "saved"])
 def test_older_files_convert_alike(tmp_path: Path, kind: str) -> None:
     """An .h5 as Keras 2 wrote it and a SavedModel give what the .keras file gives."""
@@ -149,7 +149,6 @@ def test_few_images_are_warned_of_and_folders_calibrate(network_once: list[str],
     refused(run("convert.tflite", *words, "--calibration-count", 99), "there are 40 images")
 
 
-@pytest.mark.slow
 def test_batches_are_fixed_or_open(trained: Path, tmp_path: Path) -> None:
     """A file for batches of 4 answers as one for single images does, the last batch being short."""
     images = np.load(trained / "evaluation.npz")["images"][:6]
@@ -166,7 +165,6 @@ def test_batches_are_fixed_or_open(trained: Path, tmp_path: Path) -> None:
             np.testing.assert_allclose(found, expected, atol=1e-6 if quantize == "none" else 0.05)
 
 
-@pytest.mark.slow
 def test_every_variant_of_ours(trained: Path, tmp_path: Path) -> None:
     """All in one go: which engines run each is recorded; what tflite-runtime cannot load is said, not hidden."""
     done = run("convert", trained / "model.keras", "--output", tmp_path, "--max-drop", "0.02")
@@ -183,7 +181,6 @@ def test_every_variant_of_ours(trained: Path, tmp_path: Path) -> None:
         assert Classifier(tmp_path / name).manifest.agreement is not None
 
 
-@pytest.mark.slow
 def test_the_same_conversion_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
     """Thrice: in fresh processes, and in one that converted something else before."""
     for command, name in (("convert.tflite", "model_int8.tflite"), ("convert.onnx", "model_int8.onnx")):

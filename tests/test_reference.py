@@ -1,13 +1,18 @@
-"""The whole job on the real MNIST; needs MNIST_DIR."""
+"""The whole job on the real MNIST; needs MNIST_DIR. With REFERENCE=artifacts/mnist it judges what `make demo` left."""
 
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
-from conftest import run
+from conftest import ROOT, run
 
+from edgecnn import SHIPPED, Classifier
+from edgecnn.dataset import read_dataset
+from edgecnn.engines import ENGINES
 from edgecnn.modelfile import pack_model, read_model
 
 pytestmark = pytest.mark.slow
@@ -18,6 +23,8 @@ MODELS = (("model_int8.tflite", "litert"), ("model_int8.tflite", "tflite"), ("mo
 @pytest.fixture(scope="module")
 def reference(mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tutorial's network, trained on MNIST by the recipe, and its conversions."""
+    if "REFERENCE" in os.environ:
+        return ROOT / os.environ["REFERENCE"]
     folder = tmp_path_factory.mktemp("mnist")
     for words in (
         ("train", "--dataset", "mnist", "--seed", 0, "--output", folder),
@@ -52,7 +59,7 @@ def test_int8_keeps_the_accuracy_on_every_engine(reference: Path, name: str, eng
     assert abs(document["accuracy"] - float_accuracy(reference)) <= 0.002
 
 
-def test_a_model_damaged_on_purpose_fails(reference: Path) -> None:
+def test_a_model_damaged_on_purpose_fails(reference: Path, tmp_path: Path) -> None:
     """The weights of the second convolution of the int8 file, zeroed; seal and manifest are sound."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -62,9 +69,20 @@ def test_a_model_damaged_on_purpose_fails(reference: Path) -> None:
     weights = interpreter.get_tensor(kernel["index"]).tobytes()
     flatbuffer = model.data[: zipfile.ZipFile(io.BytesIO(model.data)).infolist()[0].header_offset]
     assert flatbuffer.count(weights) == 1
-    path = reference / "spoilt.tflite"
+    path = tmp_path / "spoilt.tflite"
     path.write_bytes(pack_model(flatbuffer.replace(weights, bytes(len(weights))), model.manifest))
     done = run("edgecnn", "check", path, reference / "evaluation.npz")
     assert done.returncode == 1, done.stderr
     assert "FAIL" in done.stdout
     assert "is below 0.9850" in done.stdout
+
+
+@pytest.mark.parametrize("engine", ["litert", "tflite"])
+def test_the_shipped_model_is_as_good_as_its_manifest_says(reference: Path, engine: str) -> None:
+    if not ENGINES[engine].installed:
+        pytest.skip(f"{engine} has no wheel for this Python")
+    shipped = read_model(SHIPPED).manifest
+    assert shipped.agreement is not None
+    data = read_dataset(reference / "validation.npz", shipped)
+    answers = [each.index for each in Classifier(SHIPPED, engine).predict_batch(data.images)]
+    assert np.mean(answers == data.labels) == pytest.approx(shipped.agreement.accuracy, abs=0.0005)

@@ -1,6 +1,5 @@
 """The engines that edgecnn knows: what they run, where there are wheels of them. Imports none of them, nor numpy."""
 
-import importlib.metadata
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,9 +33,11 @@ class EngineKind:
     @property
     def version(self) -> str | None:
         """The version of the package that is installed; None where none is."""
+        from importlib import metadata  # slow to import, and seldom asked for
+
         try:
-            return importlib.metadata.version(self.package)
-        except importlib.metadata.PackageNotFoundError:
+            return metadata.version(self.package)
+        except metadata.PackageNotFoundError:
             return None
 
     def no_wheel(self, machine: str, python: Version, libc: str, glibc: Version) -> str | None:
