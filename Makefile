@@ -31,9 +31,17 @@ wheel: $(READY)  ## dist/edgecnn-*.whl, the one thing a device needs
 readme: $(READY)  ## the README's tables, from benchmarks/reference/demo.json
 	$(RUN) -m benchmarks.readme
 
-lock:  ## requirements/workstation.txt anew, from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
-	  --generate-hashes --no-header --quiet --output-file requirements/workstation.txt
+COMPILE := uv pip compile --generate-hashes --no-header --quiet
+BOARD := $(COMPILE) --no-annotate --constraint requirements/workstation.txt
+lock:  ## requirements/ anew: the workstation's, and what emulated boards install (needs uv)
+	$(COMPILE) pyproject.toml --group dev --universal --python-version 3.11 -o requirements/workstation.txt
+	$(BOARD) runtime/pyproject.toml --extra litert --extra tflite --extra onnx --extra image --python-version 3.11 \
+	  --python-platform aarch64-manylinux_2_36 -o requirements/board-bookworm-arm64.txt
+	$(BOARD) runtime/pyproject.toml --extra litert --extra onnx --extra image --python-version 3.13 \
+	  --python-platform aarch64-manylinux_2_40 -o requirements/board-trixie-arm64.txt
+	echo tflite-runtime | $(BOARD) - --no-deps --python-version 3.11 -o requirements/board-bookworm-armhf.txt
+	echo onnxruntime==1.21.0 | $(COMPILE) - --no-annotate --no-deps --python-version 3.11 \
+	  -o requirements/board-onnxruntime-1.21.0.txt
 
 clean:
 	rm -rf $(VENV) dist

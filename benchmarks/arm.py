@@ -68,15 +68,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     boards = [_board(name) for name in options.boards.split(",")] if options.boards else list(BOARDS.values())
     progress("building boards")
     build(boards)
-    screens, rows = {}, []
+    said, rows = [], []
     for board in boards:
         progress(board.name)
         found = doctor(board)
-        screens[board.name] = found
+        said.append(_summary(board, found))
         rows += trials(board, found, options.folder or newest_model().parent)
     progress("")
     if options.json:
-        print_json({"doctor": screens, "trials": [asdict(row) | {"passed": row.passed} for row in rows]})
+        print_json({"boards": said, "trials": [asdict(row) | {"passed": row.passed} for row in rows]})
     else:
         print(table(HEAD, map(cells, rows)))
     return OK if all(row.passed for row in rows) else GATE_FAILED
@@ -86,6 +86,18 @@ def _board(name: str) -> Board:
     if name not in BOARDS:
         raise EdgecnnError(f"there is no board {name!r}: choose {', '.join(BOARDS)}")
     return BOARDS[name]
+
+
+def _summary(board: Board, found: dict[str, Any]) -> dict[str, Any]:
+    """What of a diagnosis is the board's and not this machine's."""
+    device = found["device"]
+    return {
+        "name": board.name,
+        "system": device["system"].split(",")[0],
+        "python": device["python"],
+        "machine": device["machine"],
+        "engines": [{key: each[key] for key in ("engine", "version", "state")} for each in found["engines"]],
+    }
 
 
 def cells(row: Trial) -> tuple[str, ...]:

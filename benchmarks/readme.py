@@ -1,16 +1,18 @@
-"""Write the README's tables from the committed results of a demo, so that no figure in it was typed by hand.
+"""Write the README's tables from committed results, so that no figure in it was typed by hand.
 
-Between `<!-- results -->` and `<!-- end of results -->` stands what benchmarks/reference/demo.json says.
+Between `<!-- results -->` and `<!-- end of results -->` stands what benchmarks/reference/demo.json says, between
+`<!-- boards -->` and `<!-- end of boards -->` what benchmarks/reference/arm.json says.
 
 Examples:
   python -m benchmarks.readme
-  python -m benchmarks.readme --from artifacts/mnist/demo.json      take a new demo's results as the reference
+  python -m benchmarks.readme --from artifacts/mnist/demo.json      take new results as the reference
+  python -m benchmarks.readme --from arm.json                       made by python -m benchmarks.arm --json
 """
 
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +22,22 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, write_file
 
 README = Path("README.md")
-REFERENCE = Path("benchmarks/reference/demo.json")
-_BLOCK = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end of results -->)", re.DOTALL)
+REFERENCES = Path("benchmarks/reference")
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.readme`."""
     made = parser("python -m benchmarks.readme", __doc__)
-    made.add_argument("--from", dest="source", type=Path, help="a demo.json to take as the new reference")
+    made.add_argument(
+        "--from", dest="source", type=Path, help=f"a new reference: {' or '.join(file for file, _ in BLOCKS.values())}"
+    )
     options = made.parse_args(argv)
     if options.source:
-        write_file(REFERENCE, read_file(options.source))
-    text = read_file(README).decode()
-    changed = filled(text, json.loads(read_file(REFERENCE)))
+        _take(options.source)
+    text = changed = read_file(README).decode()
+    for name, (file, _) in BLOCKS.items():
+        changed = filled(changed, name, json.loads(read_file(REFERENCES / file)))
     if changed != text:
         write_file(README, changed.encode())
     said = {"file": str(README), "changed": changed != text}
@@ -44,18 +48,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     return OK
 
 
-def filled(text: str, demo: dict[str, Any]) -> str:
-    """The README's text with the block of results made anew.
+def _take(source: Path) -> None:
+    if source.name not in [file for file, _ in BLOCKS.values()]:
+        raise EdgecnnError(f"{source} is no reference: it must be named demo.json or arm.json")
+    write_file(REFERENCES / source.name, read_file(source))
+
+
+def filled(text: str, name: str, results: dict[str, Any]) -> str:
+    """The README's text with one of its blocks made anew.
 
     Raises:
         EdgecnnError: the README has no such block.
     """
-    if not _BLOCK.search(text):
-        raise EdgecnnError(f"{README} has no block between <!-- results --> and <!-- end of results -->")
-    return _BLOCK.sub(lambda _: block(demo), text)
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    block = re.compile(f"(?<={begin}).*?(?={end})", re.DOTALL)
+    if not block.search(text):
+        raise EdgecnnError(f"{README} has no block between {begin.strip()} and {end}")
+    return block.sub(lambda _: BLOCKS[name][1](results), text)
 
 
-def block(demo: dict[str, Any]) -> str:
+def demo_block(demo: dict[str, Any]) -> str:
     """Markdown: the table of results, the machine, the commands and their times."""
     machine = demo["machine"]
     results = markdown(HEAD, [cells(row) for row in demo["results"]])
@@ -72,6 +84,41 @@ def block(demo: dict[str, Any]) -> str:
         f"{steps}\n\n"
         f"{total:.0f} seconds in all.\n"
     )
+
+
+def arm_block(arm: dict[str, Any]) -> str:
+    """Markdown: a row for each board and engine, with the worst of its models."""
+    head = ("board", "system", "engine", "int8: right", "off by", "float32: right", "off by", "verdict")
+    rows = [_engine_on(board, finding, arm["trials"]) for board in arm["boards"] for finding in board["engines"]]
+    return (
+        f"{markdown(head, rows)}\n\n"
+        "right: of 200 test images; off by: the largest difference from the same engine on x86-64, on plain images and"
+        " on ones blended with noise: in steps of the int8 output, or of a probability.\n"
+    )
+
+
+def _engine_on(board: dict[str, Any], finding: dict[str, Any], trials: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    engine = f"{finding['engine']} {finding['version'] or ''}".strip()
+    named = (board["name"], f"{board['system']}, Python {board['python']}, {board['machine']}", engine)
+    mine = [each for each in trials if (each["board"], each["engine"]) == (board["name"], finding["engine"])]
+    if not mine:
+        return (*named, "–", "–", "–", "–", finding["state"])
+    int8 = _worst([each for each in mine if each["steps"]], "{:.0f}")
+    float32 = _worst([each for each in mine if not each["steps"]], "{:.0e}")
+    return (*named, *int8, *float32, "PASS" if all(each["passed"] for each in mine) else "FAIL")
+
+
+def _worst(trials: Sequence[dict[str, Any]], form: str) -> tuple[str, str]:
+    if not trials:
+        return "–", "–"
+    return str(min(each["correct"] for each in trials)), form.format(max(each["worst"] for each in trials))
+
+
+# By the name of the block: the reference's file, and what makes Markdown of it.
+BLOCKS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "results": ("demo.json", demo_block),
+    "boards": ("arm.json", arm_block),
+}
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,6 +1,7 @@
 """A tiny model, trained on digits and converted by the real commands, that most tests share."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,6 +27,11 @@ def run(*words: object, env: dict[str, str] | None = None, **options: object) ->
         check=False,
         **options,
     )
+
+
+def heed_interrupts() -> None:
+    """For a child that is to be interrupted: a shell's background jobs are born deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def refused(done: "subprocess.CompletedProcess[str]", *words: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, refused, run
+from conftest import ROOT, heed_interrupts, refused, run
 from PIL import Image
 
 COMMANDS = (
@@ -137,7 +137,8 @@ def test_ctrl_c_ends_a_training_with_a_line(tmp_path: Path, after: float) -> Non
         "--output",
         str(tmp_path / "out"),
     ]
-    with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True) as training:
+    pipes = {"stderr": subprocess.PIPE, "text": True, "preexec_fn": heed_interrupts}
+    with subprocess.Popen(words, cwd=ROOT, **pipes) as training:
         time.sleep(after)
         training.send_signal(signal.SIGINT)
         _, said = training.communicate(timeout=60)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, refused, run
+from conftest import ROOT, heed_interrupts, refused, run
 from PIL import Image
 from test_commands import digit_file
 
@@ -82,7 +82,8 @@ def test_a_folder_that_fills_is_gone_through_as_it_does(tmp_path: Path) -> None:
 def test_it_ends_when_asked_to(tmp_path: Path, number: signal.Signals) -> None:
     digit_file(tmp_path)
     words = [sys.executable, "-m", "edgecnn", "watch", str(tmp_path)]
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": heed_interrupts}
+    with subprocess.Popen(words, cwd=ROOT, **pipes) as watch:
         assert watch.stdout is not None
         assert json.loads(watch.stdout.readline())["frame"] == "digit.png"
         watch.send_signal(number)

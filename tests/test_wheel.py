@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 from edgecnn.engines import ENGINES
+from train.datasets import digits
 
 pytestmark = pytest.mark.slow
 
@@ -71,9 +72,10 @@ print(*sorted(new - set(sys.stdlib_module_names)))
     loaded = outside(python, "-c", code)
     assert loaded.returncode == 0, loaded.stderr
     assert set(loaded.stdout.split()) <= {"edgecnn", "numpy", ENGINES[extra].module.split(".")[0]}
-    image = outside(python, "-m", "edgecnn", "classify", "digit.png", "--model", model)
-    assert image.returncode == 2
-    assert "needs Pillow, the extra 'image'" in image.stderr
+    if extra != "litert":
+        image = outside(python, "-m", "edgecnn", "classify", "digit.png", "--model", model)
+        assert image.returncode == 2
+        assert "needs Pillow, the extra 'image'" in image.stderr
     other = "litert" if extra == "onnx" else "onnx"
     missing = outside(python, "-m", "edgecnn", "check", model, trained / "evaluation.npz", "--engine", other)
     assert (missing.returncode, "Traceback" in missing.stderr) == (2, False)
@@ -110,10 +112,13 @@ def test_without_an_engine_it_says_what_to_install(wheel: Path, trained: Path, t
     assert outside(python, "-m", "edgecnn", "info", trained / "model.keras").returncode == 0
 
 
-def test_images_are_read_with_the_extra_image(wheel: Path, trained: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("extras", ["litert", "onnx,image"])
+def test_pictures_are_classified(wheel: Path, trained: Path, tmp_path: Path, extras: str) -> None:
+    """With litert by the model inside the wheel: nothing else is needed."""
     from test_commands import digit_file
 
-    python = fresh(tmp_path, f"{wheel}[litert,image]")
-    done = outside(python, "-m", "edgecnn", "classify", digit_file(tmp_path), "--model", trained / "model_int8.tflite")
+    python = fresh(tmp_path, f"{wheel}[{extras}]")
+    model = () if extras == "litert" else ("--model", trained / "model_int8.onnx")
+    done = outside(python, "-m", "edgecnn", "classify", digit_file(tmp_path), *model, "--json")
     assert done.returncode == 0, done.stderr
-    assert "digit.png" in done.stdout
+    assert json.loads(done.stdout)[0]["label"] == str(digits(None).test_labels[0])

@@ -69,7 +69,9 @@ def _interrupts() -> Iterator[keras.callbacks.Callback]:
         if asked:
             raise KeyboardInterrupt
 
-    usual = signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.SIG_IGN:  # as in a shell's background job
+        signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
     try:
         yield keras.callbacks.LambdaCallback(on_train_batch_end=stop)
     finally:

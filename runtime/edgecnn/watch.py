@@ -64,8 +64,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         for number, frame in enumerate(_paced(_open(options, classifier.manifest.input), options.fps)):
             start = time.perf_counter()
-            print(json.dumps(answer(classifier, frame, options.threshold), ensure_ascii=False), flush=True)
+            said = json.dumps(answer(classifier, frame, options.threshold), ensure_ascii=False)
             meter.frames, meter.busy = meter.frames + 1, meter.busy + frame.seconds + time.perf_counter() - start
+            print(said, flush=True)
             if start - meter.since >= STATUS_SECONDS:
                 print(meter.status(), file=sys.stderr)
                 meter = Meter()
