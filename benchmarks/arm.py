@@ -10,11 +10,14 @@ Examples:
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +71,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     boards = [_board(name) for name in options.boards.split(",")] if options.boards else list(BOARDS.values())
     progress("building boards")
     build(boards)
-    said, rows = [], []
-    for board in boards:
-        progress(board.name)
-        found = doctor(board)
-        said.append(_summary(board, found))
-        rows += trials(board, found, options.folder or newest_model().parent)
+    progress(f"trying {', '.join(board.name for board in boards)}")
+    folder = options.folder or newest_model().parent
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        diagnoses = list(pool.map(doctor, boards))
+        rows = [row for each in pool.map(trials, boards, diagnoses, repeat(folder)) for row in each]
     progress("")
     if options.json:
+        said = [_summary(board, found) for board, found in zip(boards, diagnoses, strict=True)]
         print_json({"boards": said, "trials": [asdict(row) | {"passed": row.passed} for row in rows]})
     else:
         print(table(HEAD, map(cells, rows)))
