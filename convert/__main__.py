@@ -10,6 +10,7 @@ Examples:
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tqdm import tqdm
 
 from convert import onnx, tflite
 from convert.export import Variant, make
+from convert.optimize import EDGE, NONE
 from convert.parent import Parent, add_parent_options, load_parent
 from convert.proof import document
 from convert.record import head, record, rows
@@ -41,13 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--variants", nargs="+", choices=VARIANTS, default=[*VARIANTS], metavar="VARIANT", help=_choices()
     )
     made.add_argument("--output", type=Path, metavar="FOLDER", help="default: beside the model")
+    made.add_argument(
+        "--optimize", choices=(EDGE, NONE), default=EDGE, help="exact rewrites of the layers (default edge)"
+    )
     options = made.parse_args(argv)
     path = options.model or newest_model()
     parent = load_parent(path, options)
     entries = []
     for name in tqdm(options.variants, desc="converting", unit="model", disable=None, leave=False):
         maker, quantize = VARIANTS[name]
-        entries.append(_one(parent, maker(quantize), options.output or path.parent, options.max_drop))
+        variant = replace(maker(quantize), optimize=options.optimize)
+        entries.append(_one(parent, variant, options.output or path.parent, options.max_drop))
     if options.json:
         print_json(entries)
     else:

@@ -11,7 +11,7 @@ Example:
 import io
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from convert.keep import NOISE_IMAGES
@@ -46,6 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parent = load_parent(path, options)
     if parent.manifest.weights_sha256 != model.manifest.weights_sha256:
         raise EdgecnnError(f"{model.path} was not made from {path}: name its parent with --parent")
+    if model.manifest.rewrites:
+        from convert.rewrites import rewritten
+
+        parent = replace(parent, model=rewritten(parent.model, model.manifest.rewrites)[0])
     images = parent.validation.images[: options.images]
     found = worst_first(layer_noise(parent, model.data, model.manifest.format, images))
     picture = options.picture or options.model.with_name(f"{options.model.stem}_{options.model.suffix[1:]}_debug.png")

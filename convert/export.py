@@ -9,6 +9,7 @@ import numpy as np
 
 from convert.graph import facts
 from convert.names import layer_in
+from convert.optimize import FORMS, NONE, difference, edge_rewrites, noise
 from convert.outputs import probabilities
 from convert.parent import Parent
 from convert.proof import Made, Proof, prove
@@ -33,6 +34,7 @@ class Variant:
     batch: int | None = 1  # None: left open
     raw: bool = False  # the file takes raw pixels: their scale is inside it
     kept: tuple[str, ...] = ()  # Keras layers that stay in float
+    optimize: str = NONE  # or EDGE
 
     @property
     def file_name(self) -> str:
@@ -43,16 +45,52 @@ class Variant:
 
 
 def make(parent: Parent, variant: Variant, max_drop: float) -> Made:
-    """Convert, and compare the result with its parent on every installed engine.
+    """Convert, with the rewrites of the rule `edge` that are proved equal, and compare the result with its parent.
 
     Raises:
         EdgecnnError: the conversion failed, or no engine runs what came out.
     """
+    plain = _made(parent, variant, (), max_drop)
+    if variant.optimize == NONE or variant.kept:
+        return plain
+    refused: list[str] = []
+    for names in edge_rewrites(variant.format, variant.quantize):
+        found = _rewritten(parent, variant, names, plain, max_drop)
+        if isinstance(found, Made):
+            return replace(found, notes=(*refused, *found.notes))
+        refused += [found] if found else []
+    return replace(plain, notes=(*refused, "no rewrite: the layers are as in Keras"))
+
+
+def make_forms(parent: Parent, variant: Variant, max_drop: float) -> dict[str, Made]:
+    """Convert in every form of `convert.optimize.FORMS` that applies, by name; `plain` is the one without rewrites."""
+    plain = _made(parent, variant, (), max_drop)
+    found = {form: _rewritten(parent, variant, names, plain, max_drop) for form, names in FORMS.items()}
+    return {"plain": plain} | {form: made for form, made in found.items() if isinstance(made, Made)}
+
+
+def _rewritten(
+    parent: Parent, variant: Variant, names: tuple[str, ...], plain: Made, max_drop: float
+) -> Made | str | None:
+    """Convert with rewrites; where that is not equal to the plain conversion why, where not all apply nothing."""
+    from convert.rewrites import rewritten
+
+    model, done = rewritten(parent.model, names)
+    if model is None:
+        return None
+    found = _made(replace(parent, model=model), variant, names, max_drop)
+    reason = difference(plain, found, exact=variant.quantize.startswith("int") or names == FORMS["crop"])
+    return f"{' and '.join(names)} refused: {reason}" if reason else replace(found, notes=tuple(done))
+
+
+def _made(parent: Parent, variant: Variant, rewrites: tuple[str, ...], max_drop: float) -> Made:
+    """Convert, and compare the result with its parent on every installed engine."""
     payload = _payload(parent, variant)
     manifest = replace(
         parent.manifest,
         format=variant.format,
         quantization=variant.quantize,
+        rewrites=rewrites,
         input=replace(parent.manifest.input, raw=variant.raw),
         calibration=Calibration(len(parent.calibration), hash_arrays([parent.calibration.images])),
         tools={name: import_module(name).__version__ for name in _TOOLS[variant.format]},
@@ -64,7 +102,7 @@ def make(parent: Parent, variant: Variant, max_drop: float) -> Made:
             proofs[engine] = _prove(parent, model, engine, max_drop)
         except EdgecnnError as error:
             proofs[engine] = str(error)
-    made = Made(pack_model(payload, manifest), facts(variant.format, payload), proofs, variant.kept)
+    made = Made(pack_model(payload, manifest), facts(variant.format, payload), proofs, variant.kept, rewrites)
     engine, proof = made.reference()
     manifest = replace(manifest, agreement=agreement(proof.validation, "validation", engine))
     return replace(made, data=pack_model(payload, manifest))
@@ -72,8 +110,9 @@ def make(parent: Parent, variant: Variant, max_drop: float) -> Made:
 
 def _prove(parent: Parent, model: ModelFile, engine: str, max_drop: float) -> Proof:
     splits = [parent.validation, *([parent.evaluation] if parent.evaluation else [])]
-    found = probabilities(model, engine, np.concatenate([split.images for split in splits]))
-    parts = np.split(found, [len(parent.validation)])
+    images = [noise(parent), *(split.images for split in splits)]
+    found = probabilities(model, engine, np.concatenate(images))
+    parts = np.split(found, np.cumsum([len(each) for each in images])[:-1])
     return prove(splits, parts, max_drop)
 
 

@@ -3,10 +3,12 @@
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from convert.export import Variant, make
 from convert.names import layer_names
+from convert.optimize import NONE
 from convert.parent import Parent
 from convert.proof import Made
 from convert.source import is_saved_model
@@ -60,6 +62,8 @@ def keep_fewest(parent: Parent, made: Made, choose: Choose, max_drop: float) -> 
     from convert.noise import candidates, layer_noise
 
     variant = choose(())
+    if made.rewrites:  # layers are kept, and ranked, as they are in Keras
+        made = make(parent, replace(variant, optimize=NONE), max_drop)
     images = parent.validation.images[:NOISE_IMAGES]
     ranking = candidates(layer_noise(parent, made.data, variant.format, images))
     kept: tuple[str, ...] = ()

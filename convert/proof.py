@@ -27,6 +27,7 @@ class Proof:
     evaluation: Report | None  # only reports
     largest_difference: float  # of a probability, against the parent, on validation images
     mean_difference: float
+    outputs: npt.NDArray[np.float32]  # on random images, then on validation images
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Made:
     facts: Facts
     proofs: dict[str, Proof | str]  # by engine; a string says why the engine does not run it
     kept: tuple[str, ...] = ()  # Keras layers that stayed in float
+    rewrites: tuple[str, ...] = ()  # of `convert.rewrites`
+    notes: tuple[str, ...] = ()  # which rewrites the layers went through, and which not and why
 
     @property
     def passed(self) -> bool:
@@ -56,16 +59,17 @@ class Made:
 
 
 def prove(splits: Sequence[Dataset], found: Sequence[npt.NDArray[np.float32]], max_drop: float) -> Proof:
-    """Judge probabilities (n, classes) found on the validation split, and on the evaluation split if there is one."""
+    """Judge probabilities (n, classes): of random images, of the validation split, of the evaluation split if any."""
     reports, differences = [], []
-    for split, given in zip(splits, found, strict=False):
+    for split, given in zip(splits, found[1:], strict=True):
         if split.labels is None or split.probabilities is None:
             raise ValueError("images without the parent's answers prove nothing")
         reports.append(judge(split.labels, split.probabilities.argmax(axis=1), given.argmax(axis=1), None, max_drop))
         differences.append(np.abs(given - split.probabilities))
     difference = differences[0]
     evaluation = reports[1] if len(reports) > 1 else None
-    return Proof(reports[0], evaluation, float(difference.max()), float(difference.mean()))
+    outputs = np.concatenate(found[:2])
+    return Proof(reports[0], evaluation, float(difference.max()), float(difference.mean()), outputs)
 
 
 def document(made: Made, path: Path) -> dict[str, Any]:
@@ -76,6 +80,7 @@ def document(made: Made, path: Path) -> dict[str, Any]:
         "sha256": sha256(made.data),
         **asdict(made.facts),
         "kept_float": list(made.kept),
+        "rewrites": list(made.notes),
         "verdict": "PASS" if made.passed else "FAIL",
         "engines": {engine: _engine_document(proof) for engine, proof in made.proofs.items()},
     }
@@ -117,6 +122,7 @@ def summary(made: Made, parent: Parent, output: Path) -> str:
     lines = [
         f"{parent.path} -> {written}",
         facts + (f", in float: {', '.join(made.kept)}" if made.kept else ""),
+        *made.notes,
         f"against its parent on {len(parent.validation):,} validation images{seen}",
         "",
         table(HEAD, [_row(engine, proof) for engine, proof in made.proofs.items()]),

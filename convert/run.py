@@ -3,15 +3,19 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from convert.export import Variant
+from convert.export import Variant, make_forms
 from convert.keep import add_keep_option, check_keep, make_keeping
+from convert.optimize import ALL, NONE, add_form_options
 from convert.parent import add_parent_options, load_parent
-from convert.proof import document, summary
+from convert.proof import Made, document, summary
 from convert.record import record
 from edgecnn.check import MAX_DROP
 from edgecnn.command import GATE_FAILED, OK, print_json
+from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file
 from edgecnn.modelfile import newest_model
 
@@ -31,22 +35,41 @@ def run_export(
     parser.add_argument("--batch", type=_batch, default=1, metavar="N", help="fixed batch (default 1), or 'dynamic'")
     add_gate_option(parser)
     add_keep_option(parser)
+    add_form_options(parser)
     options = parser.parse_args(argv)
-    path, variant = options.model or newest_model(), choose(options, ())
+    if options.forms == ALL and (options.keep_float or options.optimize == NONE):
+        raise EdgecnnError("--forms all goes neither with --keep-float nor with --optimize none: leave one out")
+
+    def variant_with(kept: tuple[str, ...]) -> Variant:
+        return replace(choose(options, kept), optimize=options.optimize)
+
+    path, variant = options.model or newest_model(), variant_with(())
     check_keep(path, options.keep_float, variant.quantize)
     if variant.batch is None and variant.format == "tflite":
         print("warning: with an open batch XNNPACK stays out of tflite-runtime, which is then slow", file=sys.stderr)
     parent = load_parent(path, options)
-    made = make_keeping(parent, options.keep_float, lambda kept: choose(options, kept), options.max_drop)
     output = options.output or path.with_name(variant.file_name)
-    if made.passed:
-        write_file(output, made.data)
-        record(output, document(made, output))
-    if options.json:
-        print_json({"model": str(path), "written": str(output) if made.passed else None, **document(made, output)})
+    if options.forms == ALL:
+        results = {
+            output.with_stem(f"{output.stem}_{form}"): made
+            for form, made in make_forms(parent, variant, options.max_drop).items()
+        }
     else:
-        print(summary(made, parent, output))
-    return OK if made.passed else GATE_FAILED
+        results = {output: make_keeping(parent, options.keep_float, variant_with, options.max_drop)}
+    for file, made in results.items():
+        if made.passed:
+            write_file(file, made.data)
+            record(file, document(made, file))
+    if options.json:
+        documents = [_document(path, file, made) for file, made in results.items()]
+        print_json(documents if options.forms == ALL else documents[0])
+    else:
+        print("\n\n".join(summary(made, parent, file) for file, made in results.items()))
+    return OK if all(made.passed for made in results.values()) else GATE_FAILED
+
+
+def _document(path: Path, file: Path, made: Made) -> dict[str, Any]:
+    return {"model": str(path), "written": str(file) if made.passed else None, **document(made, file)}
 
 
 def add_gate_option(parser: argparse.ArgumentParser) -> None:

@@ -20,6 +20,7 @@ def test_every_version_is_read(version: int) -> None:
     assert manifest.baseline is not None
     assert manifest.agreement is not None
     assert (manifest.baseline.max_drop, manifest.agreement.lost) == (0.005, 60)
+    assert manifest.rewrites == (() if version == 1 else ("crop", "patches"))
 
 
 def test_this_version_is_as_it_was_committed() -> None:

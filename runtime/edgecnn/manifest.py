@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from edgecnn.errors import EdgecnnError
 
-SCHEMA = 1
+SCHEMA = 2  # 2: rewrites
 
 _T = TypeVar("_T")
 
@@ -92,6 +92,7 @@ class Manifest:
     weights_sha256: str  # of the float weights it was made from
     output: str = "probabilities"  # or logits: the runtime then takes their softmax
     quantization: str = "none"
+    rewrites: tuple[str, ...] = ()  # that its layers went through, see convert.rewrites
     training: Training | None = None
     baseline: Baseline | None = None
     agreement: Agreement | None = None

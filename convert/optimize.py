@@ -1,0 +1,69 @@
+"""By which rewrites a model is exported, and the proof that its outputs stay the same.
+
+The form `edge` is a fixed rule, so that a conversion gives the same bytes everywhere. It takes what was best over the
+engines and boards of `python -m benchmarks.arm` and `python -m benchmarks.latency`: int8 TFLite kernels round input
+channels up, and gain from folding the first convolution; float kernels and ONNX Runtime do not, and are only cropped.
+Other forms are there for `edgecnn tune` to choose among on the device.
+"""
+
+import argparse
+
+import numpy as np
+import numpy.typing as npt
+
+from convert.parent import Parent
+from convert.proof import Made, Proof
+
+NONE, EDGE, ALL = "none", "edge", "all"
+FORMS: dict[str, tuple[str, ...]] = {  # rewrites of convert.rewrites, in their order; all of a form's must apply
+    "crop": ("crop",),
+    "patches": ("patches",),
+    "blocks": ("blocks",),
+    "crop_patches": ("crop", "patches"),
+    "crop_blocks": ("crop", "blocks"),
+}
+_FOLDED = (("tflite", "int8"), ("tflite", "int8-float-io"))
+_RANDOM_IMAGES = 1000
+_ABSOLUTE, _RELATIVE = 1e-6, 1e-5  # of the largest output, at least 1: float sums in another order
+
+
+def add_form_options(to: argparse.ArgumentParser) -> None:
+    """Add the options that say by which rewrites to export."""
+    to.add_argument(
+        "--optimize", choices=(EDGE, NONE), default=EDGE, help="exact rewrites of the layers (default edge)"
+    )
+    to.add_argument("--forms", choices=(EDGE, ALL), default=EDGE, help="all: write every form, for edgecnn tune")
+
+
+def edge_rewrites(model_format: str, quantize: str) -> list[tuple[str, ...]]:
+    """The rule `edge`: the rewrites to try, the first that applies and is proved equal being taken."""
+    folded = [FORMS["crop_patches"], FORMS["patches"]] if (model_format, quantize) in _FOLDED else []
+    return [*folded, FORMS["crop"]]
+
+
+def noise(parent: Parent) -> npt.NDArray[np.uint8]:
+    """Random images, uint8, for the proof that a rewrite changes nothing: they reach what validation does not."""
+    shape = (_RANDOM_IMAGES, *parent.manifest.input.shape)
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def difference(plain: Made, found: Made, exact: bool) -> str | None:
+    """Where two conversions do not give the same outputs, on validation and random images; None if nowhere.
+
+    Args:
+        plain: without rewrites.
+        found: with them.
+        exact: bit for bit; else within 1e-6 + 1e-5 x the largest output, and with the same predictions.
+    """
+    for engine, proof in plain.proofs.items():
+        other = found.proofs[engine]
+        if not isinstance(proof, Proof):
+            continue
+        if not isinstance(other, Proof):
+            return f"{engine} does not run it"
+        off = float(np.abs(proof.outputs - other.outputs).max())
+        allowed = 0.0 if exact else _ABSOLUTE + _RELATIVE * max(1.0, float(np.abs(proof.outputs).max()))
+        flips = int((proof.outputs.argmax(axis=1) != other.outputs.argmax(axis=1)).sum())
+        if off > allowed or flips:
+            return f"off by {off:.1e} on {engine}, {allowed:.1e} allowed; {flips} predictions changed"
+    return None
