@@ -22,7 +22,7 @@ FORMS: dict[str, tuple[str, ...]] = {  # rewrites of convert.rewrites, in their 
     "crop_patches": ("crop", "patches"),
     "crop_blocks": ("crop", "blocks"),
 }
-_FOLDED = (("tflite", "int8"), ("tflite", "int8-float-io"))
+_FOLDED = (("tflite", "int8"), ("tflite", "int8-float-io"), ("onnx", "int8"))
 _RANDOM_IMAGES = 1000
 _ABSOLUTE, _RELATIVE = 1e-6, 1e-5  # of the largest output, at least 1: float sums in another order
 

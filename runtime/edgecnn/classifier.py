@@ -1,13 +1,11 @@
 """`Classifier`: a model file, an engine, and raw pixels in, label out."""
 
-import math
 import os
 import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -18,23 +16,42 @@ import numpy.typing as npt
 from edgecnn import SHIPPED
 from edgecnn.engines import load_engine
 from edgecnn.errors import EdgecnnError
-from edgecnn.interpreters import Array, Engine
+from edgecnn.interpreters import Array, Engine, Tensor
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, read_model
-from edgecnn.pixels import dequantize, input_table, softmax
+from edgecnn.pixels import dequantize, softmax, writer
 from edgecnn.selection import choose
 
 _CHUNK = 32  # images that a worker of `predict_batch` takes at once: fewer, and passing them on costs more than they do
 
 
-@dataclass(frozen=True)
 class Prediction:
-    """What the model says of one image."""
+    """What the model says of one image; probabilities are worked out when they are asked for.
 
-    label: str
-    index: int  # of the label, among the manifest's labels
-    probability: float  # of that label, 0 to 1
-    probabilities: npt.NDArray[np.float32]  # (classes,)
+    Attributes:
+        index: of the label, among the manifest's labels.
+        label: the label.
+    """
+
+    __slots__ = ("_logits", "_stored", "_tensor", "index", "label")
+
+    def __init__(self, label: str, index: int, stored: Array, tensor: Tensor, logits: bool) -> None:
+        self.label, self.index = label, index
+        self._stored, self._tensor, self._logits = stored, tensor, logits
+
+    @property
+    def probability(self) -> float:
+        """Of the label, 0 to 1."""
+        return float(self.probabilities[self.index])
+
+    @property
+    def probabilities(self) -> npt.NDArray[np.float32]:
+        """Of all labels, float32, (classes,)."""
+        values = dequantize(self._stored, self._tensor)
+        return softmax(values) if self._logits else values
+
+    def __repr__(self) -> str:
+        return f"Prediction(label={self.label!r}, index={self.index}, probability={self.probability:.6f})"
 
 
 class Classifier:
@@ -84,8 +101,10 @@ class Classifier:
         self._shapes = (shape, (height, width)) if channels == 1 else (shape,)
         self._batch = first.input.shape[0]
         self._input, self._output = first.input, first.output
+        self._planes = self.manifest.input.layout == "NCHW"
         self._check_ends(str(model.path))
-        self._table = input_table(self.manifest.input, first.input)
+        self._write = writer(self.manifest.input, first.input)
+        self._labels, self._logits = self.manifest.labels, self.manifest.output == "logits"
         _OPEN.add(self)
 
     def close(self) -> None:
@@ -134,9 +153,10 @@ class Classifier:
         Raises:
             EdgecnnError: the image has another shape or dtype, or the model's answer is not a number.
         """
-        self.load(image)
-        self.invoke()
-        return self.answer()
+        engine = self._engine()
+        self._place(engine.feed()[0], image)
+        engine.invoke()
+        return self._read(engine.result()[0])
 
     def predict_batch(self, images: Iterable[npt.NDArray[np.uint8]], workers: int = 1) -> Iterator[Prediction]:
         """Classify images as they are asked for, as `predict` does each, without holding more than a few.
@@ -183,20 +203,16 @@ class Classifier:
 
     def load(self, image: npt.NDArray[np.uint8], slot: int = 0) -> None:
         """Check raw pixels and write them into a place of the engine's input: the first third of `predict`."""
-        pixels = np.asarray(image)
-        if pixels.dtype != np.uint8 or pixels.shape not in self._shapes:
-            raise EdgecnnError(_wrong_image(pixels, self._shapes[0]))
-        pixels = pixels.reshape(self._shapes[0])
-        feed = self._engine().feed()[slot]
-        if self.manifest.input.layout == "NCHW":
-            feed = feed.transpose(1, 2, 0)
-        if self._table is None:
-            feed[...] = pixels
-        elif len(self._table) == 1:
-            np.take(self._table[0], pixels, out=feed, mode="clip")
-        else:
-            for channel, row in enumerate(self._table):
-                feed[..., channel] = row[pixels[..., channel]]
+        self._place(self._engine().feed()[slot], image)
+
+    def _place(self, place: Array, image: npt.NDArray[np.uint8]) -> None:
+        if type(image) is not np.ndarray or image.dtype != np.uint8 or image.shape not in self._shapes:
+            image = np.asarray(image)
+            if image.dtype != np.uint8 or image.shape not in self._shapes:
+                raise EdgecnnError(_wrong_image(image, self._shapes[0]))
+        if image.ndim == 2:
+            image = image[..., np.newaxis]
+        self._write(image, place.transpose(1, 2, 0) if self._planes else place)
 
     @property
     def output_step(self) -> float | None:
@@ -209,13 +225,14 @@ class Classifier:
 
     def answer(self, slot: int = 0) -> Prediction:
         """Read a place of the engine's output: the last third of `predict`."""
-        values = dequantize(self._engine().result()[slot], self._output)
-        probabilities = values if self.manifest.output == "probabilities" else softmax(values)
-        index = int(probabilities.argmax())
-        probability = float(probabilities[index])
-        if math.isnan(probability):  # argmax takes a NaN for the largest
+        return self._read(self._engine().result()[slot])
+
+    def _read(self, place: Array) -> Prediction:
+        index = int(place.argmax())  # of a quantized output too: its values keep their order
+        stored = place.copy()
+        if stored[index] != stored[index]:  # argmax takes a NaN for the largest
             raise EdgecnnError("the model's answer is not a number (NaN): its weights are damaged; convert it again")
-        return Prediction(self.manifest.labels[index], index, probability, probabilities)
+        return Prediction(self._labels[index], index, stored, self._output, self._logits)
 
 
 def _wrong_image(pixels: Array, shape: tuple[int, ...]) -> str:

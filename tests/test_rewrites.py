@@ -1,0 +1,67 @@
+"""Rewrites keep every output, on any network; where none applies, the model stays as it is and it is said."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, refused, run
+
+from edgecnn import Classifier
+from edgecnn.modelfile import read_model
+
+pytestmark = pytest.mark.slow
+
+
+def test_random_networks_give_what_they_gave() -> None:
+    words = [sys.executable, ROOT / "tests/rewrites.py", "80", "6"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+@pytest.mark.parametrize(
+    ("words", "rewrites"),
+    [
+        (("convert.tflite",), ("crop", "patches")),
+        (("convert.tflite", "--quantize", "none"), ("crop",)),
+        (("convert.onnx", "--quantize", "int8"), ("crop", "patches")),
+        (("convert.onnx",), ("crop",)),
+    ],
+)
+def test_every_form_gives_the_plain_outputs(
+    copied: Path, tmp_path: Path, words: tuple[str, ...], rewrites: tuple[str, ...]
+) -> None:
+    """Our own network on digits: the form edge, and beside it every other one."""
+    name, *rest = words
+    suffix = name.removeprefix("convert.")
+    edge, plain = tmp_path / f"edge.{suffix}", tmp_path / f"plain.{suffix}"
+    for path, optimize in ((edge, "edge"), (plain, "none")):
+        done = run(name, copied / "model.keras", *rest, "--optimize", optimize, "--output", path)
+        assert done.returncode == 0, done.stderr
+    assert read_model(edge).manifest.rewrites == rewrites
+    assert read_model(plain).manifest.rewrites == ()
+    images = np.random.default_rng(1).integers(0, 256, (200, 28, 28), np.uint8)
+    one, other = (np.stack([x.probabilities for x in Classifier(path).predict_batch(images)]) for path in (edge, plain))
+    exact = read_model(edge).manifest.quantization == "int8"
+    np.testing.assert_allclose(one, other, rtol=0, atol=0 if exact else 1.1e-5)
+
+
+def test_all_forms_are_written_for_tune(copied: Path) -> None:
+    done = run("convert.tflite", copied / "model.keras", "--forms", "all")
+    assert done.returncode == 0, done.stderr
+    forms = {path.stem.removeprefix("model_int8_") for path in copied.glob("model_int8_*.tflite")}
+    assert forms == {"plain", "crop", "patches", "blocks", "crop_patches", "crop_blocks"}
+    refused(run("convert.tflite", copied / "model.keras", "--forms", "all", "--optimize", "none"), "leave one out")
+
+
+def test_where_no_rewrite_applies_it_is_said(tmp_path: Path) -> None:
+    from test_any_model import network
+
+    words = network(tmp_path, "ds_cnn")
+    done = run("convert.tflite", *words, "--quantize", "none", "--output", tmp_path / "model.tflite")
+    assert done.returncode == 0, done.stderr
+    assert "no rewrite: the layers are as in Keras" in done.stdout
+    assert read_model(tmp_path / "model.tflite").manifest.rewrites == ()
