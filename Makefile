@@ -16,7 +16,7 @@ test: $(READY)  ## all tests; with MNIST_DIR set they train on MNIST too
 test-quick: $(READY)  ## without MNIST, other networks and fresh environments
 	$(RUN) -m pytest -n 2 -m "not slow"
 
-test-arm: $(READY)  ## the wheel on emulated Raspberry Pis; needs root, qemu-user and debootstrap
+test-arm: $(READY)  ## the wheel on emulated Raspberry Pis; needs root, qemu-user, debootstrap and gcc
 	$(RUN) -m benchmarks.boards
 	$(RUN) -m pytest -n 2 tests/arm
 

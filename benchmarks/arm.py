@@ -1,8 +1,10 @@
-"""Try the wheel on emulated boards, and compare what it answers there with the same engine on this machine.
+"""Try the wheel on emulated boards: its answers beside those of this machine, and the instructions of an inference.
 
-On each board, for each engine that works there and each model that it runs: `edgecnn check` on 200 test images, and the
-probabilities of 64 of them, plain and blended with noise, since plain ones saturate the softmax. An int8 model may
-differ by one step of its output, a float one by 1e-5. Boards are built where they are missing (see benchmarks.boards).
+On each board, for each engine that works there and each model that it runs: `edgecnn check` on 200 test images; the
+probabilities of 64 of them, plain and blended with noise, since plain ones saturate the softmax; and how many thousand
+instructions the engine's call takes, by a plugin for QEMU, with the ratio to the plain conversion where the folder
+holds one (`--forms all` writes it). An int8 model may differ by one step of its output, a float one by 1e-5. Seconds would
+mean nothing. Boards are built where they are missing (see benchmarks.boards).
 
 Examples:
   python -m benchmarks.arm
@@ -24,7 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.boards import BOARDS, Board, build
+from benchmarks.boards import BOARDS, HOME, PLUGIN, Board, build
 from benchmarks.models import model_files
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, progress, table
 from edgecnn.dataset import Dataset, read_dataset
@@ -38,7 +40,9 @@ FLOAT_BOUND = 1e-5
 Answers = dict[str, npt.NDArray[np.float32]]
 
 _ANSWERS = Path(__file__).with_name("answers.py")
-HEAD = ("board", "engine", "version", "model", "right", "off by at most", "verdict")
+HEAD = ("board", "engine", "version", "model", "right", "off by at most", "verdict", "k instr.", "of plain")
+_CALLS = 20
+_COUNTED = Path(__file__).with_name("calls.py")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Trial:
     worst: float  # the largest difference of a probability from this machine's; in steps where the output has steps
     steps: bool
     check: str  # verdict of `edgecnn check` there
+    instructions: int  # of one call of the engine
+    of_plain: float | None  # the share of those of the plain conversion
 
     @property
     def passed(self) -> bool:
@@ -107,7 +113,8 @@ def cells(row: Trial) -> tuple[str, ...]:
     """A trial as people read it, under `HEAD`."""
     worst = f"{row.worst:.0f} steps" if row.steps else f"{row.worst:.0e}"
     right, verdict = f"{row.correct} of {row.images}", "PASS" if row.passed else "FAIL"
-    return (row.board, row.engine, row.version, row.model, right, worst, verdict)
+    counted = (f"{row.instructions / 1000:,.0f}", f"{row.of_plain:.3f}" if row.of_plain else "")
+    return (row.board, row.engine, row.version, row.model, right, worst, verdict, *counted)
 
 
 def doctor(board: Board) -> dict[str, Any]:
@@ -143,6 +150,7 @@ def trials(board: Board, found: dict[str, Any], folder: Path) -> list[Trial]:
             if finding["state"] != "works" or not able or not ENGINES[name].installed:
                 continue
             there, here = (_answers(python, name, images, able) for python in (board.python(), Path(sys.executable)))
+            counts = instructions(board, name, able)
             for model in able:
                 file = model.path.name
                 worst, steps = difference(here[file], there[file], model.manifest.quantization)
@@ -150,8 +158,29 @@ def trials(board: Board, found: dict[str, Any], folder: Path) -> list[Trial]:
                 report = json.loads(on(board, *words).stdout)
                 correct = round(report["accuracy"] * report["images"])
                 told = (finding["version"], file, report["images"], correct, worst, steps, report["verdict"])
-                rows.append(Trial(board.name, name, *told))
+                plain = counts.get(_plain(model, able))
+                share = counts[file] / plain if plain and model.manifest.rewrites else None
+                rows.append(Trial(board.name, name, *told, counts[file], share))
     return rows
+
+
+def _plain(model: ModelFile, among: Sequence[ModelFile]) -> str:
+    """The file of the conversion without rewrites that is like a model otherwise."""
+    kind = (model.manifest.quantization, model.manifest.weights_sha256)
+    alike = [each for each in among if (each.manifest.quantization, each.manifest.weights_sha256) == kind]
+    return next((each.path.name for each in alike if not each.manifest.rewrites), "")
+
+
+def instructions(board: Board, engine: str, models: Sequence[ModelFile]) -> dict[str, int]:
+    """How many instructions the emulated CPU executes for one call of an engine, by the model's file name."""
+    with tempfile.TemporaryDirectory() as scratch:
+        counts = Path(scratch) / "counts"
+        environment = os.environ | {"QEMU_PLUGIN": f"{HOME / PLUGIN},out={counts}"}
+        words = [str(each) for each in (board.python(), _COUNTED, engine, _CALLS, *(model.path for model in models))]
+        subprocess.run(words, env=environment, capture_output=True, check=True)
+        marks = [int(line) for line in counts.read_text().split()]
+    spans = zip(marks[::2], marks[1::2], strict=True)
+    return {model.path.name: (end - begin) // _CALLS for model, (begin, end) in zip(models, spans, strict=True)}
 
 
 def _sample(data: Dataset, path: Path) -> Path:

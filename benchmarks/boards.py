@@ -27,6 +27,7 @@ from edgecnn.errors import EdgecnnError
 
 HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgecnn" / "boards"
 LOCKS = Path("requirements")
+PLUGIN = "instructions.so"  # for QEMU: counts what the emulated CPU executes
 _CORES = 4
 _SHARED_LIBRARIES = ("libgomp1", "libatomic1", "libstdc++6")  # that the engines' wheels expect
 # Without these two, LiteRT and ONNX Runtime die: their library `cpuinfo` would read this machine's.
@@ -155,9 +156,9 @@ def build(boards: Iterable[Board], home: Path = HOME) -> None:
         EdgecnnError: the tools are missing, or Debian's packages or pip's wheels cannot be had.
     """
     boards = list(boards)
-    missing = [tool for tool in ("debootstrap", "qemu-aarch64", "qemu-arm") if not shutil.which(tool)]
+    missing = [tool for tool in ("debootstrap", "qemu-aarch64", "qemu-arm", "cc") if not shutil.which(tool)]
     if missing:
-        raise EdgecnnError(f"{missing[0]} is missing: apt-get install qemu-user debootstrap")
+        raise EdgecnnError(f"{missing[0]} is missing: apt-get install qemu-user debootstrap gcc libc6-dev")
     disks = dict.fromkeys(board.disk for board in boards)
     wheels = dict.fromkeys((board.disk, lock) for board in boards for lock in board.locks)
     with ThreadPoolExecutor() as pool:  # they wait for the network
@@ -166,6 +167,7 @@ def build(boards: Iterable[Board], home: Path = HOME) -> None:
         list(unpacked), list(installed)
     for board in boards:
         _equip(board, home)
+    _run("cc", "-O2", "-shared", "-fPIC", "-o", home / PLUGIN, Path(__file__).with_name("instructions.c"))
 
 
 def _unpack(disk: Disk, folder: Path) -> None:
