@@ -3,8 +3,8 @@
 On each board, for each engine that works there and each model that it runs: `edgecnn check` on 200 test images; the
 probabilities of 64 of them, plain and blended with noise, since plain ones saturate the softmax; and how many thousand
 instructions the engine's call takes, by a plugin for QEMU, with the ratio to the plain conversion where the folder
-holds one (`--forms all` writes it). An int8 model may differ by one step of its output, a float one by 1e-5. Seconds would
-mean nothing. Boards are built where they are missing (see benchmarks.boards).
+holds one (`--forms all` writes it). An int8 model may differ by one step of its output, a float one by 1e-5. Seconds
+would mean nothing. Boards are built where they are missing (see benchmarks.boards).
 
 Examples:
   python -m benchmarks.arm
@@ -58,7 +58,7 @@ class Trial:
     worst: float  # the largest difference of a probability from this machine's; in steps where the output has steps
     steps: bool
     check: str  # verdict of `edgecnn check` there
-    instructions: int  # of one call of the engine
+    instructions: int | None  # of one call of the engine
     of_plain: float | None  # the share of those of the plain conversion
 
     @property
@@ -113,7 +113,8 @@ def cells(row: Trial) -> tuple[str, ...]:
     """A trial as people read it, under `HEAD`."""
     worst = f"{row.worst:.0f} steps" if row.steps else f"{row.worst:.0e}"
     right, verdict = f"{row.correct} of {row.images}", "PASS" if row.passed else "FAIL"
-    counted = (f"{row.instructions / 1000:,.0f}", f"{row.of_plain:.3f}" if row.of_plain else "")
+    count = f"{row.instructions / 1000:,.0f}" if row.instructions else ""
+    counted = (count, f"{row.of_plain:.3f}" if row.of_plain else "")
     return (row.board, row.engine, row.version, row.model, right, worst, verdict, *counted)
 
 
@@ -137,7 +138,7 @@ def on(board: Board, *words: object) -> "subprocess.CompletedProcess[str]":
     return done
 
 
-def trials(board: Board, found: dict[str, Any], folder: Path) -> list[Trial]:
+def trials(board: Board, found: dict[str, Any], folder: Path, count: bool = True) -> list[Trial]:
     """Try every model of a folder on every engine that `doctor` found working on a board, where it is here too."""
     files = [read_model(path) for path in model_files([folder])]
     rows = []
@@ -150,7 +151,7 @@ def trials(board: Board, found: dict[str, Any], folder: Path) -> list[Trial]:
             if finding["state"] != "works" or not able or not ENGINES[name].installed:
                 continue
             there, here = (_answers(python, name, images, able) for python in (board.python(), Path(sys.executable)))
-            counts = instructions(board, name, able)
+            counts = instructions(board, name, able) if count else {}
             for model in able:
                 file = model.path.name
                 worst, steps = difference(here[file], there[file], model.manifest.quantization)
@@ -158,9 +159,9 @@ def trials(board: Board, found: dict[str, Any], folder: Path) -> list[Trial]:
                 report = json.loads(on(board, *words).stdout)
                 correct = round(report["accuracy"] * report["images"])
                 told = (finding["version"], file, report["images"], correct, worst, steps, report["verdict"])
-                plain = counts.get(_plain(model, able))
-                share = counts[file] / plain if plain and model.manifest.rewrites else None
-                rows.append(Trial(board.name, name, *told, counts[file], share))
+                counted, plain = counts.get(file), counts.get(_plain(model, able))
+                share = counted / plain if counted and plain and model.manifest.rewrites else None
+                rows.append(Trial(board.name, name, *told, counted, share))
     return rows
 
 

@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from convert.keep import NOISE_IMAGES
+from convert.names import layer_names
 from convert.noise import Noise, layer_noise, worst_first
 from convert.parent import add_foreign_options, add_image_options, load_parent
 from convert.source import is_saved_model
@@ -46,12 +47,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parent = load_parent(path, options)
     if parent.manifest.weights_sha256 != model.manifest.weights_sha256:
         raise EdgecnnError(f"{model.path} was not made from {path}: name its parent with --parent")
+    own = layer_names(parent.model)
     if model.manifest.rewrites:
         from convert.rewrites import rewritten
 
         parent = replace(parent, model=rewritten(parent.model, model.manifest.rewrites)[0])
     images = parent.validation.images[: options.images]
-    found = worst_first(layer_noise(parent, model.data, model.manifest.format, images))
+    noise = layer_noise(parent, model.data, model.manifest.format, images)
+    found = worst_first([each for each in noise if each.layer in own])
     picture = options.picture or options.model.with_name(f"{options.model.stem}_{options.model.suffix[1:]}_debug.png")
     write_file(picture, draw(found, str(options.model)))
     if options.json:

@@ -62,11 +62,15 @@ def make(parent: Parent, variant: Variant, max_drop: float) -> Made:
     return replace(plain, notes=(*refused, "no rewrite: the layers are as in Keras"))
 
 
-def make_forms(parent: Parent, variant: Variant, max_drop: float) -> dict[str, Made]:
-    """Convert in every form of `convert.optimize.FORMS` that applies, by name; `plain` is the one without rewrites."""
+def make_forms(parent: Parent, variant: Variant, max_drop: float) -> dict[str, Made | str]:
+    """Convert in every form of `convert.optimize.FORMS` that applies, by name; `plain` is the one without rewrites.
+
+    Returns:
+        The conversions; for a form that was refused, why.
+    """
     plain = _made(parent, variant, (), max_drop)
     found = {form: _rewritten(parent, variant, names, plain, max_drop) for form, names in FORMS.items()}
-    return {"plain": plain} | {form: made for form, made in found.items() if isinstance(made, Made)}
+    return {"plain": plain} | {form: made for form, made in found.items() if made is not None}
 
 
 def _rewritten(

@@ -33,6 +33,12 @@ def layer_names(model: "keras.Model") -> list[str]:
     return [layer.name.removesuffix(_MARK) for layer in model._flatten_layers(include_self=False)]
 
 
+def layer_channels(model: "keras.Model") -> dict[str, int]:
+    """How many channels each layer of `model` gives: the last side of its output."""
+    layers = [layer for layer in model._flatten_layers(include_self=False) if layer._inbound_nodes]
+    return {layer.name.removesuffix(_MARK): layer._inbound_nodes[0].output_tensors[0].shape[-1] for layer in layers}
+
+
 def layer_of(name: str) -> str | None:
     """The Keras layer that a tensor or node of a converted model came from; None for what the converter added.
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.layers import onnx_outputs, tflite_layers
+from convert.names import layer_channels
 from convert.onnx import PIXELS, onnx_from_keras, prepared
 from convert.parent import Parent
 from convert.tflite import tflite_from_keras
@@ -142,6 +143,7 @@ def _tensor(details: dict[str, Any]) -> Tensor:
 def _onnx_outputs(
     parent: Parent, model: bytes, images: npt.NDArray[np.uint8]
 ) -> Iterator[tuple[str, Array, Array, Tensor, int]]:
+    channels = layer_channels(parent.model)
     floats = prepared(onnx_from_keras(parent.model, parent.manifest.input))
     steps = _onnx_steps(model)
     last = {layer: [name for name in names if name in steps] for layer, names in onnx_outputs(floats).items()}
@@ -149,7 +151,7 @@ def _onnx_outputs(
     exact = _onnx_values(floats, list(names), images)
     stored = _onnx_values(model, [steps[name][0] for name in names], images)
     for (name, layer), values, kept in zip(names.items(), exact, stored, strict=True):
-        yield layer, values, kept, steps[name][1], 1
+        yield layer, values, kept, steps[name][1], 1 if values.shape[1] == channels[layer] else values.ndim - 1
 
 
 def _onnx_steps(model: bytes) -> dict[str, tuple[str, Tensor]]:

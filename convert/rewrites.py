@@ -146,6 +146,8 @@ class _Graph:
 def _replayed(model: keras.Model, call: Callable[[_Graph, Any, Any], Any]) -> keras.Model:
     """The model again, with new layers and the same weights; `call` calls each layer, or puts another in its place."""
     functional = keras.Model(model.inputs, model.outputs) if isinstance(model, keras.Sequential) else model
+    if not any(isinstance(layer, _POOLINGS) for layer in functional.layers):
+        return model
     graph = _Graph(functional)
 
     def placed(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -157,7 +159,9 @@ def _replayed(model: keras.Model, call: Callable[[_Graph, Any, Any], Any]) -> ke
             layer.set_weights(functional.get_layer(layer.name).get_weights())
         return given
 
-    return keras.models.clone_model(functional, call_function=placed)
+    made = keras.models.clone_model(functional, call_function=placed)
+    made.name = model.name  # Keras would number it by what the process did before
+    return made
 
 
 def _before(x: Any) -> tuple[Any, Any]:

@@ -50,9 +50,11 @@ def run_export(
     parent = load_parent(path, options)
     output = options.output or path.with_name(variant.file_name)
     if options.forms == ALL:
+        forms = make_forms(parent, variant, options.max_drop)
+        for refused in (made for made in forms.values() if isinstance(made, str)):
+            print(refused, file=sys.stderr)
         results = {
-            output.with_stem(f"{output.stem}_{form}"): made
-            for form, made in make_forms(parent, variant, options.max_drop).items()
+            output.with_stem(f"{output.stem}_{form}"): made for form, made in forms.items() if isinstance(made, Made)
         }
     else:
         results = {output: make_keeping(parent, options.keep_float, variant_with, options.max_drop)}

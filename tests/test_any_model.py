@@ -173,7 +173,7 @@ def test_every_variant_of_ours(trained: Path, tmp_path: Path) -> None:
     assert len(models) == 10
     assert models["model_int8.tflite"]["integer_share"] == 1
     assert models["model_float32.tflite"]["integer_share"] == 0
-    assert models["model_int8.tflite"]["parameters"] == models["model_float32.onnx"]["parameters"] - 1 == 93_322
+    assert models["model_float32.tflite"]["parameters"] == models["model_float32.onnx"]["parameters"] - 1 == 93_322
     if ENGINES["tflite"].installed:
         assert models["model_dynamic.tflite"]["engines"]["tflite"]["runs"] is False
         assert "does not run it" in (tmp_path / "models.md").read_text()
