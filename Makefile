@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-quick test-arm lint wheel readme lock clean
+.PHONY: demo test test-quick test-arm boards lint wheel readme lock clean
 
 demo: $(READY)  ## train, convert, check, measure: the main job
 	$(RUN) -m benchmarks.demo
@@ -16,9 +16,11 @@ test: $(READY)  ## all tests; with MNIST_DIR set they train on MNIST too
 test-quick: $(READY)  ## without MNIST, other networks and fresh environments
 	$(RUN) -m pytest -n 2 -m "not slow"
 
-test-arm: $(READY)  ## the wheel on emulated Raspberry Pis; needs root, qemu-user, debootstrap and gcc
-	$(RUN) -m benchmarks.boards
+test-arm: boards  ## the wheel on emulated Raspberry Pis
 	$(RUN) -m pytest -n 2 tests/arm
+
+boards: $(READY)  ## emulated Raspberry Pis; needs root, qemu-user, debootstrap and gcc
+	$(RUN) -m benchmarks.boards
 
 lint: $(READY)  ## format, lint and types
 	$(VENV)/bin/ruff format --check
@@ -39,6 +41,7 @@ lock:  ## requirements/ anew: the workstation's, and what emulated boards instal
 	  --python-platform aarch64-manylinux_2_36 -o requirements/board-bookworm-arm64.txt
 	$(BOARD) runtime/pyproject.toml --extra litert --extra onnx --extra image --python-version 3.13 \
 	  --python-platform aarch64-manylinux_2_40 -o requirements/board-trixie-arm64.txt
+	echo openvino | $(BOARD) - --python-version 3.11 -o requirements/peers.txt
 	echo tflite-runtime | $(BOARD) - --no-deps --python-version 3.11 -o requirements/board-bookworm-armhf.txt
 	echo onnxruntime==1.21.0 | $(COMPILE) - --no-annotate --no-deps --python-version 3.11 \
 	  -o requirements/board-onnxruntime-1.21.0.txt

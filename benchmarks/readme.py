@@ -1,12 +1,13 @@
 """Write the README's tables from committed results, so that no figure in it was typed by hand.
 
-Between `<!-- results -->` and `<!-- end of results -->` stands what benchmarks/reference/demo.json says, between
-`<!-- boards -->` and `<!-- end of boards -->` what benchmarks/reference/arm.json says.
+Between `<!-- results -->` and `<!-- end of results -->` stands what benchmarks/reference/demo.json says; `boards` is
+arm.json, `peers` is peers.json.
 
 Examples:
   python -m benchmarks.readme
   python -m benchmarks.readme --from artifacts/mnist/demo.json      take new results as the reference
   python -m benchmarks.readme --from arm.json                       made by python -m benchmarks.arm --json
+  python -m benchmarks.readme --from peers.json                     made by python -m benchmarks.peers --json
 """
 
 import json
@@ -50,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _take(source: Path) -> None:
     if source.name not in [file for file, _ in BLOCKS.values()]:
-        raise EdgecnnError(f"{source} is no reference: it must be named demo.json or arm.json")
+        names = ", ".join(file for file, _ in BLOCKS.values())
+        raise EdgecnnError(f"{source} is no reference: give it one of the names {names}")
     write_file(REFERENCES / source.name, read_file(source))
 
 
@@ -114,10 +116,30 @@ def _worst(trials: Sequence[dict[str, Any]], form: str) -> tuple[str, str]:
     return str(min(each["correct"] for each in trials)), form.format(max(each["worst"] for each in trials))
 
 
+def peers_block(peers: dict[str, Any]) -> str:
+    """Markdown: what each contestant takes, and the ratios."""
+    rows = [(row["name"], _accuracy(row), f"{row['p50_us']:.1f}", f"{row['p99_us']:.1f}") for row in peers["rows"]]
+    ratios = [
+        (each["ours"], each["theirs"], f"{each['ratio']:.2f}", f"{each['low']:.2f} to {each['high']:.2f}")
+        for each in peers["ratios"]
+    ]
+    return (
+        f"{markdown(('contestant', 'accuracy', 'p50 us', 'p99 us'), rows)}\n\n"
+        "Accuracy on the first 1,000 test images, Keras's on 100; microseconds from raw pixels to label, `call` the"
+        " engine's call alone; a ratio is of medians, with its 95 % interval.\n\n"
+        f"{markdown(('ours', 'theirs', 'ratio', '95 %'), ratios)}\n"
+    )
+
+
+def _accuracy(row: dict[str, Any]) -> str:
+    return "–" if row["accuracy"] is None else f"{row['accuracy']:.3f}"
+
+
 # By the name of the block: the reference's file, and what makes Markdown of it.
 BLOCKS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "results": ("demo.json", demo_block),
     "boards": ("arm.json", arm_block),
+    "peers": ("peers.json", peers_block),
 }
 
 

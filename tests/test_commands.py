@@ -26,6 +26,7 @@ COMMANDS = (
     "benchmarks.arm",
     "benchmarks.boards",
     "benchmarks.latency",
+    "benchmarks.peers",
     "benchmarks.demo",
     "benchmarks.readme",
     "edgecnn",

@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT, refused, run
 
 from edgecnn import Classifier
+from edgecnn.engines import engines_for
 from edgecnn.modelfile import read_model
 
 pytestmark = pytest.mark.slow
@@ -23,30 +24,30 @@ def test_random_networks_give_what_they_gave() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "rewrites"),
+    ("words", "name", "rewrites"),
     [
-        (("convert.tflite",), ("crop", "patches")),
-        (("convert.tflite", "--quantize", "none"), ("crop",)),
-        (("convert.onnx", "--quantize", "int8"), ("crop", "patches")),
-        (("convert.onnx",), ("crop",)),
+        (("convert.tflite",), "model_int8.tflite", ("crop", "patches")),
+        (("convert.onnx", "--quantize", "int8"), "model_int8.onnx", ("crop", "patches")),
+        (("convert.onnx",), "model_float32.onnx", ("crop",)),
     ],
 )
-def test_every_form_gives_the_plain_outputs(
-    copied: Path, tmp_path: Path, words: tuple[str, ...], rewrites: tuple[str, ...]
+def test_what_is_exported_gives_the_plain_outputs(
+    trained: Path, tmp_path: Path, words: tuple[str, ...], name: str, rewrites: tuple[str, ...]
 ) -> None:
-    """Our own network on digits: the form edge, and beside it every other one."""
-    name, *rest = words
-    suffix = name.removeprefix("convert.")
-    edge, plain = tmp_path / f"edge.{suffix}", tmp_path / f"plain.{suffix}"
-    for path, optimize in ((edge, "edge"), (plain, "none")):
-        done = run(name, copied / "model.keras", *rest, "--optimize", optimize, "--output", path)
-        assert done.returncode == 0, done.stderr
-    assert read_model(edge).manifest.rewrites == rewrites
-    assert read_model(plain).manifest.rewrites == ()
+    """Our own network on digits, on every engine, on random images."""
+    command, *rest = words
+    done = run(command, trained / "model.keras", *rest, "--optimize", "none", "--output", tmp_path / name)
+    assert done.returncode == 0, done.stderr
+    edge, plain = read_model(trained / name), read_model(tmp_path / name)
+    assert (edge.manifest.rewrites, plain.manifest.rewrites) == (rewrites, ())
     images = np.random.default_rng(1).integers(0, 256, (200, 28, 28), np.uint8)
-    one, other = (np.stack([x.probabilities for x in Classifier(path).predict_batch(images)]) for path in (edge, plain))
-    exact = read_model(edge).manifest.quantization == "int8"
-    np.testing.assert_allclose(one, other, rtol=0, atol=0 if exact else 1.1e-5)
+    for engine in engines_for(edge.manifest.format, name):
+        one, other = (
+            np.stack([found.probabilities for found in Classifier.of(model, engine).predict_batch(images)])
+            for model in (edge, plain)
+        )
+        bound = 0 if edge.manifest.quantization == "int8" else 1.1e-5
+        np.testing.assert_allclose(one, other, rtol=0, atol=bound)
 
 
 def test_all_forms_are_written_for_tune(copied: Path) -> None:

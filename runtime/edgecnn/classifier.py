@@ -5,10 +5,10 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,9 @@ from edgecnn.interpreters import Array, Engine, Tensor
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, read_model
 from edgecnn.pixels import dequantize, softmax, writer
-from edgecnn.selection import choose
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _CHUNK = 32  # images that a worker of `predict_batch` takes at once: fewer, and passing them on costs more than they do
 
@@ -79,6 +81,8 @@ class Classifier:
     def __init__(self, path: Path | str = SHIPPED, engine: str = "auto", threads: int | None = None) -> None:
         path = Path(path)
         if path.is_dir():
+            from edgecnn.selection import choose
+
             path, engine, threads = choose(path, engine, threads)
         self._open(read_model(path), engine, 1 if threads is None else threads)
 
@@ -177,6 +181,8 @@ class Classifier:
             while chunk := list(islice(waiting, self._batch)):
                 yield from self._predict_all(chunk)
             return
+        from concurrent.futures import ThreadPoolExecutor
+
         running: deque[Future[list[Prediction]]] = deque()
         with ThreadPoolExecutor(workers) as pool:
             while chunk := list(islice(waiting, _CHUNK * self._batch)):
