@@ -1,9 +1,9 @@
 """By which rewrites a model is exported, and the proof that its outputs stay the same.
 
-The form `edge` is a fixed rule, so that a conversion gives the same bytes everywhere. It takes what was best over the
-engines and boards of `python -m benchmarks.arm` and `python -m benchmarks.latency`: int8 TFLite kernels round input
-channels up, and gain from folding the first convolution; float kernels and ONNX Runtime do not, and are only cropped.
-Other forms are there for `edgecnn tune` to choose among on the device.
+The form `edge` is a fixed rule, so that a conversion gives the same bytes everywhere. It takes what was best by
+`python -m benchmarks.latency` on x86-64 and by the instructions that `python -m benchmarks.arm` counts on boards: int8
+kernels round input channels up, and gain from folding the first convolution, over patches more than over blocks; float
+models gain from the crop alone. Other forms are there for `edgecnn tune` to choose among on the device.
 """
 
 import argparse
