@@ -8,9 +8,12 @@ import contextlib
 import functools
 import json
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import FrameType
 from typing import Any, ParamSpec
 
 from edgecnn.errors import EdgecnnError
@@ -25,6 +28,7 @@ def command(main: Callable[_P, int]) -> Callable[_P, int]:
 
     @functools.wraps(main)
     def guarded(*args: _P.args, **kwargs: _P.kwargs) -> int:
+        heard = _hear_interrupts()
         try:
             status = main(*args, **kwargs)
             sys.stdout.flush()
@@ -39,8 +43,26 @@ def command(main: Callable[_P, int]) -> Callable[_P, int]:
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             return _fail(f"{where}{error.strerror or error}")
+        except Exception:
+            if not heard:
+                raise
+            return _fail("interrupted; what was begun was not written")  # an import makes errors of its own of Ctrl-C
 
     return guarded
+
+
+def _hear_interrupts() -> list[int]:
+    """Where Ctrl-C is noted from now on; it raises KeyboardInterrupt as before."""
+    heard: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        signal.default_int_handler(number, frame)
+
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, note)
+    return heard
 
 
 def _fail(line: str) -> int:
