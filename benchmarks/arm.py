@@ -130,11 +130,17 @@ def on(board: Board, *words: object) -> "subprocess.CompletedProcess[str]":
     Raises:
         EdgecnnError: what it ran was killed or wants other input.
     """
-    told = [str(board.python()), *map(str, words)]
-    done = subprocess.run(told, capture_output=True, text=True, check=False)
-    if done.returncode not in (OK, GATE_FAILED):
+    return _run(board.python(), *words, fine=(OK, GATE_FAILED))
+
+
+def _run(
+    python: Path, *words: object, fine: tuple[int, ...] = (OK,), **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    told = [str(python), *map(str, words)]
+    done = subprocess.run(told, env=os.environ | environment, capture_output=True, text=True, check=False)
+    if done.returncode not in fine:
         last = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
-        raise EdgecnnError(f"{board.name}: {' '.join(map(str, words))}: {last}")
+        raise EdgecnnError(f"{' '.join(told)}: {last}")
     return done
 
 
@@ -176,9 +182,8 @@ def instructions(board: Board, engine: str, models: Sequence[ModelFile]) -> dict
     """How many instructions the emulated CPU executes for one call of an engine, by the model's file name."""
     with tempfile.TemporaryDirectory() as scratch:
         counts = Path(scratch) / "counts"
-        environment = os.environ | {"QEMU_PLUGIN": f"{HOME / PLUGIN},out={counts}"}
-        words = [str(each) for each in (board.python(), _COUNTED, engine, _CALLS, *(model.path for model in models))]
-        subprocess.run(words, env=environment, capture_output=True, check=True)
+        words = (_COUNTED, engine, _CALLS, *(model.path for model in models))
+        _run(board.python(), *words, QEMU_PLUGIN=f"{HOME / PLUGIN},out={counts}")
         marks = [int(line) for line in counts.read_text().split()]
     spans = zip(marks[::2], marks[1::2], strict=True)
     return {model.path.name: (end - begin) // _CALLS for model, (begin, end) in zip(models, spans, strict=True)}
@@ -205,9 +210,7 @@ def _blended(data: Dataset, path: Path) -> Path:
 def _answers(python: Path, engine: str, images: Path, models: Sequence[ModelFile]) -> Answers:
     """The probabilities of each model, by its file's name, in a process of its own."""
     output = images.with_name("answers.npz")
-    subprocess.run(
-        [python, _ANSWERS, engine, images, output, *(model.path for model in models)], capture_output=True, check=True
-    )
+    _run(python, _ANSWERS, engine, images, output, *(model.path for model in models))
     return dict(np.load(output))
 
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from convert import onnx, tflite
 from convert.export import Variant, make
-from convert.optimize import EDGE, NONE
+from convert.optimize import add_optimize_option
 from convert.parent import Parent, add_parent_options, load_parent
 from convert.proof import document
 from convert.record import head, record, rows
@@ -43,9 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--variants", nargs="+", choices=VARIANTS, default=[*VARIANTS], metavar="VARIANT", help=_choices()
     )
     made.add_argument("--output", type=Path, metavar="FOLDER", help="default: beside the model")
-    made.add_argument(
-        "--optimize", choices=(EDGE, NONE), default=EDGE, help="exact rewrites of the layers (default edge)"
-    )
+    add_optimize_option(made)
     options = made.parse_args(argv)
     path = options.model or newest_model()
     parent = load_parent(path, options)

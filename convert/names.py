@@ -28,15 +28,20 @@ def mark_layers(model: "keras.Model") -> None:
             layer.name += _MARK
 
 
+def unmarked(name: str) -> str:
+    """A layer's name as the user gave it."""
+    return name.removesuffix(_MARK)
+
+
 def layer_names(model: "keras.Model") -> list[str]:
     """Names of all layers of `model`, as the user gave them."""
-    return [layer.name.removesuffix(_MARK) for layer in model._flatten_layers(include_self=False)]
+    return [unmarked(layer.name) for layer in model._flatten_layers(include_self=False)]
 
 
 def layer_channels(model: "keras.Model") -> dict[str, int]:
     """How many channels each layer of `model` gives: the last side of its output."""
     layers = [layer for layer in model._flatten_layers(include_self=False) if layer._inbound_nodes]
-    return {layer.name.removesuffix(_MARK): layer._inbound_nodes[0].output_tensors[0].shape[-1] for layer in layers}
+    return {unmarked(layer.name): layer._inbound_nodes[0].output_tensors[0].shape[-1] for layer in layers}
 
 
 def layer_of(name: str) -> str | None:

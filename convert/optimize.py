@@ -27,11 +27,16 @@ _RANDOM_IMAGES = 1000
 _ABSOLUTE, _RELATIVE = 1e-6, 1e-5  # of the largest output, at least 1: float sums in another order
 
 
-def add_form_options(to: argparse.ArgumentParser) -> None:
-    """Add the options that say by which rewrites to export."""
+def add_optimize_option(to: argparse.ArgumentParser) -> None:
+    """Add the option that says whether to rewrite layers."""
     to.add_argument(
         "--optimize", choices=(EDGE, NONE), default=EDGE, help="exact rewrites of the layers (default edge)"
     )
+
+
+def add_form_options(to: argparse.ArgumentParser) -> None:
+    """Add the options that say by which rewrites to export."""
+    add_optimize_option(to)
     to.add_argument("--forms", choices=(EDGE, ALL), default=EDGE, help="all: write every form, for edgecnn tune")
 
 

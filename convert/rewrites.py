@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from convert.names import unmarked
+
 _ALIGNED = 4  # input channels that int8 kernels round up to
 _SIDES = slice(1, 3)  # height and width in (batch, height, width, channels)
 
@@ -54,7 +56,7 @@ def crop(model: keras.Model) -> tuple[keras.Model, list[str]]:
         y = _cropped(source, size, layer.name)
         for each in chain:
             y = each(y)
-        done.append(f"{_plain(layer.name)} reads {_by(size)} of {_by(source.shape[_SIDES])}")
+        done.append(f"{unmarked(layer.name)} reads {_by(size)} of {_by(source.shape[_SIDES])}")
         return layer(y)
 
     return _replayed(model, call), done
@@ -77,7 +79,7 @@ def patches(model: keras.Model) -> tuple[keras.Model, list[str]]:
         channels = x.shape[-1]
         eye = np.eye(height * width * channels, dtype=np.float32).reshape(height, width, channels, -1)
         lay = keras.layers.Conv2D(
-            eye.shape[-1], found.window, found.step, use_bias=False, name=f"{_plain(found.conv.name)}_patches"
+            eye.shape[-1], found.window, found.step, use_bias=False, name=f"{unmarked(found.conv.name)}_patches"
         )
         y = _with_weights(lay, x, [eye])
         return found.convolved(y, found.kernel().reshape(1, 1, height * width * channels, -1))
@@ -101,7 +103,7 @@ def blocks(model: keras.Model) -> tuple[keras.Model, list[str]]:
         kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(
             height // down, width // across, down * across * channels, -1
         )
-        y = _SpaceToDepth(down, name=f"{_plain(found.conv.name)}_blocks")(x)
+        y = _SpaceToDepth(down, name=f"{unmarked(found.conv.name)}_blocks")(x)
         return found.convolved(y, kernel)
 
     def fits(found: _Fold) -> bool:
@@ -196,9 +198,9 @@ def _read(layer: Any, given: Size, size: Size) -> Size | None:
     """How much of its input, of `size`, a layer reads for so much of its output; None where that cannot be told."""
     if isinstance(layer, _BY_CHANNEL) and _is_last_axis(layer):
         return given
-    if isinstance(layer, _POOLINGS) and _is_plain(layer) and _covers(layer, size):
+    if isinstance(layer, _POOLINGS) and _is_channels_last(layer) and _covers(layer, size):
         return _span(given, layer.strides, layer.pool_size)
-    if isinstance(layer, _CONVOLUTIONS) and _is_plain(layer) and layer.padding == "valid":
+    if isinstance(layer, _CONVOLUTIONS) and _is_channels_last(layer) and layer.padding == "valid":
         reach = [
             (kernel - 1) * dilation + 1 for kernel, dilation in zip(layer.kernel_size, layer.dilation_rate, strict=True)
         ]
@@ -211,7 +213,7 @@ def _span(given: Size, strides: Sequence[int], reach: Sequence[int]) -> Size:
     return height, width
 
 
-def _is_plain(layer: Any) -> bool:
+def _is_channels_last(layer: Any) -> bool:
     return bool(layer.data_format == "channels_last")
 
 
@@ -231,12 +233,12 @@ _CROP = "_crop"
 def _cropped(x: Any, size: Size, name: str) -> Any:
     """The top left corner of an image."""
     height, width = (n - m for n, m in zip(x.shape[_SIDES], size, strict=True))
-    layer = keras.layers.Cropping2D(((0, height), (0, width)), name=f"{_plain(name)}{_CROP}")
+    layer = keras.layers.Cropping2D(((0, height), (0, width)), name=f"{unmarked(name)}{_CROP}")
     return layer(x) if height or width else x
 
 
 def _is_crop(layer: Any) -> bool:
-    return isinstance(layer, keras.layers.Cropping2D) and _plain(layer.name).endswith(_CROP)
+    return isinstance(layer, keras.layers.Cropping2D) and unmarked(layer.name).endswith(_CROP)
 
 
 @dataclass(frozen=True)
@@ -281,7 +283,7 @@ class _Fold:
         for each in self.between:
             again = each.__class__.from_config(each.get_config())
             y = _with_weights(again, y, [np.tile(values, offsets) for values in each.get_weights()])
-        name = _plain(self.pooling.name)
+        name = unmarked(self.pooling.name)
         y = keras.layers.Reshape((height * width, offsets, channels), name=f"{name}_offsets")(y)
         again = self.pooling.__class__((1, offsets), (1, offsets), name=self.pooling.name)
         return keras.layers.Reshape((height, width, channels), name=f"{name}_shape")(again(y))
@@ -300,7 +302,7 @@ def _folded(
         if one.conv.padding == "same":
             source = _padded(source, one.conv)
         read = _span(one.given[:2], one.step, one.window)
-        done.append(f"{_plain(one.conv.name)} and {_plain(pooling.name)}")
+        done.append(f"{unmarked(one.conv.name)} and {unmarked(pooling.name)}")
         return fold(one, _cropped(source, read, one.conv.name))
 
     return _replayed(model, call), done
@@ -310,7 +312,7 @@ def _fold_at(graph: _Graph, pooling: Any, x: Any) -> tuple[_Fold, Any] | None:
     """A convolution that can be folded with the pooling that reads it, and what it reads."""
     given = pooling.compute_output_shape(x.shape)[1:]
     apart = tuple(pooling.strides) == tuple(pooling.pool_size)
-    if not (apart and _is_plain(pooling) and _covers(pooling, x.shape[_SIDES])):
+    if not (apart and _is_channels_last(pooling) and _covers(pooling, x.shape[_SIDES])):
         return None
     between: list[Any] = []
     layer, source = _before(x)
@@ -325,7 +327,10 @@ def _fold_at(graph: _Graph, pooling: Any, x: Any) -> tuple[_Fold, Any] | None:
 
 def _is_foldable(conv: Any) -> bool:
     return bool(
-        _is_plain(conv) and conv.groups == 1 and set(conv.dilation_rate) == {1} and None not in conv.input.shape[1:]
+        _is_channels_last(conv)
+        and conv.groups == 1
+        and set(conv.dilation_rate) == {1}
+        and None not in conv.input.shape[1:]
     )
 
 
@@ -343,7 +348,9 @@ def _padded(x: Any, conv: Any) -> Any:
         missing = max((-(-n // stride) - 1) * stride + kernel - n, 0)
         sides.append((missing // 2, missing - missing // 2))
     return (
-        keras.layers.ZeroPadding2D(tuple(sides), name=f"{_plain(conv.name)}_padding")(x) if any(map(any, sides)) else x
+        keras.layers.ZeroPadding2D(tuple(sides), name=f"{unmarked(conv.name)}_padding")(x)
+        if any(map(any, sides))
+        else x
     )
 
 
@@ -368,11 +375,6 @@ class _SpaceToDepth(keras.layers.Layer):  # type: ignore[misc]
         """Of `call`."""
         n, height, width, channels = shape
         return n, height // self.block, width // self.block, channels * self.block**2
-
-
-def _plain(name: str) -> str:
-    """A layer's name without the mark of `convert.names`."""
-    return name.removesuffix(".")
 
 
 def _by(size: Any) -> str:

@@ -21,6 +21,7 @@ from edgecnn.errors import EdgecnnError
 _P = ParamSpec("_P")
 
 OK, GATE_FAILED, WRONG_INPUT = 0, 1, 2
+_INTERRUPTED = "interrupted; what was begun was not written"
 
 
 def command(main: Callable[_P, int]) -> Callable[_P, int]:
@@ -36,7 +37,7 @@ def command(main: Callable[_P, int]) -> Callable[_P, int]:
         except EdgecnnError as error:
             return _fail(str(error))
         except KeyboardInterrupt:
-            return _fail("interrupted; what was begun was not written")
+            return _fail(_INTERRUPTED)
         except BrokenPipeError:  # `edgecnn … | head`: the reader has what it wanted
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return OK
@@ -46,7 +47,7 @@ def command(main: Callable[_P, int]) -> Callable[_P, int]:
         except Exception:
             if not heard:
                 raise
-            return _fail("interrupted; what was begun was not written")  # an import makes errors of its own of Ctrl-C
+            return _fail(_INTERRUPTED)  # an import makes errors of its own of Ctrl-C
 
     return guarded
 

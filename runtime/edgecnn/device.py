@@ -90,7 +90,7 @@ def identify() -> dict[str, str]:
     return {
         "board": _board(Path("/"), cpuinfo) or "",
         "cpu": _cpu(cpuinfo),
-        "cores": str(_cores()),
+        "cores": str(cores()),
         "machine": _machine(),
         "python": platform.python_version(),
     }
@@ -105,7 +105,7 @@ def describe(root: Path = Path("/")) -> Device:
         board=_board(root, cpuinfo),
         cpu=_cpu(cpuinfo),
         features=_features(cpuinfo),
-        cores=_cores(),
+        cores=cores(),
         memory_mb=_memory(root, "MemTotal"),
         free_mb=_memory(root, "MemAvailable"),
         system=_system(root),
@@ -165,7 +165,8 @@ def _features(cpuinfo: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for flag, name in _FEATURES.items() if flag in flags))
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

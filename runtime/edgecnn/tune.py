@@ -20,7 +20,7 @@ from edgecnn.check import check
 from edgecnn.classifier import Classifier
 from edgecnn.command import GATE_FAILED, OK, print_json, progress, quiet, table
 from edgecnn.dataset import read_dataset
-from edgecnn.device import describe
+from edgecnn.device import cores
 from edgecnn.engines import ENGINES
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import read_model
@@ -88,8 +88,8 @@ def run(options: argparse.Namespace) -> int:
 
 def thread_counts() -> list[int]:
     """1, 2, 4, … up to the cores of this device."""
-    cores = describe().cores
-    return [2**power for power in range(cores.bit_length()) if 2**power <= cores]
+    count = cores()
+    return [2**power for power in range(count.bit_length()) if 2**power <= count]
 
 
 def tune(folder: Path, data: Path, threads: Iterable[int]) -> list[Candidate]:
