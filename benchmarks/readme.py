@@ -1,7 +1,7 @@
 """Write the README's tables from committed results, so that no figure in it was typed by hand.
 
-Between `<!-- results -->` and `<!-- end of results -->` stands what benchmarks/reference/demo.json says; `boards` is
-arm.json, `peers` is peers.json.
+Between `<!-- results -->` and `<!-- end of results -->` stands what benchmarks/reference/demo.json says; `boards` and
+`instructions` are arm.json, `peers` is peers.json.
 
 Examples:
   python -m benchmarks.readme
@@ -24,15 +24,14 @@ from edgecnn.files import read_file, write_file
 
 README = Path("README.md")
 REFERENCES = Path("benchmarks/reference")
+COUNTED = ("pi3", "pi4", "pi5")  # the others have the CPU and the engines of one of these
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.readme`."""
     made = parser("python -m benchmarks.readme", __doc__)
-    made.add_argument(
-        "--from", dest="source", type=Path, help=f"a new reference: {' or '.join(file for file, _ in BLOCKS.values())}"
-    )
+    made.add_argument("--from", dest="source", type=Path, help=f"a new reference: {' or '.join(_references())}")
     options = made.parse_args(argv)
     if options.source:
         _take(options.source)
@@ -50,10 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _take(source: Path) -> None:
-    if source.name not in [file for file, _ in BLOCKS.values()]:
-        names = ", ".join(file for file, _ in BLOCKS.values())
-        raise EdgecnnError(f"{source} is no reference: give it one of the names {names}")
+    if source.name not in _references():
+        raise EdgecnnError(f"{source} is no reference: give it one of the names {', '.join(_references())}")
     write_file(REFERENCES / source.name, read_file(source))
+
+
+def _references() -> list[str]:
+    return sorted({file for file, _ in BLOCKS.values()})
 
 
 def filled(text: str, name: str, results: dict[str, Any]) -> str:
@@ -116,6 +118,28 @@ def _worst(trials: Sequence[dict[str, Any]], form: str) -> tuple[str, str]:
     return str(min(each["correct"] for each in trials)), form.format(max(each["worst"] for each in trials))
 
 
+def instructions_block(arm: dict[str, Any]) -> str:
+    """Markdown: thousand instructions an inference, a column for each board on which every model was counted."""
+    counts = {(each["engine"], each["model"], each["board"]): each for each in arm["trials"] if each["instructions"]}
+    models = list(dict.fromkeys((engine, model) for engine, model, _ in counts))
+    boards = [board for board in dict.fromkeys(board for *_, board in counts) if board in COUNTED]
+    rows = [
+        (engine, f"`{model}`", *(_counted(counts.get((engine, model, board))) for board in boards))
+        for engine, model in models
+    ]
+    return (
+        f"{markdown(('engine', 'model', *boards), rows)}\n\n"
+        "Thousand instructions of one engine's call, one thread; in brackets the share of the plain conversion's.\n"
+    )
+
+
+def _counted(trial: dict[str, Any] | None) -> str:
+    if trial is None:
+        return "–"
+    share = f" ({trial['of_plain']:.2f})" if trial["of_plain"] else ""
+    return f"{trial['instructions'] / 1000:,.0f}{share}"
+
+
 def peers_block(peers: dict[str, Any]) -> str:
     """Markdown: what each contestant takes, and the ratios."""
     rows = [(row["name"], _accuracy(row), f"{row['p50_us']:.1f}", f"{row['p99_us']:.1f}") for row in peers["rows"]]
@@ -139,6 +163,7 @@ def _accuracy(row: dict[str, Any]) -> str:
 BLOCKS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "results": ("demo.json", demo_block),
     "boards": ("arm.json", arm_block),
+    "instructions": ("arm.json", instructions_block),
     "peers": ("peers.json", peers_block),
 }
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import check_seal, has_sealed_zip, hash_arrays, unzip_members, write_file, zip_members
+from edgecnn.files import check_seal, has_sealed_zip, hash_arrays, stored_member, unzip_members, write_file, zip_members
 
 
 def test_a_sealed_zip_reads_back_and_is_a_zip() -> None:
@@ -17,13 +17,16 @@ def test_a_sealed_zip_reads_back_and_is_a_zip() -> None:
     assert has_sealed_zip(data)
     check_seal("it", data)
     assert unzip_members(data) == {"a": b"1", "b": b"22"}
+    assert [stored_member(data, name) for name in ("a", "b", "c")] == [b"1", b"22", None]
     assert zipfile.ZipFile(io.BytesIO(data)).testzip() is None
     assert data == zip_members({"a": b"1", "b": b"22"}, before=b"flatbuffer")
 
 
 def test_members_join_a_zip_that_is_there() -> None:
     inner = zip_members({"config.json": b"{}"})
-    assert unzip_members(zip_members({"more": b"1"}, before=inner)) == {"config.json": b"{}", "more": b"1"}
+    both = zip_members({"more": b"1"}, before=inner)
+    assert unzip_members(both) == {"config.json": b"{}", "more": b"1"}
+    assert stored_member(both, "more") == b"1"
 
 
 def test_a_changed_byte_names_both_hashes() -> None:

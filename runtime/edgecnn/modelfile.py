@@ -8,13 +8,13 @@
 Every engine loads such a file as it is. The seal at the end (see `edgecnn.files`) is checked before an engine sees it.
 """
 
-import zipfile
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import SEAL, check_seal, has_sealed_zip, read_file, seal, unzip_members, zip_members
+from edgecnn.files import SEAL, check_seal, has_sealed_zip, read_file, seal, stored_member, zip_members
 from edgecnn.manifest import Manifest
 
 MEMBER = "edgecnn.json"
@@ -108,15 +108,11 @@ def _manifest_text(source: str, kind: str, data: bytes) -> str | None:
     if not sealed_onnx and not (kind != "onnx" and has_sealed_zip(data)):
         return None
     check_seal(source, data)
-    entries = _onnx_entries(data) if sealed_onnx else _zip_entries(source, data)
-    return entries[MEMBER].decode() if MEMBER in entries else None
-
-
-def _zip_entries(source: str, data: bytes) -> dict[str, bytes]:
     try:
-        return unzip_members(data)
-    except zipfile.BadZipFile as error:
+        text = _onnx_entries(data).get(MEMBER) if sealed_onnx else stored_member(data, MEMBER)
+    except struct.error as error:
         raise EdgecnnError(f"{source} is damaged ({error}): copy or make it again") from None
+    return text.decode() if text is not None else None
 
 
 # The few lines of protobuf that an .onnx needs. A field is a varint key (number << 3 | wire type) and its value.
