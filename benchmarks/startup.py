@@ -87,16 +87,16 @@ def _medians(runs: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 def _run(script: str, environment: dict[str, str]) -> tuple[float, float]:
     """Seconds from the start of a process to its first line, and the megabytes in its second."""
-    words = [sys.executable, "-c", script]
     begin = time.perf_counter()
-    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        if process.stdout:
-            process.stdout.readline()
+    with subprocess.Popen(
+        [sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    ) as process:
+        first = process.stdout.readline() if process.stdout else b""
         seconds = time.perf_counter() - begin
         rest, errors = process.communicate()
     if process.returncode != OK:
-        raise EdgecnnError(errors.strip().splitlines()[-1])
-    return seconds, int(rest) / 1024
+        raise EdgecnnError(errors.decode().strip().splitlines()[-1])
+    return seconds, int((first + rest).split()[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The third export: C that needs nothing."""

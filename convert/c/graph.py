@@ -1,0 +1,136 @@
+"""A full-int8 `.tflite` as plain values: tensors, operators, one input, one output."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn.errors import EdgecnnError
+
+Array = npt.NDArray[Any]
+
+# The operators that C is written for, and the name of their options in TFLite's schema.
+OPERATORS = {
+    "CONV_2D": ("padding", "strideH", "strideW", "dilationHFactor", "dilationWFactor", "fusedActivationFunction"),
+    "DEPTHWISE_CONV_2D": (
+        "padding",
+        "strideH",
+        "strideW",
+        "dilationHFactor",
+        "dilationWFactor",
+        "depthMultiplier",
+        "fusedActivationFunction",
+    ),
+    "FULLY_CONNECTED": ("fusedActivationFunction",),
+    "MAX_POOL_2D": ("padding", "strideH", "strideW", "filterHeight", "filterWidth", "fusedActivationFunction"),
+    "AVERAGE_POOL_2D": ("padding", "strideH", "strideW", "filterHeight", "filterWidth", "fusedActivationFunction"),
+    "MEAN": (),
+    "ADD": ("fusedActivationFunction",),
+    "MAXIMUM": (),
+    "PAD": (),
+    "RESHAPE": (),
+    "SOFTMAX": ("beta",),
+    "STRIDED_SLICE": ("beginMask", "endMask", "shrinkAxisMask", "newAxisMask", "ellipsisMask"),
+    "SPACE_TO_DEPTH": ("blockSize",),
+    "SPLIT": (),
+}
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A value of the network: int8, or a constant. A real value is (stored - zero_point) * scale."""
+
+    name: str
+    shape: tuple[int, ...]
+    scales: tuple[float, ...]  # one, or one an output channel
+    zero_point: int
+    data: Array | None  # of a constant
+
+    @property
+    def scale(self) -> np.float32:
+        """The one scale, as TFLite stores it: float32."""
+        return np.float32(self.scales[0])
+
+
+@dataclass(frozen=True)
+class Op:
+    """An operator: its inputs and outputs by their place among the tensors, its options."""
+
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network with one input and one output, its operators in the order in which they run."""
+
+    tensors: Sequence[Tensor]
+    ops: Sequence[Op]
+    input: int
+    output: int
+
+
+def read_graph(source: str, flatbuffer: bytes) -> Graph:
+    """Read a `.tflite`.
+
+    Raises:
+        EdgecnnError: it is damaged, computes on something else than int8, has an open batch or more than one image in
+            it, or an operator that C is not written for.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    try:
+        model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(flatbuffer, 0))
+        (graph,) = model.subgraphs
+        names = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+        codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
+        kinds = [names.get(codes[op.opcodeIndex], "?") for op in graph.operators]
+        if strange := sorted(set(kinds) - set(OPERATORS)):
+            raise EdgecnnError(f"{source} has operators that C is not written for: {', '.join(strange)}")
+        tensors = [_tensor(each, model.buffers) for each in graph.tensors]
+        ops = [_op(kind, op) for kind, op in zip(kinds, graph.operators, strict=True)]
+        (taken,), (given,) = graph.inputs, graph.outputs
+        _check(source, [graph.tensors[place] for place in _computed(ops, taken)], schema.TensorType.INT8)
+        return Graph(tensors, ops, int(taken), int(given))
+    except EdgecnnError:
+        raise
+    except Exception as error:  # a flatbuffer is read without checks: damage shows as anything
+        raise EdgecnnError(f"{source} cannot be read as a classifier ({type(error).__name__}: {error})") from None
+
+
+def _computed(ops: Sequence[Op], taken: int) -> list[int]:
+    return [int(taken), *(place for op in ops for place in op.outputs)]
+
+
+def _check(source: str, tensors: Sequence[Any], int8: int) -> None:
+    """Computed tensors are int8 and of one image."""
+    for tensor in tensors:
+        name = tensor.name.decode()
+        if tensor.type != int8:
+            raise EdgecnnError(f"{source} is not full int8: {name!r} is not (python -m convert.tflite --quantize int8)")
+        open_batch = tensor.shapeSignature is not None and -1 in tensor.shapeSignature
+        if open_batch or not len(tensor.shape) or tensor.shape[0] != 1:
+            raise EdgecnnError(f"{source} has a batch that is not 1, at {name!r}: convert it with --batch 1")
+
+
+def _tensor(tensor: Any, buffers: Sequence[Any]) -> Tensor:
+    shape = tuple(int(side) for side in tensor.shape) if tensor.shape is not None else ()
+    quantization = tensor.quantization
+    scaled = quantization is not None and quantization.scale is not None and len(quantization.scale)
+    scales = tuple(float(scale) for scale in quantization.scale) if scaled else (1.0,)
+    zero_point = int(quantization.zeroPoint[0]) if scaled else 0
+    stored = buffers[tensor.buffer].data
+    dtypes = {9: np.int8, 2: np.int32, 4: np.int64}  # schema.TensorType
+    data = None
+    if stored is not None and len(stored) and tensor.type in dtypes:
+        data = np.frombuffer(np.asarray(stored, np.uint8).tobytes(), dtypes[tensor.type]).reshape(shape)
+    return Tensor(tensor.name.decode(), shape, scales, zero_point, data)
+
+
+def _op(kind: str, op: Any) -> Op:
+    options = {name: getattr(op.builtinOptions, name) for name in OPERATORS[kind]}
+    return Op(kind, tuple(map(int, op.inputs)), tuple(map(int, op.outputs)), options)

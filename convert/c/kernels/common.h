@@ -1,0 +1,17 @@
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define ALIGNED __attribute__((aligned(64)))
+
+// A stored integer q stands for (q - zero_point) * scale. An accumulator x becomes an output by x * scale_in * scale_weight
+// / scale_out = x * multiplier * 2^-31 * 2^-shift, rounded as TFLite's reference kernels do: the doubling high product to
+// nearest, half up; then the shift to nearest, half away from zero. Source: gemmlowp, fixedpoint/fixedpoint.h.
+INLINE int32_t rescale(int32_t x, int32_t multiplier, int shift) {
+    if (shift < 0) x = (int32_t)((uint32_t)x << -shift);
+    const int32_t high = (int32_t)(((int64_t)x * multiplier + (1 << 30)) >> 31);
+    return shift > 0 ? (int32_t)(((int64_t)high + (1 << shift >> 1) + (high >> 31)) >> shift) : high;
+}
+
+INLINE int32_t clamp(int32_t x, int32_t least, int32_t most) { return x < least ? least : x > most ? most : x; }

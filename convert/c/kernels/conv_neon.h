@@ -1,0 +1,136 @@
+// NEON without the dot product. A tile is up to 4 positions by 8 channels. Two products of int8 fit 16 bits, since weights
+// stay within -127..127; vpadal adds pairs of these to 32 bits, so that a channel's sum lies in two lanes until the end.
+INLINE int32x4_t channels_neon(int32x4_t low, int32x4_t high) {
+#ifdef __aarch64__
+    return vpaddq_s32(low, high);
+#else
+    return vcombine_s32(vpadd_s32(vget_low_s32(low), vget_high_s32(low)), vpadd_s32(vget_low_s32(high), vget_high_s32(high)));
+#endif
+}
+
+// Adds a group of four bytes of each position, lane `lane` of x; with `count` 2 the next one too.
+#define GROUPS_NEON(lane, count)                                                                       \
+    do {                                                                                               \
+        int8x16_t w[2][2];                                                                             \
+        _Pragma("GCC unroll 2") for (int k = 0; k < (count); k++, weights += BLOCK * GROUP) {          \
+            w[k][0] = vld1q_s8(weights);                                                               \
+            w[k][1] = vld1q_s8(weights + 16);                                                          \
+        }                                                                                              \
+        _Pragma("GCC unroll 4") for (int p = 0; p < c->positions; p++) {                               \
+            const int8x16_t one = LANE_NEON(x[p], lane);                                               \
+            int16x8_t products[4] = {                                                                  \
+                vmull_s8(vget_low_s8(one), vget_low_s8(w[0][0])),                                      \
+                vmull_s8(vget_high_s8(one), vget_high_s8(w[0][0])),                                    \
+                vmull_s8(vget_low_s8(one), vget_low_s8(w[0][1])),                                      \
+                vmull_s8(vget_high_s8(one), vget_high_s8(w[0][1])),                                    \
+            };                                                                                         \
+            if ((count) == 2) {                                                                        \
+                const int8x16_t other = LANE_NEON(x[p], (lane) + (count) - 1);                         \
+                products[0] = vmlal_s8(products[0], vget_low_s8(other), vget_low_s8(w[1][0]));         \
+                products[1] = vmlal_s8(products[1], vget_high_s8(other), vget_high_s8(w[1][0]));       \
+                products[2] = vmlal_s8(products[2], vget_low_s8(other), vget_low_s8(w[1][1]));         \
+                products[3] = vmlal_s8(products[3], vget_high_s8(other), vget_high_s8(w[1][1]));       \
+            }                                                                                          \
+            _Pragma("GCC unroll 4") for (int pair = 0; pair < 4; pair++)                               \
+                sum[p][pair] = vpadalq_s16(sum[p][pair], products[pair]);                              \
+        }                                                                                              \
+    } while (0)
+
+#ifdef __aarch64__
+#define LANE_NEON(x, lane) vreinterpretq_s8_s32(vdupq_laneq_s32(vreinterpretq_s32_s8(x), lane))
+#else
+#define LANE_NEON(x, lane) vreinterpretq_s8_s32(vdupq_n_s32(vgetq_lane_s32(vreinterpretq_s32_s8(x), lane)))
+#endif
+
+INLINE void tile_neon(const struct conv *c, const int8_t *input, int8_t *output, int block, int half) {
+    const int channel = block * BLOCK + half * 8;
+    const int8_t *weights = c->weights + (ptrdiff_t)block * c->kernel_height * c->groups * BLOCK * GROUP + half * 32;
+    const int32x4_t low_bias = vld1q_s32(c->bias + channel), high_bias = vld1q_s32(c->bias + channel + 4);
+    int32x4_t sum[TILE][4];
+    int8x16_t x[TILE];
+#pragma GCC unroll 4
+    for (int p = 0; p < c->positions; p++)
+        sum[p][0] = sum[p][1] = sum[p][2] = sum[p][3] = vdupq_n_s32(0);
+    for (int i = 0; i < c->kernel_height; i++) {
+        const int8_t *from = input + (ptrdiff_t)i * c->row;
+        for (int k = 0; k < c->groups / 4; k++, from += 16) {
+#pragma GCC unroll 4
+            for (int p = 0; p < c->positions; p++) x[p] = vld1q_s8(from + position(c, p));
+            GROUPS_NEON(0, 2);
+            GROUPS_NEON(2, 2);
+        }
+#pragma GCC unroll 3
+        for (int k = 0; k < c->groups % 4; k++, from += GROUP) {
+#pragma GCC unroll 4
+            for (int p = 0; p < c->positions; p++)
+                x[p] = vreinterpretq_s8_s32(vdupq_n_s32(four_bytes(from + position(c, p))));
+            GROUPS_NEON(0, 1);
+        }
+    }
+#pragma GCC unroll 4
+    for (int p = 0; p < c->positions; p++) {
+        sum[p][0] = channels_neon(sum[p][0], sum[p][1]);
+        sum[p][1] = channels_neon(sum[p][2], sum[p][3]);
+        if (c->pooled && p) {
+            sum[0][0] = vmaxq_s32(sum[0][0], sum[p][0]);
+            sum[0][1] = vmaxq_s32(sum[0][1], sum[p][1]);
+        }
+    }
+    const int outputs = c->pooled ? 1 : c->positions;
+#pragma GCC unroll 4
+    for (int p = 0; p < outputs; p++)
+        store8_neon(c, vaddq_s32(sum[p][0], low_bias), vaddq_s32(sum[p][1], high_bias),
+                    output + (ptrdiff_t)p * c->channels, channel);
+}
+
+// Where a row of the kernel is a few bytes, each times 8 channels: widened to 16 bits and read by lane.
+#define TAP_NEON(tap, part)                                                                       \
+    if (tap < c->taps) {                                                                          \
+        const int16x8_t w = vld1q_s16(weights + (i * c->taps + tap) * 8);                         \
+        sum[p][0] = vmlal_lane_s16(sum[p][0], vget_low_s16(w), part, tap % 4);                    \
+        sum[p][1] = vmlal_lane_s16(sum[p][1], vget_high_s16(w), part, tap % 4);                   \
+    }
+
+INLINE void tile_neon_few(const struct conv *c, const int8_t *input, int8_t *output, int block, int half) {
+    const int channel = block * BLOCK + half * 8;
+    const int16_t *weights = c->few_weights + (ptrdiff_t)channel * c->kernel_height * c->taps;
+    int32x4_t sum[TILE][2];
+#pragma GCC unroll 4
+    for (int p = 0; p < c->positions; p++) {
+        sum[p][0] = vld1q_s32(c->bias + channel);
+        sum[p][1] = vld1q_s32(c->bias + channel + 4);
+#pragma GCC unroll 8
+        for (int i = 0; i < c->kernel_height; i++) {
+            int16x8_t x = vmovl_s8(vld1_s8(input + position(c, p) + (ptrdiff_t)i * c->row));
+            __asm__("" : "+w"(x));  // one instruction, which compilers make three of when they see that lanes are not read
+            const int16x4_t first = vget_low_s16(x), second = vget_high_s16(x);
+            TAP_NEON(0, first)
+            TAP_NEON(1, first)
+            TAP_NEON(2, first)
+            TAP_NEON(3, first)
+            TAP_NEON(4, second)
+            TAP_NEON(5, second)
+            TAP_NEON(6, second)
+            TAP_NEON(7, second)
+        }
+        if (c->pooled && p) {
+            sum[0][0] = vmaxq_s32(sum[0][0], sum[p][0]);
+            sum[0][1] = vmaxq_s32(sum[0][1], sum[p][1]);
+        }
+    }
+    const int outputs = c->pooled ? 1 : c->positions;
+#pragma GCC unroll 4
+    for (int p = 0; p < outputs; p++)
+        store8_neon(c, sum[p][0], sum[p][1], output + (ptrdiff_t)p * c->channels, channel);
+}
+
+INLINE void conv_neon(const struct conv *c, const int8_t *input, int8_t *output) {
+    for (int block = 0; block < c->blocks; block++)
+        for (int half = 0; half < 2; half++) {
+#define TILE_OF(from, to) \
+    if (c->taps) tile_neon_few(c, from, to, block, half); \
+    else tile_neon(c, from, to, block, half)
+            OVER_OUTPUT(TILE_OF)
+#undef TILE_OF
+        }
+}

@@ -1,0 +1,16 @@
+// What this is compiled for. Where a CPU may have more than the compiler may assume, that is asked when the program runs.
+#if !defined EDGECNN_PORTABLE && (defined __x86_64__ || defined _M_X64)
+#define TARGET_X86
+#define UNSIGNED_BIAS(name) name##_unsigned_bias
+#else
+#define UNSIGNED_BIAS(name) 0
+#endif
+#if !defined EDGECNN_PORTABLE && defined __ARM_NEON
+#define TARGET_NEON
+#define FEW_WEIGHTS(name) name##_few_weights
+#if defined __aarch64__
+#define TARGET_NEON_DOT
+#endif
+#else
+#define FEW_WEIGHTS(name) 0
+#endif

@@ -1,0 +1,59 @@
+"""Multipliers, shifts and ranges as TFLite's reference kernels work them out; functions name the source's own."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from convert.c.graph import Tensor
+from edgecnn.errors import EdgecnnError
+
+LEAST, MOST = -128, 127
+_NONE, _RELU, _RELU6 = 0, 1, 3  # schema.ActivationFunctionType
+
+
+def multiplier(real: float) -> tuple[int, int]:
+    """A positive real number as `multiplier * 2^-31 * 2^-shift`. Source: QuantizeMultiplier, quantization_util.cc.
+
+    Returns:
+        The multiplier, of 31 bits, and how far to shift right.
+    """
+    if real == 0:
+        return 0, 0
+    fraction, exponent = math.frexp(real)
+    fixed = math.floor(fraction * 2**31 + 0.5)
+    if fixed == 2**31:
+        fixed, exponent = fixed // 2, exponent + 1
+    return (0, 0) if exponent < -31 else (fixed, -exponent)
+
+
+def channel_multipliers(taken: Tensor, weights: Tensor, given: Tensor, channels: int) -> list[tuple[int, int]]:
+    """Of each output channel. Source: PopulateConvolutionQuantizationParams, GetQuantizedConvolutionMultipler."""
+    if len(weights.scales) == 1:
+        return [multiplier(float(taken.scale * weights.scale) / float(given.scale))] * channels
+    return [multiplier(float(taken.scale) * scale / float(given.scale)) for scale in weights.scales]
+
+
+def activation_range(activation: int, given: Tensor) -> tuple[int, int]:
+    """The least and the most that a fused activation leaves. Source: CalculateActivationRangeQuantized.
+
+    Raises:
+        EdgecnnError: it is none of ReLU and ReLU6.
+    """
+    if activation == _NONE:
+        return LEAST, MOST
+    if activation not in (_RELU, _RELU6):
+        raise EdgecnnError(f"{given.name!r} has an activation that C is not written for: only ReLU and ReLU6 are")
+    most = given.zero_point + _rounded(np.float32(6) / given.scale) if activation == _RELU6 else MOST
+    return max(LEAST, given.zero_point), min(MOST, most)
+
+
+def _rounded(value: np.float32) -> int:
+    return math.floor(float(value) + 0.5)
+
+
+def softmax_powers(taken: Tensor, beta: float) -> npt.NDArray[np.float32]:
+    """exp(-scale * beta * (255 - i)), float32, (256,). Source: PopulateSoftmaxLookupTable."""
+    scale = -taken.scale * np.float32(beta)
+    powers = [np.float32(math.exp(np.float32(scale * np.float32(255 - i)))) for i in range(256)]
+    return np.array(powers, np.float32)

@@ -1,0 +1,241 @@
+"""The text of the three C files: what plan.py says, around the kernels that it needs."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convert.c.plan import Plan
+from convert.c.steps import Add, Conv, Depthwise, Gather, Layer, Maximum, Mean, Pad, Pool, Softmax, Step
+from edgecnn.interpreters import Tensor
+from edgecnn.manifest import Manifest
+from edgecnn.pixels import input_table
+
+_KERNELS = Path(__file__).with_name("kernels")
+_WIDTH = 120  # of a line
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a network is called in C."""
+
+    lower: str
+
+    @property
+    def upper(self) -> str:
+        """For macros."""
+        return self.lower.upper()
+
+
+def identifier(stem: str) -> str:
+    """A name that C takes, of a file's name."""
+    name = "".join(char if char.isalnum() and char.isascii() else "_" for char in stem)
+    return name if name[:1].isalpha() else f"model_{name}"
+
+
+def header(names: Names, made: Plan, manifest: Manifest) -> str:
+    """The text of `<name>.h`."""
+    height, width, channels = manifest.input.shape
+    taken, given = (made.tensor(place) for place in (made.graph.input, made.graph.output))
+    return _template("header.h", names) % {
+        "title": _title(manifest),
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "input_size": made.input.size,
+        "classes": len(manifest.labels),
+        "arena": made.arena,
+        "input_scale": _float(taken.scale),
+        "input_zero_point": taken.zero_point,
+        "output_scale": _float(given.scale),
+        "output_zero_point": given.zero_point,
+    }
+
+
+def source(names: Names, made: Plan, manifest: Manifest) -> str:
+    """The text of `<name>.c`."""
+    kinds = {step.kernel for step in made.steps}
+    layers = [text for step in made.steps for text in _data(step)]
+    return "\n".join(
+        [
+            f"// {_title(manifest)}",
+            "// Generated; every part of it is explained where it first stands.",
+            f'#include "{names.lower}.h"\n',
+            _kernel("common"),
+            *([_convolutions()] if "conv" in kinds else [_TARGETS]),
+            *(_kernel(kind) for kind in sorted(kinds - {"conv"})),
+            *layers,
+            _labels(names, manifest),
+            _pixels(made, manifest),
+            _template("arena.h", names) % {"arena": made.arena},
+            _runs(made),
+            _template("main.h", names) % {"input": made.input.buffer.offset, "output": made.output.buffer.offset},
+        ]
+    )
+
+
+def golden(names: Names, inputs: npt.NDArray[np.int8], outputs: npt.NDArray[np.int8]) -> str:
+    """The text of `<name>_test.c`: inputs, and what TFLite's reference kernels make of them."""
+    return _template("test.h", names) % {
+        "count": len(inputs),
+        "inputs": _rows(inputs.reshape(len(inputs), -1)),
+        "outputs": _rows(outputs.reshape(len(outputs), -1)),
+    }
+
+
+def _title(manifest: Manifest) -> str:
+    training = manifest.training
+    origin = f", trained on {training.dataset} (recipe {training.recipe}, seed {training.seed})" if training else ""
+    return f"{manifest.name}, full int8{origin}; weights {manifest.weights_sha256[:16]}"
+
+
+def _template(file: str, names: Names) -> str:
+    text = (_KERNELS.with_name("templates") / file).read_text()
+    return text.replace("NAME", names.upper).replace("network", names.lower)
+
+
+def _kernel(name: str) -> str:
+    return (_KERNELS / f"{name}.h").read_text()
+
+
+_TARGETS = (_KERNELS / "targets.h").read_text()
+
+
+def _convolutions() -> str:
+    """The kernels for convolutions, those for a CPU's own instructions only where that CPU is."""
+    x86 = f"#if defined TARGET_X86\n#include <immintrin.h>\n\n{_kernel('conv_avx512vnni')}\n{_kernel('conv_avx2')}#endif\n"
+    shared = f"#if defined TARGET_NEON\n#include <arm_neon.h>\n\n{_kernel('neon')}\n{_kernel('conv_neon')}#endif\n"
+    dot = f"#if defined TARGET_NEON_DOT\n{_kernel('conv_neon_dot')}#endif\n"
+    return "\n".join([_TARGETS, _kernel("conv"), _kernel("conv_portable"), x86, shared, dot])
+
+
+def _data(step: Step) -> Iterable[str]:
+    """The constants of a step."""
+    if isinstance(step, Layer):
+        yield _array("int8_t", f"{step.name}_weights", step.weights)
+        yield _array("int32_t", f"{step.name}_bias", step.bias)
+        if isinstance(step, Conv):
+            unsigned = _array("int32_t", f"{step.name}_unsigned_bias", step.unsigned_bias)
+            yield f"#if defined TARGET_X86\n{unsigned}#endif\n"
+            if step.few_weights is not None:
+                few = _array("int16_t", f"{step.name}_few_weights", step.few_weights)
+                yield f"#if defined TARGET_NEON\n{few}#endif\n"
+        yield _array("int32_t", f"{step.name}_multiplier", step.multiplier)
+        yield _array("int32_t", f"{step.name}_shift", step.shift)
+        yield _layer(step)
+    elif isinstance(step, Pool | Add):
+        yield _struct(step.kernel, step.name, step.fields)
+    elif isinstance(step, Softmax):
+        values = ", ".join(map(_float, step.powers))
+        yield f"static const float {step.name}_powers[256] = {{\n{_wrapped(values)}\n}};\n"
+    elif isinstance(step, Gather):
+        for field, numbers in (("sides", step.sides), ("steps", step.steps)):
+            yield f"static const int {step.name}_{field}[5] = {{{', '.join(map(str, numbers))}}};\n"
+
+
+def _layer(step: Layer) -> str:
+    pointers = {field: f"{step.name}_{field}" for field in ("weights", "bias", "multiplier", "shift")}
+    if isinstance(step, Conv):
+        pointers["unsigned_bias"] = f"UNSIGNED_BIAS({step.name})"
+        if step.few_weights is not None:
+            pointers["few_weights"] = f"FEW_WEIGHTS({step.name})"
+    return _struct(step.kernel, step.name, pointers | {name: str(value) for name, value in step.fields.items()})
+
+
+def _struct(kind: str, name: str, fields: dict[str, Any]) -> str:
+    filled = ", ".join(f".{field} = {value}" for field, value in fields.items())
+    return f"static const struct {kind} {name} = {{\n{_wrapped(filled)}\n}};\n"
+
+
+def _array(kind: str, name: str, values: npt.NDArray[Any]) -> str:
+    numbers = ", ".join(map(str, values.ravel().tolist()))
+    return f"static const {kind} ALIGNED {name}[{values.size}] = {{\n{_wrapped(numbers)}\n}};\n"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
+
+
+def _rows(values: npt.NDArray[np.int8]) -> str:
+    return ",\n".join(f"    {{\n{_wrapped(', '.join(map(str, row.tolist())))}\n    }}" for row in values)
+
+
+def _float(value: float | np.float32) -> str:
+    text = f"{np.float32(value):.9g}"
+    return f"{text}f" if any(char in text for char in ".e") else f"{text}.0f"
+
+
+
+def _labels(names: Names, manifest: Manifest) -> str:
+    quoted = ", ".join(_quoted(label) for label in manifest.labels)
+    return f"const char *const {names.lower}_labels[{len(manifest.labels)}] = {{\n{_wrapped(quoted)}\n}};\n"
+
+
+def _quoted(label: str) -> str:
+    escaped = "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03o}" for byte in label.encode())
+    return f'"{escaped}"'
+
+
+def _pixels(made: Plan, manifest: Manifest) -> str:
+    """The table from a raw pixel to the input's int8, one for all channels or one a channel."""
+    taken = made.tensor(made.graph.input)
+    table = input_table(manifest.input, Tensor(taken.shape, np.dtype(np.int8), float(taken.scale), taken.zero_point))
+    if table is None:
+        table = np.arange(256, dtype=np.uint8).view(np.int8)[np.newaxis]
+    rows = ",\n".join(f"    {{\n{_wrapped(', '.join(map(str, row.tolist())))}\n    }}" for row in table)
+    about = "// The input's int8 for each value of a raw pixel.\n"
+    return f"{about}static const int8_t pixel_table[{len(table)}][256] = {{\n{rows}\n}};\n"
+
+
+_KINDS = (  # suffix, what the compiler must aim at, its attribute
+    ("portable", None, ""),
+    ("avx2", "TARGET_X86", "AVX2 "),
+    ("avx512vnni", "TARGET_X86", "AVX512VNNI "),
+    ("neon", "TARGET_NEON", ""),
+    ("neon_dot", "TARGET_NEON_DOT", "NEON_DOT "),
+)
+
+
+def _runs(made: Plan) -> str:
+    """A function for each kind of CPU that calls the kernels one after the other."""
+    has_conv = any(isinstance(step, Conv) for step in made.steps)
+    parts = []
+    for kind, target, attribute in _KINDS if has_conv else _KINDS[:1]:
+        calls = "\n".join(f"    {_call(step, kind)}" for step in made.steps)
+        text = f"{attribute}static void infer_{kind}(int8_t *arena) {{\n{calls}\n}}\n"
+        parts.append(f"#if defined {target}\n{text}#endif\n" if target else text)
+    return "\n".join(parts) + ("" if has_conv else "#undef TARGET_X86\n#undef TARGET_NEON\n#undef TARGET_NEON_DOT\n")
+
+
+def _call(step: Step, kind: str) -> str:
+    ends = [f"arena + {value.buffer.offset}" for value in (*step.inputs, step.output)]
+    between = ", ".join(ends)
+    if isinstance(step, Conv):
+        return f"conv_{kind if step.fast else 'portable'}(&{step.name}, {between});"
+    if isinstance(step, Depthwise | Add):
+        size = f", {step.output.size}" if isinstance(step, Add) else ""
+        return f"{step.kernel}(&{step.name}, {between}{size});"
+    if isinstance(step, Pool):
+        return f"pool(&{step.name}, {between}, {int(step.average)});"
+    if isinstance(step, Gather):
+        start = f" + {step.start}" if step.start else ""
+        return f"gather({ends[0]}{start}, {ends[1]}, {step.name}_sides, {step.name}_steps);"
+    return f"{step.kernel}({', '.join([between, *map(str, _arguments(step))])});"
+
+
+def _arguments(step: Step) -> Sequence[object]:
+    taken = step.inputs[0]
+    if isinstance(step, Maximum):
+        return (step.output.size,)
+    if isinstance(step, Mean):
+        ends = (step.input_zero_point, step.zero_point)
+        return (taken.height * taken.width, taken.channels, *ends, step.multiplier, step.shift)
+    if isinstance(step, Pad):
+        return (taken.height, taken.row, step.top, step.bottom, step.left, step.right, step.value)
+    if isinstance(step, Softmax):
+        return (taken.size, f"{step.name}_powers", _float(step.scale), step.zero_point)
+    raise TypeError(f"no call for {step}")

@@ -1,0 +1,81 @@
+#if defined TARGET_X86
+#include <cpuid.h>
+
+// Whether the CPU has the instructions, and the system keeps the registers.
+static int has_avx2(unsigned *features, unsigned *more, unsigned *kept) {
+    unsigned a, b, c, d, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 27 & 1)) return 0;
+    __asm__("xgetbv" : "=a"(*kept), "=d"(high) : "c"(0));
+    if ((*kept & 0x06) != 0x06 || !__get_cpuid_count(7, 0, &a, features, more, &d)) return 0;
+    return *features >> 5 & c >> 12 & 1;  // and FMA
+}
+
+static int has_avx512vnni(unsigned features, unsigned more, unsigned kept) {
+    const unsigned wanted = 1u << 16 | 1u << 30 | 1u << 31;  // F, BW, VL
+    return (kept & 0xE6) == 0xE6 && (features & wanted) == wanted && more >> 11 & 1;
+}
+#elif defined TARGET_NEON_DOT && defined __linux__
+#include <sys/auxv.h>
+
+static int has_dot_product(void) { return getauxval(AT_HWCAP) >> 20 & 1; }
+#elif defined TARGET_NEON_DOT
+
+static int has_dot_product(void) {
+#if defined __ARM_FEATURE_DOTPROD
+    return 1;
+#else
+    return 0;
+#endif
+}
+#endif
+
+struct kernels {
+    const char *name;
+    void (*infer)(int8_t *arena);
+};
+
+static struct kernels best_kernels(void) {
+#if defined TARGET_X86
+    unsigned features, more, kept;
+    if (has_avx2(&features, &more, &kept))
+        return has_avx512vnni(features, more, kept) ? (struct kernels){"avx512vnni", infer_avx512vnni}
+                                                    : (struct kernels){"avx2", infer_avx2};
+#elif defined TARGET_NEON_DOT
+    return has_dot_product() ? (struct kernels){"neon_dot", infer_neon_dot} : (struct kernels){"neon", infer_neon};
+#elif defined TARGET_NEON
+    return (struct kernels){"neon", infer_neon};
+#endif
+    return (struct kernels){"portable", infer_portable};
+}
+
+// The first call looks what the CPU has, the others go straight to it.
+static void infer_first(int8_t *arena);
+static void (*infer)(int8_t *arena) = infer_first;
+
+static void infer_first(int8_t *arena) {
+    infer = best_kernels().infer;
+    infer(arena);
+}
+
+const char *network_kernels(void) { return best_kernels().name; }
+
+void network_run(const int8_t *input, int8_t *output) {
+    int8_t *arena = arena_of_thread;
+    memcpy(arena + %(input)d, input, NAME_INPUT_SIZE);
+    infer(arena);
+    memcpy(output, arena + %(output)d, NAME_CLASSES);
+}
+
+void network_output(int8_t *output) { memcpy(output, arena_of_thread + %(output)d, NAME_CLASSES); }
+
+int network_classify(const uint8_t *pixels) {
+    int8_t *arena = arena_of_thread, *input = arena + %(input)d;
+    enum { TABLES = sizeof pixel_table / sizeof pixel_table[0] };
+    for (int i = 0; i < NAME_INPUT_SIZE; i++) input[i] = pixel_table[i %% TABLES][pixels[i]];
+    infer(arena);
+    const int8_t *output = arena + %(output)d;
+    int best = 0;
+    for (int i = 1; i < NAME_CLASSES; i++)
+        if (output[i] > output[best]) best = i;
+    return best;
+}
