@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.c.graph import Graph, Op, Tensor
-from convert.c.quantize import LEAST, MOST, activation_range, channel_multipliers, multiplier, softmax_powers
+from convert.c.quantize import LEAST, activation_range, channel_multipliers, multiplier, softmax_powers
 from convert.c.steps import (
     Add,
     Buffer,
@@ -474,9 +474,7 @@ def _softmax(made: Plan, op: Op) -> list[Op]:
         raise made.refusal(f"has a softmax over more than one row, {given.name!r}")
     powers = softmax_powers(source, op.options["beta"])
     name = made.name(op.outputs[0], op.kind)
-    made.steps.append(
-        Softmax(name, _whole_output(made, op), (taken,), powers, float(given.scale), given.zero_point)
-    )
+    made.steps.append(Softmax(name, _whole_output(made, op), (taken,), powers, float(given.scale), given.zero_point))
     return [op]
 
 
@@ -515,7 +513,13 @@ def _space_to_depth(made: Plan, op: Op) -> list[Op]:
     height, width, channels = made.whole(op.inputs[0])
     side = op.options["blockSize"]
     row = width * channels
-    axes = [(height // side, side * row), (width // side, side * channels), (side, row), (side, channels), (channels, 1)]
+    axes = [
+        (height // side, side * row),
+        (width // side, side * channels),
+        (side, row),
+        (side, channels),
+        (channels, 1),
+    ]
     _gather(made, op, made.value(op.inputs[0]), op.outputs[0], 0, axes)
     return [op]
 

@@ -15,6 +15,8 @@ from edgecnn.interpreters import Tensor
 from edgecnn.manifest import Manifest
 from edgecnn.pixels import input_table
 
+Bytes = npt.NDArray[np.int8]
+
 _KERNELS = Path(__file__).with_name("kernels")
 _WIDTH = 120  # of a line
 
@@ -56,7 +58,7 @@ def header(names: Names, made: Plan, manifest: Manifest) -> str:
     }
 
 
-def source(names: Names, made: Plan, manifest: Manifest) -> str:
+def source(names: Names, made: Plan, manifest: Manifest, included: str) -> str:
     """The text of `<name>.c`."""
     kinds = {step.kernel for step in made.steps}
     layers = [text for step in made.steps for text in _data(step)]
@@ -64,7 +66,7 @@ def source(names: Names, made: Plan, manifest: Manifest) -> str:
         [
             f"// {_title(manifest)}",
             "// Generated; every part of it is explained where it first stands.",
-            f'#include "{names.lower}.h"\n',
+            f'#include "{included}"\n',
             _kernel("common"),
             *([_convolutions()] if "conv" in kinds else [_TARGETS]),
             *(_kernel(kind) for kind in sorted(kinds - {"conv"})),
@@ -78,13 +80,15 @@ def source(names: Names, made: Plan, manifest: Manifest) -> str:
     )
 
 
-def golden(names: Names, inputs: npt.NDArray[np.int8], outputs: npt.NDArray[np.int8]) -> str:
+def golden(names: Names, inputs: Bytes, outputs: Bytes, included: str) -> str:
     """The text of `<name>_test.c`: inputs, and what TFLite's reference kernels make of them."""
-    return _template("test.h", names) % {
-        "count": len(inputs),
-        "inputs": _rows(inputs.reshape(len(inputs), -1)),
-        "outputs": _rows(outputs.reshape(len(outputs), -1)),
-    }
+    text = _template("test.h", names) % {"count": len(inputs), "inputs": _rows(inputs), "outputs": _rows(outputs)}
+    return text.replace("HEADER", included)
+
+
+def program(names: Names, included: str) -> str:
+    """The text of `<name>_main.c`: a command-line program."""
+    return (_template("program.h", names) % {}).replace("HEADER", included)
 
 
 def _title(manifest: Manifest) -> str:
@@ -160,7 +164,7 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(text, _WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
 
 
-def _rows(values: npt.NDArray[np.int8]) -> str:
+def _rows(values: Bytes) -> str:
     return ",\n".join(f"    {{\n{_wrapped(', '.join(map(str, row.tolist())))}\n    }}" for row in values)
 
 
@@ -169,26 +173,32 @@ def _float(value: float | np.float32) -> str:
     return f"{text}f" if any(char in text for char in ".e") else f"{text}.0f"
 
 
-
 def _labels(names: Names, manifest: Manifest) -> str:
     quoted = ", ".join(_quoted(label) for label in manifest.labels)
     return f"const char *const {names.lower}_labels[{len(manifest.labels)}] = {{\n{_wrapped(quoted)}\n}};\n"
 
 
 def _quoted(label: str) -> str:
-    escaped = "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03o}" for byte in label.encode())
+    escaped = "".join(
+        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03o}" for byte in label.encode()
+    )
     return f'"{escaped}"'
 
 
 def _pixels(made: Plan, manifest: Manifest) -> str:
-    """The table from a raw pixel to the input's int8, one for all channels or one a channel."""
-    taken = made.tensor(made.graph.input)
-    table = input_table(manifest.input, Tensor(taken.shape, np.dtype(np.int8), float(taken.scale), taken.zero_point))
-    if table is None:
-        table = np.arange(256, dtype=np.uint8).view(np.int8)[np.newaxis]
-    rows = ",\n".join(f"    {{\n{_wrapped(', '.join(map(str, row.tolist())))}\n    }}" for row in table)
+    table = pixel_table(made, manifest)
     about = "// The input's int8 for each value of a raw pixel.\n"
-    return f"{about}static const int8_t pixel_table[{len(table)}][256] = {{\n{rows}\n}};\n"
+    return f"{about}static const int8_t pixel_table[{len(table)}][256] = {{\n{_rows(table)}\n}};\n"
+
+
+def pixel_table(made: Plan, manifest: Manifest) -> Bytes:
+    """The input's int8 for each value of a raw pixel: (1, 256), or (channels, 256) where channels differ."""
+    taken = made.tensor(made.graph.input)
+    tensor = Tensor(taken.shape, np.dtype(np.int8), float(taken.scale), taken.zero_point)
+    table = input_table(manifest.input, tensor)
+    if table is None:
+        raise made.refusal("takes raw pixels as they are")
+    return table
 
 
 _KINDS = (  # suffix, what the compiler must aim at, its attribute

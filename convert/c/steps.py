@@ -48,6 +48,7 @@ Bytes = npt.NDArray[np.int8]
 class Step:
     """A call of a kernel."""
 
+    kernel: ClassVar[str]
     name: str
     output: Value
     inputs: tuple[Value, ...]

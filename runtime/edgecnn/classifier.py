@@ -65,7 +65,8 @@ class Classifier:
     Args:
         path: a `.tflite` or `.onnx` file written by edgecnn, or a folder of them, of which the one is taken that
             `edgecnn tune` chose on this device. Without a path, the MNIST classifier inside this package.
-        engine: `litert`, `tflite`, `onnx`, or `auto` for the best one present that runs the file.
+        engine: `litert`, `tflite`, `onnx`, `native`, or `auto` for the best one present that runs the file, `native`
+            excepted: a library is loaded only where it is asked for, or chosen by `edgecnn tune`.
         threads: threads for one inference; 1 where nothing is said, or what `edgecnn tune` chose.
 
     Attributes:

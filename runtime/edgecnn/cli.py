@@ -19,7 +19,7 @@ from pathlib import Path
 
 from edgecnn import SHIPPED, __version__
 from edgecnn.command import add_json, command
-from edgecnn.engines import ENGINES
+from edgecnn.engines import named
 from edgecnn.errors import EdgecnnError
 
 
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = add("bench", "latency and throughput on this machine", "commands", "measure")
     bench.add_argument("model", type=Path, nargs="?", default=SHIPPED, metavar="MODEL")
-    bench.add_argument("--engine", default="auto", help=f"auto (default), all, {', '.join(ENGINES)}")
+    bench.add_argument("--engine", default="auto", help=f"auto (default), all, {named()}")
     bench.add_argument(
         "--threads", type=_counts, default=[1], metavar="N,…", help="threads for one inference (default 1)"
     )
@@ -102,7 +102,7 @@ def _add_model(to: argparse.ArgumentParser) -> None:
 
 
 def _add_engine(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--engine", default="auto", help=f"auto (default), {', '.join(ENGINES)}")
+    to.add_argument("--engine", default="auto", help=f"auto (default), {named()}")
     to.add_argument("--threads", type=int, help="threads for one inference (default 1)")
 
 

@@ -13,7 +13,7 @@ from edgecnn.check import check as check_model
 from edgecnn.classifier import Classifier
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
 from edgecnn.dataset import Dataset, read_dataset
-from edgecnn.engines import ENGINES, engines_for
+from edgecnn.engines import NATIVE, engines_for, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
 from edgecnn.images import read_image
@@ -29,7 +29,7 @@ def _open(options: argparse.Namespace) -> Classifier:
 def info(options: argparse.Namespace) -> int:
     """The command `edgecnn info`."""
     model = read_model(options.model)
-    engines = [kind.name for kind in ENGINES.values() if kind.format == model.manifest.format and kind.installed]
+    engines = engines_of(model.path, model.manifest.format)
     facts = {
         "file": str(model.path),
         "bytes": len(model.data),
@@ -125,12 +125,15 @@ def _words(report: CheckReport) -> str:
 
 def measure(options: argparse.Namespace) -> int:
     """The command `edgecnn bench`."""
-    engines = engines_for(read_model(options.model).manifest.format, str(options.model))
-    chosen = engines if options.engine == "all" else engines[:1] if options.engine == "auto" else [options.engine]
-    rows = []
-    for engine in chosen:
-        for threads in options.threads:
-            rows.append((threads, _measured(options, engine, threads)))
+    kind = read_model(options.model).manifest.format
+    if options.engine == "all":
+        chosen = engines_of(options.model, kind)
+    else:
+        chosen = engines_for(kind, str(options.model))[:1] if options.engine == "auto" else [options.engine]
+    pairs = [(engine, threads) for engine in chosen for threads in options.threads]
+    if options.engine == "all":
+        pairs = [(engine, threads) for engine, threads in pairs if engine != NATIVE or threads == 1]
+    rows = [(threads, _measured(options, engine, threads)) for engine, threads in pairs]
     if options.json:
         print_json([{"model": str(options.model), "threads": threads} | found.as_document() for threads, found in rows])
     else:

@@ -3,6 +3,7 @@
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn.errors import EdgecnnError
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from edgecnn.interpreters import Engine
 
 Version = tuple[int, ...]
+NATIVE = "native"  # no package: a library beside the model, see edgecnn.native; taken only where it is asked for
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,10 @@ def load_engine(name: str, data: bytes, model_format: str, source: str, threads:
 
     if threads < 1:
         raise EdgecnnError(f"threads is {threads}: give 1 or more")
+    if name == NATIVE:
+        from edgecnn.native import NativeEngine
+
+        return name, NativeEngine(Path(source), data, threads)
     names = engines_for(model_format, source) if name == "auto" else [_chosen(name, model_format, source).name]
     reasons = []
     for each in names:
@@ -142,9 +148,22 @@ def load_engine(name: str, data: bytes, model_format: str, source: str, threads:
     raise EdgecnnError(f"{source} cannot be run ({'; '.join(reasons)}){hint}")
 
 
+def named() -> str:
+    """The engines' names, for people."""
+    return ", ".join([*ENGINES, NATIVE])
+
+
+def engines_of(path: Path, model_format: str) -> list[str]:
+    """Names of the engines here that run a model file, `native` last, if there is a library for this machine beside it."""
+    from edgecnn.native import available
+
+    installed = [kind.name for kind in ENGINES.values() if kind.format == model_format and kind.installed]
+    return [*installed, NATIVE] if model_format == "tflite" and available(path) else installed
+
+
 def _chosen(name: str, model_format: str, source: str) -> EngineKind:
     if name not in ENGINES:
-        raise EdgecnnError(f"there is no engine {name!r}: choose auto, {', '.join(ENGINES)}")
+        raise EdgecnnError(f"there is no engine {name!r}: choose auto, {named()}")
     kind = ENGINES[name]
     if kind.format != model_format:
         able = [each.name for each in ENGINES.values() if each.format == model_format]

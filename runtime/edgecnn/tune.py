@@ -21,7 +21,7 @@ from edgecnn.classifier import Classifier
 from edgecnn.command import GATE_FAILED, OK, print_json, progress, quiet, table
 from edgecnn.dataset import read_dataset
 from edgecnn.device import cores
-from edgecnn.engines import ENGINES
+from edgecnn.engines import NATIVE, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import read_model
 from edgecnn.selection import models_in, write_selection
@@ -122,14 +122,13 @@ def tune(folder: Path, data: Path, threads: Iterable[int]) -> list[Candidate]:
 
 
 def candidates(folder: Path, threads: Iterable[int]) -> list[Candidate]:
-    """Every model on every engine that is installed for it, with every number of threads."""
+    """Every model on every engine that is here for it, with every number of threads that the engine can use."""
     counts = list(threads)
     return [
-        Candidate(path.name, kind.name, count)
+        Candidate(path.name, engine, count)
         for path in models_in(folder)
-        for kind in ENGINES.values()
-        if kind.installed and kind.format == read_model(path).manifest.format
-        for count in counts
+        for engine in engines_of(path, read_model(path).manifest.format)
+        for count in (counts if engine != NATIVE else [1])
     ]
 
 

@@ -1,6 +1,6 @@
 // Golden inputs and what TFLite's reference kernels make of them. Exit status 0: all equal. On a bare board define
 // EDGECNN_NO_STDIO and call network_test().
-#include "network.h"
+#include "HEADER"
 
 enum { COUNT = %(count)d };
 

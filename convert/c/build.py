@@ -1,0 +1,95 @@
+"""From C to libraries and programs for other machines, by the compiler that comes with the package `ziglang`.
+
+A target is `linux-MACHINE`, for glibc 2.17 and later (RISC-V: 2.27), or `linux-MACHINE-musl`. The program is static, so
+that it runs on both; the library is for Python there.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from edgecnn.errors import EdgecnnError
+from edgecnn.native import target as this_machine
+
+HOST = "host"
+_ARMV7 = ("-mcpu=generic+v7a+neon",)
+_MACHINES = {  # zig's triple for glibc, for musl, and what else to tell the compiler
+    "x86_64": ("x86_64-linux-gnu.2.17", "x86_64-linux-musl", ()),
+    # Scheduled for the in-order core, which needs it most; it also takes the fewest instructions on the others.
+    "aarch64": ("aarch64-linux-gnu.2.17", "aarch64-linux-musl", ("-mtune=cortex_a53", "-Wl,-z,max-page-size=16384")),
+    "armv7": ("arm-linux-gnueabihf.2.17", "arm-linux-musleabihf", _ARMV7),
+    "riscv64": ("riscv64-linux-gnu.2.27", "riscv64-linux-musl", ()),
+}
+TARGETS = [f"linux-{machine}{libc}" for machine in _MACHINES for libc in ("", "-musl")]
+# Products and sums are not contracted to one rounding: TFLite does not either.
+FLAGS = ("-std=c11", "-O2", "-ffp-contract=off", "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror", "-s")
+
+
+@dataclass(frozen=True)
+class Built:
+    """What one target needs: a shared library and a static program."""
+
+    target: str
+    library: bytes
+    program: bytes
+
+
+def resolved(names: list[str]) -> list[str]:
+    """Targets by their names, `host` being this machine.
+
+    Raises:
+        EdgecnnError: there is no such target.
+    """
+    wanted = list(dict.fromkeys(this_machine() if name == HOST else name for name in names))
+    if strange := [name for name in wanted if name not in TARGETS]:
+        raise EdgecnnError(f"there is no target {', '.join(strange)}: choose {HOST}, {', '.join(TARGETS)}")
+    return wanted
+
+
+def build(texts: Mapping[str, str], stem: str, targets: list[str]) -> list[Built]:
+    """Compile for each target.
+
+    Args:
+        texts: the files by their names.
+        stem: what they have in common: STEM.c, STEM.h, STEM_main.c.
+        targets: of `TARGETS`.
+
+    Raises:
+        EdgecnnError: the compiler is not installed, or fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in texts.items():
+            (Path(folder) / name).write_text(text)
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(partial(_one, Path(folder), stem), targets))
+
+
+def _one(folder: Path, stem: str, target: str) -> Built:
+    machine, _, libc = target.removeprefix("linux-").partition("-")
+    glibc, musl, more = _MACHINES[machine]
+    library, program = folder / f"{target}.so", folder / f"{target}.program"
+    source = folder / f"{stem}.c"
+    compile_c(musl if libc else glibc, [source], library, *more, "-shared", "-fPIC")
+    compile_c(musl, [source, folder / f"{stem}_main.c"], program, *more, "-static")
+    return Built(target, library.read_bytes(), program.read_bytes())
+
+
+def compile_c(triple: str | None, sources: list[Path], output: Path, *more: str) -> None:
+    """Compile and link for one of zig's triples, or for this machine.
+
+    Raises:
+        EdgecnnError: the compiler is not installed, or fails.
+    """
+    aimed = ("-target", triple) if triple else ()
+    words = [sys.executable, "-m", "ziglang", "cc", *aimed, *FLAGS, *more, *map(str, sources), "-o", str(output)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if "No module named ziglang" in done.stderr:
+        raise EdgecnnError("the compiler is not installed: pip install ziglang")
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+        raise EdgecnnError(f"the compiler failed for {triple}: {lines[0][:300] if lines else done.returncode}")
