@@ -108,7 +108,7 @@ class Plan:
         """A name of its own for a step: the Keras layer's, if it is known."""
         layer = layer_of(self.tensor(place).name) or kind.lower()
         base = "".join(char if char.isalnum() and char.isascii() else "_" for char in layer)
-        base = base if base[:1].isalpha() else f"layer_{base}"
+        base = f"layer_{base}"  # never a kernel's name, nor a word of C
         name, number = base, 1
         while name in self.names:
             name, number = f"{base}_{number}", number + 1
@@ -228,6 +228,7 @@ def _convolve(
         "position_y": down,
         "position_x": across,
         "pooled": int(pooling is not None),
+        "dense": int(op.kind == "FULLY_CONNECTED"),
         "height": output.height,
         "width": output.width,
         "channels": outputs,

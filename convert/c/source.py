@@ -212,13 +212,12 @@ _KINDS = (  # suffix, what the compiler must aim at, its attribute
 
 def _runs(made: Plan) -> str:
     """A function for each kind of CPU that calls the kernels one after the other."""
-    has_conv = any(isinstance(step, Conv) for step in made.steps)
     parts = []
-    for kind, target, attribute in _KINDS if has_conv else _KINDS[:1]:
+    for kind, target, attribute in _KINDS:
         calls = "\n".join(f"    {_call(step, kind)}" for step in made.steps)
-        text = f"{attribute}static void infer_{kind}(int8_t *arena) {{\n{calls}\n}}\n"
+        text = f"{attribute}static __attribute__((unused)) void infer_{kind}(int8_t *arena) {{\n{calls}\n}}\n"
         parts.append(f"#if defined {target}\n{text}#endif\n" if target else text)
-    return "\n".join(parts) + ("" if has_conv else "#undef TARGET_X86\n#undef TARGET_NEON\n#undef TARGET_NEON_DOT\n")
+    return "\n".join(parts)
 
 
 def _call(step: Step, kind: str) -> str:

@@ -1,6 +1,10 @@
 #include <stddef.h>
 #include <stdint.h>
+#if __STDC_HOSTED__
 #include <string.h>
+#else
+void *memcpy(void *restrict to, const void *restrict from, size_t size);  // all that is wanted of libc
+#endif
 
 #define INLINE static inline __attribute__((always_inline))
 #define ALIGNED __attribute__((aligned(64)))
@@ -12,6 +16,11 @@ INLINE int32_t rescale(int32_t x, int32_t multiplier, int shift) {
     if (shift < 0) x = (int32_t)((uint32_t)x << -shift);
     const int32_t high = (int32_t)(((int64_t)x * multiplier + (1 << 30)) >> 31);
     return shift > 0 ? (int32_t)(((int64_t)high + (1 << shift >> 1) + (high >> 31)) >> shift) : high;
+}
+
+// The same rounded once, half up, as TFLite's reference kernel for dense layers does.
+INLINE int32_t rescale_once(int32_t x, int32_t multiplier, int shift) {
+    return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (30 + shift))) >> (31 + shift));
 }
 
 INLINE int32_t clamp(int32_t x, int32_t least, int32_t most) { return x < least ? least : x > most ? most : x; }

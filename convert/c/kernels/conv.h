@@ -13,7 +13,7 @@ struct conv {
     int step_y, step_x;              // bytes in the input from one output to the next, down and across
     int positions, positions_across; // of the convolution that are computed at once: those pooled, or neighbours in a row
     int position_y, position_x;      // bytes from one of them to the next, down and across
-    int pooled;
+    int pooled, dense;               // dense: rounded once
     int height, width, channels;     // of the output
     int zero_point, least, most;     // of the output
 };
@@ -24,11 +24,21 @@ INLINE ptrdiff_t position(const struct conv *c, int p) {
     return (ptrdiff_t)(p / c->positions_across) * c->position_y + (ptrdiff_t)(p % c->positions_across) * c->position_x;
 }
 
+// Rescales and stores up to `count` sums; outputs of dense layers are few.
+INLINE void store_dense(const struct conv *c, const int32_t *sum, int8_t *output, int channel, int count) {
+    for (int o = channel; o < channel + count && o < c->channels; o++) {
+        const int32_t y = rescale_once(sum[o - channel], c->multiplier[o], c->shift[o]);
+        output[o] = (int8_t)clamp(y + c->zero_point, c->least, c->most);
+    }
+}
+
+#if defined TARGET_X86 || defined TARGET_NEON
 INLINE int32_t four_bytes(const int8_t *from) {
     int32_t value;
     memcpy(&value, from, 4);
     return value;
 }
+#endif
 
 // Calls TILE_OF(input, output, first block) over an output; neighbours at a row's end are computed twice rather than apart.
 #define OVER_OUTPUT(TILE_OF)                                                                       \

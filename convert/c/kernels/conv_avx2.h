@@ -1,8 +1,13 @@
 // A tile is up to 4 positions by 8 channels. Bytes are widened: vpmaddwd adds pairs of products of 16 bits exactly, so that
 // a channel's sum lies in two lanes until the end.
-#define AVX2 __attribute__((target("avx2,fma")))
 
 AVX2 INLINE void store_avx2(const struct conv *c, __m256i x, int8_t *output, int channel) {
+    if (c->dense) {
+        int32_t sum[8];
+        _mm256_storeu_si256((__m256i *)sum, x);
+        store_dense(c, sum, output, channel, 8);
+        return;
+    }
     const __m256i multiplier = _mm256_loadu_si256((const __m256i *)(c->multiplier + channel));
     const __m256i shift = _mm256_loadu_si256((const __m256i *)(c->shift + channel)), one = _mm256_set1_epi32(1);
     const __m256i nudge = _mm256_set1_epi64x(1 << 30);

@@ -1,8 +1,13 @@
 // A tile is up to 4 positions by 64 channels: 16 accumulators, each weight loaded once for four uses. vpdpbusd wants unsigned
 // inputs: the sign bit is flipped as they are loaded, which adds 128, and the bias takes it off again.
-#define AVX512VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma")))
 
 AVX512VNNI INLINE void store_avx512vnni(const struct conv *c, __m512i x, int8_t *output, int channel) {
+    if (c->dense) {
+        int32_t sum[BLOCK];
+        _mm512_storeu_si512(sum, x);
+        store_dense(c, sum, output, channel, BLOCK);
+        return;
+    }
     const __m512i multiplier = _mm512_loadu_si512(c->multiplier + channel);
     const __m512i shift = _mm512_loadu_si512(c->shift + channel), one = _mm512_set1_epi32(1);
     const __m512i nudge = _mm512_set1_epi64(1 << 30);

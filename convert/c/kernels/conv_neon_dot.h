@@ -1,6 +1,5 @@
 // NEON with the dot product (ARMv8.2). A tile is up to 4 positions by 16 channels: 16 accumulators; sixteen bytes of a position
 // are loaded at once and read by lane.
-#define NEON_DOT __attribute__((target("arch=armv8.2-a+dotprod")))
 
 // Adds one group of four bytes of each position, lane `lane` of x.
 #define GROUP_OF(lane)                                                                    \

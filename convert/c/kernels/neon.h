@@ -27,6 +27,13 @@ INLINE int8x16_t bytes_neon(const struct conv *c, int16x8_t low, int16x8_t high)
 }
 
 INLINE void store8_neon(const struct conv *c, int32x4_t low, int32x4_t high, int8_t *output, int channel) {
+    if (c->dense) {
+        int32_t sum[8];
+        vst1q_s32(sum, low);
+        vst1q_s32(sum + 4, high);
+        store_dense(c, sum, output, channel, 8);
+        return;
+    }
     const int16x8_t words = words_neon(c, low, high, channel);
     const int8x8_t bytes = vget_low_s8(bytes_neon(c, words, words));
     const int left = c->channels - channel;
@@ -39,6 +46,12 @@ INLINE void store8_neon(const struct conv *c, int32x4_t low, int32x4_t high, int
 }
 
 INLINE void store16_neon(const struct conv *c, const int32x4_t sum[4], int8_t *output, int channel) {
+    if (c->dense) {
+        int32_t each[BLOCK];
+        for (int o = 0; o < 4; o++) vst1q_s32(each + 4 * o, sum[o]);
+        store_dense(c, each, output, channel, BLOCK);
+        return;
+    }
     const int16x8_t low = words_neon(c, sum[0], sum[1], channel), high = words_neon(c, sum[2], sum[3], channel + 8);
     const int8x16_t bytes = bytes_neon(c, low, high);
     const int left = c->channels - channel;

@@ -1,6 +1,8 @@
 // What this is compiled for. Where a CPU may have more than the compiler may assume, that is asked when the program runs.
 #if !defined EDGECNN_PORTABLE && (defined __x86_64__ || defined _M_X64)
 #define TARGET_X86
+#define AVX2 __attribute__((target("avx2,fma")))
+#define AVX512VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma")))
 #define UNSIGNED_BIAS(name) name##_unsigned_bias
 #else
 #define UNSIGNED_BIAS(name) 0
@@ -10,6 +12,7 @@
 #define FEW_WEIGHTS(name) name##_few_weights
 #if defined __aarch64__
 #define TARGET_NEON_DOT
+#define NEON_DOT __attribute__((target("arch=armv8.2-a+dotprod")))
 #endif
 #else
 #define FEW_WEIGHTS(name) 0

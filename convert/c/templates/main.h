@@ -1,4 +1,5 @@
-#if defined TARGET_X86
+#if defined EDGECNN_ONLY
+#elif defined TARGET_X86
 #include <cpuid.h>
 
 // Whether the CPU has the instructions, and the system keeps the registers.
@@ -34,18 +35,24 @@ struct kernels {
     void (*infer)(int8_t *arena);
 };
 
+#define KERNELS_(name) (struct kernels){#name, infer_##name}
+#define KERNELS(name) KERNELS_(name)
+
 static struct kernels best_kernels(void) {
-#if defined TARGET_X86
+#if defined EDGECNN_ONLY  // for tests: -DEDGECNN_ONLY=avx2
+    return KERNELS(EDGECNN_ONLY);
+#elif defined TARGET_X86
     unsigned features, more, kept;
     if (has_avx2(&features, &more, &kept))
-        return has_avx512vnni(features, more, kept) ? (struct kernels){"avx512vnni", infer_avx512vnni}
-                                                    : (struct kernels){"avx2", infer_avx2};
+        return has_avx512vnni(features, more, kept) ? KERNELS(avx512vnni) : KERNELS(avx2);
+    return KERNELS(portable);
 #elif defined TARGET_NEON_DOT
-    return has_dot_product() ? (struct kernels){"neon_dot", infer_neon_dot} : (struct kernels){"neon", infer_neon};
+    return has_dot_product() ? KERNELS(neon_dot) : KERNELS(neon);
 #elif defined TARGET_NEON
-    return (struct kernels){"neon", infer_neon};
+    return KERNELS(neon);
+#else
+    return KERNELS(portable);
 #endif
-    return (struct kernels){"portable", infer_portable};
 }
 
 // The first call looks what the CPU has, the others go straight to it.

@@ -1,0 +1,125 @@
+"""C for every layer of random networks: python tests/c_networks.py FOLDER EXAMPLES. A process with TensorFlow.
+
+Each network is converted to full int8, cut behind each of its operators, and written as C with golden outputs of TFLite's
+reference kernels. FOLDER/all.c runs all golden tests and prints what differs.
+"""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from keras import layers
+
+from convert.c import source
+from convert.c.graph import Graph, read_graph
+from convert.c.plan import plan
+from convert.tflite import tflite_from_keras
+from edgecnn.command import quiet
+from edgecnn.manifest import Input, Manifest
+
+folder, examples = Path(sys.argv[1]), int(sys.argv[2])
+PADDING = st.sampled_from(["valid", "same"])
+RELUS = st.sampled_from([None, "relu", "relu6"])
+GOLDEN = 6
+written: dict[str, int] = {}
+
+
+@st.composite
+def networks(draw):
+    """Two to five layers of any kind that C is written for, then pooling or flattening, then a dense layer."""
+    side, channels = draw(st.integers(8, 15)), draw(st.sampled_from([1, 2, 3]))
+    keras.utils.set_random_seed(draw(st.integers(0, 2**16)))
+    x = image = keras.Input((side, side + draw(st.integers(0, 2)), channels))
+    for _ in range(draw(st.integers(2, 5))):
+        kernel = draw(st.sampled_from([(1, 1), (2, 2), (3, 3), (5, 3), (1, 4)]))
+        kernel = tuple(map(min, kernel, x.shape[1:3]))
+        strides, padding, activation = draw(st.sampled_from([1, 1, 2])), draw(PADDING), draw(RELUS)
+        kind = draw(st.sampled_from(["conv", "conv", "conv", "depthwise", "max", "average", "add", "pad"]))
+        if kind == "conv":
+            filters = draw(st.sampled_from([3, 8, 16, 21, 40, 70]))
+            x = layers.Conv2D(filters, kernel, strides, padding, activation=activation, bias_initializer="normal")(x)
+        elif kind == "depthwise":
+            times = draw(st.sampled_from([1, 1, 2]))
+            x = layers.DepthwiseConv2D(kernel, strides, padding, times, activation=activation)(x)
+        elif kind == "add":
+            x = layers.Add()([x, layers.Conv2D(x.shape[3], 3, padding="same")(x)])
+            x = layers.ReLU(6.0 if activation == "relu6" else None)(x) if activation else x
+        elif kind == "pad":
+            x = layers.ZeroPadding2D(((1, 0), (2, 1)))(x)
+        else:
+            pooling = layers.MaxPooling2D if kind == "max" else layers.AveragePooling2D
+            x = pooling(draw(st.integers(1, min(3, *x.shape[1:3]))), draw(st.sampled_from([None, 1, 2])), padding)(x)
+    x = draw(st.sampled_from([layers.Flatten, layers.GlobalAveragePooling2D]))()(x)
+    x = layers.Dense(draw(st.integers(2, 20)), activation="softmax")(x)
+    return keras.Model(image, x)
+
+
+def write(name: str, flatbuffer: bytes, every: int = 1) -> None:
+    """C for a network cut behind each of its operators, or behind every so many and the last."""
+    graph = read_graph(name, flatbuffer)
+    cuts = sorted({*range(0, len(graph.ops), every), len(graph.ops) - 1})
+    inputs = np.random.default_rng(0).integers(-128, 128, (GOLDEN, *graph.tensors[graph.input].shape)).astype(np.int8)
+    inputs[GOLDEN // 2 :] //= 2
+    found = reference(flatbuffer, inputs)
+    for cut in cuts:
+        *_, output = graph.ops[cut].outputs
+        part = Graph(graph.tensors, graph.ops[: cut + 1], graph.input, output)
+        made = plan(name, part)
+        _, height, width, channels = graph.tensors[graph.input].shape
+        labels = tuple(map(str, range(made.output.size)))
+        manifest = Manifest(name, "tflite", labels, Input((height, width, channels), (1.0,), (0.0,)), "0" * 64)
+        names = source.Names(f"{name}_{cut}")
+        written[f"{names.lower}_test"] = cut
+        for ending, text in (
+            (".h", source.header(names, made, manifest)),
+            (".c", source.source(names, made, manifest, f"{names.lower}.h")),
+            ("_test.c", source.golden(names, inputs.reshape(GOLDEN, -1), found[output], f"{names.lower}.h")),
+        ):
+            (folder / f"{names.lower}{ending}").write_text(text)
+
+
+def reference(flatbuffer, inputs):
+    """What TFLite's reference kernels leave in every tensor, (images, bytes) by the tensor's place."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    with quiet():
+        interpreter = Interpreter(
+            model_content=flatbuffer,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+            experimental_preserve_all_tensors=True,
+        )
+        interpreter.allocate_tensors()
+    places = {place for op in interpreter._get_ops_details() for place in op["outputs"]}
+    found = {place: [] for place in places}
+    for each in inputs:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], each)
+        interpreter.invoke()
+        for place in places:
+            found[place].append(interpreter.get_tensor(place).ravel().copy())
+    return {place: np.stack(values) for place, values in found.items()}
+
+
+@settings(
+    max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+@given(networks())
+def random_networks(model):
+    images = np.random.default_rng(0).random((24, *model.inputs[0].shape[1:]), np.float32)
+    with quiet():
+        flatbuffer = tflite_from_keras(model, images)
+    write(f"random{len({name.split('_')[0] for name in written})}", flatbuffer)
+
+
+if __name__ == "__main__":
+    for path in map(Path, sys.argv[3:]):
+        write(path.stem, path.read_bytes(), every=7)
+    random_networks()
+    declared = "\n".join(f"int {name}(void);" for name in written)
+    calls = "\n".join(f'    if ((wrong = {name}())) failed++, printf("{name}: %d differ\\n", wrong);' for name in written)
+    (folder / "all.c").write_text(
+        f"#include <stdio.h>\n{declared}\nint main(void) {{\n    int wrong, failed = 0;\n{calls}\n"
+        f'    printf("%d of {len(written)} failed\\n", failed);\n    return failed != 0;\n}}\n'
+    )
