@@ -118,7 +118,9 @@ if __name__ == "__main__":
         write(path.stem, path.read_bytes(), every=7)
     random_networks()
     declared = "\n".join(f"int {name}(void);" for name in written)
-    calls = "\n".join(f'    if ((wrong = {name}())) failed++, printf("{name}: %d differ\\n", wrong);' for name in written)
+    calls = "\n".join(
+        f'    if ((wrong = {name}())) failed++, printf("{name}: %d differ\\n", wrong);' for name in written
+    )
     (folder / "all.c").write_text(
         f"#include <stdio.h>\n{declared}\nint main(void) {{\n    int wrong, failed = 0;\n{calls}\n"
         f'    printf("%d of {len(written)} failed\\n", failed);\n    return failed != 0;\n}}\n'

@@ -17,7 +17,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.native import target as this_machine
 
 HOST = "host"
-_ARMV7 = ("-mcpu=generic+v7a+neon",)
+_ARMV7 = ("-mcpu=generic+v7a+neon", "-Wl,-z,max-page-size=4096")
 _MACHINES = {  # zig's triple for glibc, for musl, and what else to tell the compiler
     "x86_64": ("x86_64-linux-gnu.2.17", "x86_64-linux-musl", ()),
     # Scheduled for the in-order core, which needs it most; it also takes the fewest instructions on the others.

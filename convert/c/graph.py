@@ -88,6 +88,7 @@ def read_graph(source: str, flatbuffer: bytes) -> Graph:
         (graph,) = model.subgraphs
         names = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
         codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
+        _check_batch(source, [graph.tensors[place] for place in graph.inputs])
         kinds = [names.get(codes[op.opcodeIndex], "?") for op in graph.operators]
         if strange := sorted(set(kinds) - set(OPERATORS)):
             raise EdgecnnError(f"{source} has operators that C is not written for: {', '.join(strange)}")
@@ -107,14 +108,18 @@ def _computed(ops: Sequence[Op], taken: int) -> list[int]:
 
 
 def _check(source: str, tensors: Sequence[Any], int8: int) -> None:
-    """Computed tensors are int8 and of one image."""
+    """Computed tensors are int8."""
     for tensor in tensors:
         name = tensor.name.decode()
         if tensor.type != int8:
             raise EdgecnnError(f"{source} is not full int8: {name!r} is not (python -m convert.tflite --quantize int8)")
-        open_batch = tensor.shapeSignature is not None and -1 in tensor.shapeSignature
-        if open_batch or not len(tensor.shape) or tensor.shape[0] != 1:
-            raise EdgecnnError(f"{source} has a batch that is not 1, at {name!r}: convert it with --batch 1")
+
+
+def _check_batch(source: str, tensors: Sequence[Any]) -> None:
+    for tensor in tensors:
+        is_open = tensor.shapeSignature is not None and -1 in tensor.shapeSignature
+        if is_open or not len(tensor.shape) or tensor.shape[0] != 1:
+            raise EdgecnnError(f"{source} takes another batch than 1: convert it with --batch 1")
 
 
 def _tensor(tensor: Any, buffers: Sequence[Any]) -> Tensor:

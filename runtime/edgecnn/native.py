@@ -18,13 +18,13 @@ from edgecnn.interpreters import Tensor
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import find_manifest
 
-NAME = "native"
 SCHEMA = 1
+LIBRARIES = "*.native.json"  # what describes them
 
 
 def description(model: Path) -> Path:
     """Where the libraries of a model are described."""
-    return model.with_name(f"{model.stem}.native.json")
+    return model.with_name(LIBRARIES.replace("*", model.stem))
 
 
 def target() -> str:

@@ -14,6 +14,7 @@ from edgecnn.engines import ENGINES
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256, write_file
 from edgecnn.modelfile import model_format, read_model
+from edgecnn.native import LIBRARIES
 
 FILE = "selection.json"
 SCHEMA = 1
@@ -37,7 +38,9 @@ def key(folder: Path) -> dict[str, dict[str, str]]:
     return {
         "device": identify(),
         "engines": {name: version for name, version in versions.items() if version},
-        "models": {path.name: sha256(read_file(path)) for path in models_in(folder)},
+        "models": {
+            path.name: sha256(read_file(path)) for path in [*models_in(folder), *sorted(folder.glob(LIBRARIES))]
+        },
     }
 
 

@@ -18,9 +18,4 @@ INLINE int32_t rescale(int32_t x, int32_t multiplier, int shift) {
     return shift > 0 ? (int32_t)(((int64_t)high + (1 << shift >> 1) + (high >> 31)) >> shift) : high;
 }
 
-// The same rounded once, half up, as TFLite's reference kernel for dense layers does.
-INLINE int32_t rescale_once(int32_t x, int32_t multiplier, int shift) {
-    return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (30 + shift))) >> (31 + shift));
-}
-
 INLINE int32_t clamp(int32_t x, int32_t least, int32_t most) { return x < least ? least : x > most ? most : x; }

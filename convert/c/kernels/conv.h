@@ -24,6 +24,11 @@ INLINE ptrdiff_t position(const struct conv *c, int p) {
     return (ptrdiff_t)(p / c->positions_across) * c->position_y + (ptrdiff_t)(p % c->positions_across) * c->position_x;
 }
 
+// A rescaling that is rounded once, half up, as TFLite's reference kernel for dense layers does.
+INLINE int32_t rescale_once(int32_t x, int32_t multiplier, int shift) {
+    return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (30 + shift))) >> (31 + shift));
+}
+
 // Rescales and stores up to `count` sums; outputs of dense layers are few.
 INLINE void store_dense(const struct conv *c, const int32_t *sum, int8_t *output, int channel, int count) {
     for (int o = channel; o < channel + count && o < c->channels; o++) {

@@ -1,6 +1,24 @@
 // NEON with the dot product (ARMv8.2). A tile is up to 4 positions by 16 channels: 16 accumulators; sixteen bytes of a position
 // are loaded at once and read by lane.
 
+INLINE void store16_neon(const struct conv *c, const int32x4_t sum[4], int8_t *output, int channel) {
+    if (c->dense) {
+        int32_t each[BLOCK];
+        for (int o = 0; o < 4; o++) vst1q_s32(each + 4 * o, sum[o]);
+        store_dense(c, each, output, channel, BLOCK);
+        return;
+    }
+    const int16x8_t low = words_neon(c, sum[0], sum[1], channel), high = words_neon(c, sum[2], sum[3], channel + 8);
+    const int8x16_t bytes = bytes_neon(c, low, high);
+    const int left = c->channels - channel;
+    if (left >= BLOCK) vst1q_s8(output + channel, bytes);
+    else {
+        int8_t some[BLOCK];
+        vst1q_s8(some, bytes);
+        memcpy(output + channel, some, (size_t)left);
+    }
+}
+
 // Adds one group of four bytes of each position, lane `lane` of x.
 #define GROUP_OF(lane)                                                                    \
     do {                                                                                  \

@@ -1,0 +1,241 @@
+"""C gives what TFLite's reference kernels give, for every layer and kernel; else one line says why not."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, refused, run
+
+from edgecnn import Classifier, EdgecnnError
+from edgecnn.dataset import read_dataset
+from edgecnn.modelfile import read_model
+from edgecnn.native import target
+from edgecnn.selection import choose
+
+HERE = target()
+pytestmark = pytest.mark.skipif(
+    HERE not in ("linux-x86_64", "linux-aarch64"), reason=f"libraries for {HERE} are not built"
+)
+SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
+
+
+@pytest.fixture(scope="session")
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """C of the plain conversion, with libraries for this machine and for a Raspberry Pi, beside the int8 model."""
+    folder = tmp_path_factory.mktemp("c")
+    for name in ("model.keras", "model_int8.tflite", "calibration.npz", "validation.npz", "evaluation.npz"):
+        shutil.copy(trained / name, folder)
+    done = run("convert.c", folder / "model.keras", "--build", "host", "linux-armv7", "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["golden"].startswith("all ")
+    assert facts["arena"] < 16_000
+    return folder
+
+
+@pytest.fixture
+def own(exported: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return Path(shutil.copytree(exported, tmp_path / "own"))
+
+
+def c_compiler() -> list[str]:
+    """The compiler that every environment of ours has."""
+    return [sys.executable, "-m", "ziglang", "cc"]
+
+
+def compiled(folder: Path, output: Path, sources: list[Path], *more: str, compiler: list[str] | None = None) -> None:
+    words = [*(compiler or c_compiler()), "-std=c11", "-ffp-contract=off", *more, f"-I{folder}", "-o", output, *sources]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_the_engine_native_answers_as_others_do(exported: Path) -> None:
+    """Golden inputs are equal bit for bit; LiteRT's faster kernels round a little otherwise."""
+    model = exported / "model_int8.tflite"
+    data = read_dataset(exported / "evaluation.npz", read_model(model).manifest)
+    with Classifier(model, "native") as native, Classifier(model, "litert") as litert:
+        pairs = zip(native.predict_batch(data.images), litert.predict_batch(data.images), strict=True)
+        assert sum(one.index != other.index for one, other in pairs) <= 1
+        assert native.output_step == litert.output_step
+    done = run("edgecnn", "check", model, exported / "evaluation.npz", "--engine", "native", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"] == "PASS"
+
+
+def test_threads_have_arenas_of_their_own(exported: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (400, 28, 28, 1), np.uint8)
+    images = images[:, : read_model(exported / "model_int8.tflite").manifest.input.shape[0]]
+    images = np.ascontiguousarray(images[:, :, : images.shape[1]])
+    with Classifier(exported / "model_int8.tflite", "native") as classifier:
+        alone = [found.index for found in classifier.predict_batch(images)]
+        assert [found.index for found in classifier.predict_batch(images, workers=4)] == alone
+
+
+def test_auto_never_takes_a_library_and_tune_may(own: Path) -> None:
+    with Classifier(own / "model_int8.tflite") as classifier:
+        assert classifier.engine != "native"
+    done = run("edgecnn", "tune", own, "--threads", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "native" in {each["engine"] for each in json.loads(done.stdout)["candidates"] if "p50_us" in each}
+    said = json.loads((own / "selection.json").read_text())
+    said["winner"] = {"model": "model_int8.tflite", "engine": "native", "threads": 1}
+    (own / "selection.json").write_text(json.dumps(said))
+    assert choose(own, "auto", None) == (own / "model_int8.tflite", "native", 1)
+    (own / "model_int8.native.json").unlink()
+    with pytest.warns(UserWarning, match="models changed"):
+        assert choose(own, "auto", None)[1] == "auto"
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def change(folder: Path, edit) -> None:
+    path = folder / "model_int8.native.json"
+    said = json.loads(path.read_text())
+    edit(said)
+    path.write_text(json.dumps(said))
+
+
+def other_cpu(folder: Path) -> None:
+    change(folder, lambda said: said["libraries"].update({HERE: said["libraries"]["linux-armv7"]}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda folder: flip(folder / f"model_int8-{HERE}.so"), "is not the library that model_int8.native.json"),
+        (lambda folder: change(folder, lambda said: said["libraries"].pop(HERE)), f"none for {HERE}"),
+        (lambda folder: change(folder, lambda said: said.update(weights_sha256="0")), "belongs to another model"),
+        (lambda folder: (folder / "model_int8.native.json").write_text("{"), "cannot be read"),
+        (lambda folder: (folder / "model_int8.native.json").unlink(), "python -m convert.c --build"),
+        (other_cpu, "cannot be loaded here"),
+    ],
+    ids=["damaged", "not for this CPU", "other weights", "no JSON", "no description", "built for another CPU"],
+)
+def test_a_library_that_does_not_fit_is_refused_in_a_line(own: Path, spoil, said: str) -> None:
+    spoil(own)
+    refused(run("edgecnn", "check", own / "model_int8.tflite", own / "evaluation.npz", "--engine", "native"), said)
+
+
+def test_threads_of_a_library_are_one(exported: Path) -> None:
+    with pytest.raises(EdgecnnError, match="in one thread"):
+        Classifier(exported / "model_int8.tflite", "native", 2)
+
+
+def test_bad_input_gets_a_line_and_no_file(trained: Path, tmp_path: Path) -> None:
+    output = ("--output", tmp_path / "out.c")
+    done = run("convert.tflite", trained / "model.keras", "--quantize", "none", "--output", tmp_path / "float.tflite")
+    assert done.returncode == 0, done.stderr
+    refused(run("convert.c", tmp_path / "float.tflite", *output), "is not full int8")
+    dynamic = tmp_path / "dynamic.tflite"
+    done = run("convert.tflite", trained / "model.keras", "--batch", "dynamic", "--output", dynamic)
+    assert done.returncode == 0, done.stderr
+    refused(run("convert.c", dynamic, *output), "--batch 1")
+    damaged = tmp_path / "damaged.tflite"
+    damaged.write_bytes((trained / "model_int8.tflite").read_bytes()[:-9000])
+    refused(run("convert.c", damaged, *output), "damaged.tflite")
+    refused(run("convert.c", trained / "model_int8.tflite", *output, "--build", "amiga"), "no target amiga")
+    refused(run("convert.c", trained / "model_int8.tflite", "--output", tmp_path / "out.cpp"), "does not end in .c")
+    left = {file.name for file in tmp_path.iterdir()}
+    assert not [name for name in left if name.startswith("out")], left
+
+
+def test_the_program_reads_a_picture(exported: Path, tmp_path: Path) -> None:
+    program = exported / f"model_int8-{HERE}"
+    data = read_dataset(exported / "evaluation.npz", read_model(exported / "model.keras").manifest)
+    height, width, _ = data.images[0].shape
+    picture = tmp_path / "digit.pgm"
+    picture.write_bytes(b"P5\n# a comment\n%d %d\n255\n" % (width, height) + data.images[0].tobytes())
+    with Classifier(exported / "model_int8.tflite", "native") as classifier:
+        label = classifier.predict(data.images[0]).label
+    done = subprocess.run([program, picture], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{picture}: {label}\n")
+    assert "p50" in subprocess.run([program, "--bench"], capture_output=True, text=True, check=True).stdout
+    for spoiled in (b"P2\n1 1\n255\n0", b"P5\n3 3\n255\n" + bytes(9), picture.read_bytes()[:-1]):
+        (tmp_path / "bad.pgm").write_bytes(spoiled)
+        done = subprocess.run([program, tmp_path / "bad.pgm"], capture_output=True, text=True, check=False)
+        assert done.returncode == 2, spoiled[:20]
+        assert done.stderr.startswith("error: ")
+
+
+def test_sources_are_plain_c11_and_need_memcpy_alone(exported: Path, tmp_path: Path) -> None:
+    """Without warnings; freestanding code calls memcpy, and the compiler's own arithmetic."""
+    strict = ("-Wall", "-Wextra", "-Wpedantic", "-Werror")
+    bare = ("-target", "riscv64-freestanding", "-ffreestanding", "-Os", "-nostdlib", "-fno-sanitize=all")
+    program = tmp_path / "bare.c"
+    program.write_text(
+        '#include "model_int8.h"\n#include <stddef.h>\n'
+        "void *memcpy(void *restrict to, const void *restrict from, size_t size) {\n"
+        "    for (size_t i = 0; i < size; i++) ((volatile char *)to)[i] = ((const char *)from)[i];\n    return to;\n}\n"
+        "void _start(void) { static uint8_t pixels[MODEL_INT8_INPUT_SIZE]; model_int8_classify(pixels); }\n"
+    )
+    compiled(exported, tmp_path / "bare", [exported / "model_int8.c", program], *bare, *strict)
+    compiled(exported, tmp_path / "t", [exported / "model_int8.c", exported / "model_int8_test.c"], *strict)
+    assert subprocess.run([tmp_path / "t"], check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_no_sanitizer_complains(exported: Path, tmp_path: Path) -> None:
+    """AddressSanitizer and UndefinedBehaviorSanitizer, with the CPU's own kernels and the portable ones."""
+    compiler = shutil.which("gcc")
+    if not compiler:
+        pytest.skip("gcc is not here: its sanitizers are wanted")
+    sources = [exported / "model_int8.c", exported / "model_int8_test.c"]
+    for more in ((), ("-DEDGECNN_ONLY=portable",)):
+        compiled(exported, tmp_path / "t", sources, *SANITIZE, "-O1", *more, compiler=[compiler])
+        done = subprocess.run([tmp_path / "t"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def cpu_kernels() -> list[str]:
+    """The kernels that this CPU can run."""
+    flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
+    wanted = {"avx512vnni": "avx512_vnni", "avx2": "avx2", "neon_dot": "asimddp", "neon": "asimd"}
+    return ["portable", *(kernels for kernels, flag in wanted.items() if flag in flags)]
+
+
+@pytest.mark.slow
+def test_every_layer_of_random_networks(tmp_path: Path, trained: Path) -> None:
+    """Each equals TFLite's reference kernels bit for bit; one set of kernels under sanitizers."""
+    made = c_networks(tmp_path, 12, trained / "model_int8.tflite")
+    assert made.returncode == 0, made.stderr[-3000:]
+    compiler = shutil.which("gcc")
+    for kernels in cpu_kernels():
+        more = (f"-DEDGECNN_ONLY={kernels}", "-DEDGECNN_NO_STDIO", "-O1", "-w")
+        checked = SANITIZE if compiler and kernels == cpu_kernels()[-1] else ()
+        sources = sorted(tmp_path.glob("*.c"))
+        compiled(tmp_path, tmp_path / "all", sources, *more, *checked, compiler=[compiler] if compiler else None)
+        done = subprocess.run([tmp_path / "all"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (kernels, done.stdout[-2000:], done.stderr[-2000:])
+        print(kernels, done.stdout.strip())
+
+
+def c_networks(folder: Path, examples: int, *models: Path) -> "subprocess.CompletedProcess[str]":
+    """C with golden tests for every layer of random networks, and of models."""
+    words = [sys.executable, ROOT / "tests/c_networks.py", folder, str(examples), *models]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet8", "ds_cnn", "mobilenet"])
+def test_networks_of_others(tmp_path: Path, name: str) -> None:
+    """Convert, build, and compare on golden inputs; and layers within."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests/networks.py", name, "keras", tmp_path], capture_output=True, check=False
+    )
+    assert done.returncode == 0
+    labels = ",".join(f"class {number}" for number in range(12 if name == "ds_cnn" else 10))
+    words = ("--labels", labels, "--normalization", "unit", "--calibration", tmp_path / "calibration.npz")
+    done = run("convert.c", tmp_path / f"{name}.keras", *words, "--max-drop", "1", "--build", "host", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["golden"].startswith("all ")
