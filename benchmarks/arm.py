@@ -3,8 +3,9 @@
 On each board, for each engine that works there and each model that it runs: `edgecnn check` on 200 test images; the
 probabilities of 64 of them, plain and blended with noise, since plain ones saturate the softmax; and how many thousand
 instructions the engine's call takes, by a plugin for QEMU, with the ratio to the plain conversion where the folder
-holds one (`--forms all` writes it). An int8 model may differ by one step of its output, a float one by 1e-5. Seconds
-would mean nothing. Boards are built where they are missing (see benchmarks.boards).
+holds one (`--forms all` writes it). The engine `native` takes part where `python -m convert.c --build` left libraries.
+An int8 model may differ by one step of its output, a float one by 1e-5. Seconds would mean nothing. Boards are built
+where they are missing (see benchmarks.boards).
 
 Examples:
   python -m benchmarks.arm
@@ -30,9 +31,10 @@ from benchmarks.boards import BOARDS, HOME, PLUGIN, Board, build
 from benchmarks.models import model_files
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, progress, table
 from edgecnn.dataset import Dataset, read_dataset
-from edgecnn.engines import ENGINES
+from edgecnn.engines import NATIVE, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import ModelFile, newest_model, read_model
+from edgecnn.native import description
 
 IMAGES = 200  # for `check`
 COMPARED = 64  # of these, plain and blended with noise
@@ -42,6 +44,7 @@ Answers = dict[str, npt.NDArray[np.float32]]
 _ANSWERS = Path(__file__).with_name("answers.py")
 HEAD = ("board", "engine", "version", "model", "right", "off by at most", "verdict", "k instr.", "of plain")
 _CALLS = 20
+_TARGETS = {"arm64": "linux-aarch64", "armhf": "linux-armv7"}  # of libraries, by Debian's architecture
 _COUNTED = Path(__file__).with_name("calls.py")
 
 
@@ -80,7 +83,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     progress(f"trying {', '.join(board.name for board in boards)}")
     folder = options.folder or newest_model().parent
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        diagnoses = list(pool.map(doctor, boards))
+        diagnoses = [
+            with_native(board, found, folder) for board, found in zip(boards, pool.map(doctor, boards), strict=True)
+        ]
         rows = [row for each in pool.map(trials, boards, diagnoses, repeat(folder)) for row in each]
     progress("")
     if options.json:
@@ -124,6 +129,18 @@ def doctor(board: Board) -> dict[str, Any]:
     return found
 
 
+def with_native(board: Board, found: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What `doctor` found, and the engine `native` where the folder has a library for the board."""
+    if any(_has_library(path, board) for path in model_files([folder])):
+        found["engines"].append({"engine": NATIVE, "version": "", "state": "works"})
+    return found
+
+
+def _has_library(model: Path, board: Board) -> bool:
+    said = description(model)
+    return said.exists() and _TARGETS[board.disk.architecture] in json.loads(said.read_text())["libraries"]
+
+
 def on(board: Board, *words: object) -> "subprocess.CompletedProcess[str]":
     """Run a board's Python.
 
@@ -153,8 +170,10 @@ def trials(board: Board, found: dict[str, Any], folder: Path, count: bool = True
         sample, images = _sample(data, Path(scratch) / "sample.npz"), _blended(data, Path(scratch) / "images.npz")
         for finding in found["engines"]:
             name = finding["engine"]
-            able = [each for each in files if each.manifest.format == ENGINES[name].format]
-            if finding["state"] != "works" or not able or not ENGINES[name].installed:
+            able = [each for each in files if name in engines_of(each.path, each.manifest.format)]
+            if name == NATIVE:
+                able = [each for each in able if _has_library(each.path, board)]
+            if finding["state"] != "works" or not able:
                 continue
             there, here = (_answers(python, name, images, able) for python in (board.python(), Path(sys.executable)))
             counts = instructions(board, name, able) if count else {}

@@ -1,7 +1,7 @@
 """C for every layer of random networks: python tests/c_networks.py FOLDER EXAMPLES. A process with TensorFlow.
 
-Each network is converted to full int8, cut behind each of its operators, and written as C with golden outputs of TFLite's
-reference kernels. FOLDER/all.c runs all golden tests and prints what differs.
+Each network is converted to full int8, cut behind each of its operators, and written as C with golden outputs of
+TFLite's reference kernels. FOLDER/all.c runs all golden tests and prints what differs.
 """
 
 import sys
@@ -15,7 +15,7 @@ from keras import layers
 
 from convert.c import source
 from convert.c.graph import Graph, read_graph
-from convert.c.plan import plan
+from convert.c.lower import plan
 from convert.tflite import tflite_from_keras
 from edgecnn.command import quiet
 from edgecnn.manifest import Input, Manifest

@@ -1,9 +1,9 @@
 """Export to C that needs nothing: no interpreter, no allocation, no library.
 
 From a `.keras` model the plain int8 conversion is made first and compared with its parent as `python -m convert.tflite`
-does; a full-int8 `.tflite` is taken as it is. NAME.c, NAME.h and NAME_test.c (golden inputs, and what TFLite's reference
-kernels make of them) are written, with --build also libraries for the engine `native` and static programs, by the
-compiler in the package ziglang.
+does; a full-int8 `.tflite` is taken as it is. NAME.c, NAME.h, NAME_test.c (golden inputs, and what TFLite's reference
+kernels make of them) and NAME_main.c (a program around it) are written, with --build also libraries for the engine
+`native` and static programs, by the compiler in the package ziglang.
 
 Every layer gives what TFLite's reference kernels give, bit for bit.
 

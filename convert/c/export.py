@@ -12,7 +12,8 @@ import numpy.typing as npt
 from convert.c import source
 from convert.c.build import Built, build
 from convert.c.graph import read_graph
-from convert.c.plan import Plan, plan
+from convert.c.lower import plan
+from convert.c.plan import Plan
 from convert.c.steps import Layer
 from convert.export import Variant
 from convert.outputs import apart

@@ -111,10 +111,16 @@ _TARGETS = (_KERNELS / "targets.h").read_text()
 
 def _convolutions() -> str:
     """The kernels for convolutions, those for a CPU's own instructions only where that CPU is."""
-    x86 = f"#if defined TARGET_X86\n#include <immintrin.h>\n\n{_kernel('conv_avx512vnni')}\n{_kernel('conv_avx2')}#endif\n"
-    shared = f"#if defined TARGET_NEON\n#include <arm_neon.h>\n\n{_kernel('neon')}\n{_kernel('conv_neon')}#endif\n"
-    dot = f"#if defined TARGET_NEON_DOT\n{_kernel('conv_neon_dot')}#endif\n"
-    return "\n".join([_TARGETS, _kernel("conv"), _kernel("conv_portable"), x86, shared, dot])
+    x86 = _only("TARGET_X86", "#include <immintrin.h>\n", _kernel("conv_avx512vnni"), _kernel("conv_avx2"))
+    neon = _only("TARGET_NEON", "#include <arm_neon.h>\n", _kernel("neon"), _kernel("conv_neon"))
+    dot = _only("TARGET_NEON_DOT", _kernel("conv_neon_dot"))
+    return "\n".join([_TARGETS, _kernel("conv"), _kernel("conv_portable"), x86, neon, dot])
+
+
+def _only(target: str, *texts: str) -> str:
+    """Texts for one kind of CPU."""
+    inner = "\n".join(texts)
+    return f"#if defined {target}\n{inner}#endif\n"
 
 
 def _data(step: Step) -> Iterable[str]:
@@ -124,10 +130,10 @@ def _data(step: Step) -> Iterable[str]:
         yield _array("int32_t", f"{step.name}_bias", step.bias)
         if isinstance(step, Conv):
             unsigned = _array("int32_t", f"{step.name}_unsigned_bias", step.unsigned_bias)
-            yield f"#if defined TARGET_X86\n{unsigned}#endif\n"
+            yield _only("TARGET_X86", unsigned)
             if step.few_weights is not None:
                 few = _array("int16_t", f"{step.name}_few_weights", step.few_weights)
-                yield f"#if defined TARGET_NEON\n{few}#endif\n"
+                yield _only("TARGET_NEON", few)
         yield _array("int32_t", f"{step.name}_multiplier", step.multiplier)
         yield _array("int32_t", f"{step.name}_shift", step.shift)
         yield _layer(step)
@@ -216,7 +222,7 @@ def _runs(made: Plan) -> str:
     for kind, target, attribute in _KINDS:
         calls = "\n".join(f"    {_call(step, kind)}" for step in made.steps)
         text = f"{attribute}static __attribute__((unused)) void infer_{kind}(int8_t *arena) {{\n{calls}\n}}\n"
-        parts.append(f"#if defined {target}\n{text}#endif\n" if target else text)
+        parts.append(_only(target, text) if target else text)
     return "\n".join(parts)
 
 

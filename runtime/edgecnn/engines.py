@@ -154,7 +154,7 @@ def named() -> str:
 
 
 def engines_of(path: Path, model_format: str) -> list[str]:
-    """Names of the engines here that run a model file, `native` last, if there is a library for this machine beside it."""
+    """Names of the engines here that run a model file; `native` last, if a library for this machine lies beside it."""
     from edgecnn.native import available
 
     installed = [kind.name for kind in ENGINES.values() if kind.format == model_format and kind.installed]

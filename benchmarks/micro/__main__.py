@@ -1,0 +1,128 @@
+"""Compile the C of a model for microcontrollers, tell its size, and run its golden test on an emulated Cortex-M4.
+
+NAME.c, NAME.h and NAME_test.c are those of `python -m convert.c`. They are compiled with -Os -ffreestanding for a
+Cortex-M4 with a floating-point unit and for 32-bit RISC-V without one; sizes are of NAME.c alone: code and constants in
+flash, the arena in RAM, which takes the stack too. The board is QEMU's mps2-an386 (Debian's qemu-system-arm).
+
+Example:
+  python -m benchmarks.micro artifacts/mnist/model_int8.c --json
+"""
+
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, progress, table
+from edgecnn.errors import EdgecnnError
+
+TARGETS = {
+    "Cortex-M4F": ("-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4+vfp4d16sp"),
+    "RV32IMC": ("-target", "riscv32-freestanding", "-mcpu=generic_rv32+m+c"),
+}
+FLAGS = ("-std=c11", "-Os", "-ffreestanding", "-ffp-contract=off", "-fno-unwind-tables", "-fno-sanitize=undefined")
+_EMULATOR = ("qemu-system-arm", "-M", "mps2-an386", "-nographic", "-semihosting", "-kernel")
+_HERE = Path(__file__).parent
+_SECONDS = 120  # that the golden test may take
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m benchmarks.micro`: `GATE_FAILED` where the golden test fails."""
+    made = parser("python -m benchmarks.micro", __doc__)
+    made.add_argument("source", type=Path, metavar="NAME.c", help="written by python -m convert.c")
+    options = made.parse_args(argv)
+    for path in (options.source, test_of(options.source)):
+        if not path.exists():
+            raise EdgecnnError(f"{path} is not there: python -m convert.c writes it")
+    sizes = {name: size(options.source, aimed) for name, aimed in TARGETS.items()}
+    said = golden(options.source)
+    progress("")
+    if options.json:
+        rows = {name: {"flash": flash, "ram": ram} for name, (flash, ram) in sizes.items()}
+        print_json({"sizes": rows, "board": _EMULATOR[2], "golden": said})
+    else:
+        print(
+            table(
+                ("target", "flash, bytes", "RAM, bytes"), [(name, *map(_grouped, each)) for name, each in sizes.items()]
+            )
+        )
+        print(f"\n{_EMULATOR[2]}: {said}")
+    return OK if said.endswith("passed") else GATE_FAILED
+
+
+def _grouped(number: int) -> str:
+    return f"{number:,}"
+
+
+def test_of(source: Path) -> Path:
+    """The golden test beside a network's C."""
+    return source.with_name(f"{source.stem}_test.c")
+
+
+def size(source: Path, aimed: Sequence[str]) -> tuple[int, int]:
+    """Bytes of flash (code and constants) and of RAM (variables) that a compiled file takes."""
+    progress(f"compiling for {aimed[1]}")
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "network.o"
+        compiled(aimed, "-c", source, "-o", output)
+        return elf_sizes(output.read_bytes())
+
+
+def elf_sizes(data: bytes) -> tuple[int, int]:
+    """Flash and RAM that the allocated sections of a 32-bit ELF object take. Source: elf(5)."""
+    (begin,), (entry, count) = struct.unpack_from("<L", data, 32), struct.unpack_from("<2H", data, 46)
+    flash = ram = 0
+    for number in range(count):
+        _, kind, flags, _, _, length = struct.unpack_from("<6L", data, begin + number * entry)
+        if flags & 2:  # allocated
+            ram += length if flags & 1 else 0
+            flash += length if not flags & 1 or kind != 8 else 0  # what is written at the start lies in flash too
+    return flash, ram
+
+
+def golden(source: Path) -> str:
+    """What the golden test says on the emulated board.
+
+    Raises:
+        EdgecnnError: there is no emulator.
+    """
+    if not shutil.which(_EMULATOR[0]):
+        raise EdgecnnError(f"{_EMULATOR[0]} is not here: apt-get install qemu-system-arm")
+    progress("running the golden test")
+    name = "".join(char if char.isalnum() else "_" for char in source.stem)
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "golden.elf"
+        more = ("-DEDGECNN_NO_STDIO", f"-DGOLDEN_TEST={name}_test", "-T", _HERE / "cortex_m.ld", "-o", program)
+        compiled(TARGETS["Cortex-M4F"], _HERE / "cortex_m.c", source, test_of(source), *more)
+        try:
+            done = subprocess.run(
+                [*_EMULATOR, program],
+                capture_output=True,
+                text=True,
+                timeout=_SECONDS,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired:
+            return f"no answer in {_SECONDS} s"
+    return (done.stdout + done.stderr).strip() or f"exit status {done.returncode}"
+
+
+def compiled(aimed: Sequence[str], *words: object) -> None:
+    """Compile with the package ziglang.
+
+    Raises:
+        EdgecnnError: the compiler fails.
+    """
+    told = [sys.executable, "-m", "ziglang", "cc", *aimed, *FLAGS, *map(str, words)]
+    done = subprocess.run(told, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EdgecnnError(f"the compiler failed: {' '.join(done.stderr.split())[:300]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""From a graph to a plan: each operator becomes its steps, then each value gets its place in the arena."""
+
+from collections.abc import Callable
+
+from convert.c import moves, windows
+from convert.c.graph import Graph, Op
+from convert.c.plan import Plan
+from convert.c.steps import place
+
+_LOWER: dict[str, Callable[[Plan, Op], list[Op]]] = {
+    "CONV_2D": windows.conv,
+    "DEPTHWISE_CONV_2D": windows.depthwise,
+    "FULLY_CONNECTED": windows.dense,
+    "MAX_POOL_2D": windows.pool,
+    "AVERAGE_POOL_2D": windows.pool,
+    "MEAN": moves.mean,
+    "ADD": moves.add,
+    "MAXIMUM": moves.maximum,
+    "PAD": moves.pad,
+    "RESHAPE": moves.reshape,
+    "SOFTMAX": moves.softmax,
+    "STRIDED_SLICE": moves.strided_slice,
+    "SPACE_TO_DEPTH": moves.space_to_depth,
+    "SPLIT": moves.split,
+}
+
+
+def plan(source: str, graph: Graph) -> Plan:
+    """The steps of a graph, with their places in the arena.
+
+    Raises:
+        EdgecnnError: an operator has a form that C is not written for.
+    """
+    made = Plan(source, graph)
+    made.values[graph.input] = made.new(*made.whole(graph.input))
+    done: set[int] = set()
+    for op in graph.ops:
+        if id(op) not in done:
+            done |= {id(each) for each in _LOWER[op.kind](made, op)}
+    made.value(graph.output)
+    made.arena = place(made.buffers)
+    return made

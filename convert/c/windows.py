@@ -1,0 +1,236 @@
+"""Steps that move a window over a picture: convolutions and dense layers, pooling, and the padding before them."""
+
+import numpy as np
+import numpy.typing as npt
+
+from convert.c.graph import Op
+from convert.c.plan import SAME, Plan, reach
+from convert.c.quantize import LEAST, activation_range, channel_multipliers
+from convert.c.steps import Bytes, Conv, Depthwise, Ints, Pad, Pool, Value
+
+_BLOCK, _GROUP, _TILE = 16, 4, 4  # as in kernels/conv.h
+
+
+def conv(made: Plan, op: Op) -> list[Op]:
+    """A convolution, with the maximum pooling that alone reads it."""
+    weights = made.constant(op.inputs[1])
+    _undilated(made, op)
+    name = made.name(op.outputs[0], op.kind)
+    taken = _padded(made, op, weights.shape[1:3], name)
+    pooling = _pooling_behind(made, op)
+    return _convolve(made, op, taken, weights, name, (op.options["strideH"], op.options["strideW"]), pooling)
+
+
+def dense(made: Plan, op: Op) -> list[Op]:
+    """A dense layer: a convolution of one position."""
+    weights = made.constant(op.inputs[1])
+    taken = made.value(op.inputs[0])
+    if taken.size != weights.shape[1]:
+        raise made.refusal("has a dense layer over more than one row")
+    flat = Value(taken.buffer, 1, 1, taken.size)
+    name = made.name(op.outputs[0], op.kind)
+    return _convolve(made, op, flat, weights[:, np.newaxis, np.newaxis, :], name, (1, 1), None)
+
+
+def _convolve(
+    made: Plan, op: Op, taken: Value, weights: Bytes, name: str, strides: tuple[int, int], pooling: Op | None
+) -> list[Op]:
+    """A convolution over a value that is padded already."""
+    outputs, kernel_height, kernel_width, channels = weights.shape
+    if channels != taken.channels:
+        raise made.refusal(f"has a grouped convolution, {name!r}")
+    last = pooling or op
+    given = made.tensor(op.outputs[0])
+    least, most = activation_range(op.options["fusedActivationFunction"], given)
+    if pooling:
+        held = activation_range(pooling.options["fusedActivationFunction"], made.tensor(pooling.outputs[0]))
+        least, most = max(least, held[0]), min(most, held[1])
+    output = made.make(last.outputs[0])
+    packed, groups = _packed(weights)
+    pairs = channel_multipliers(made.tensor(op.inputs[0]), made.tensor(op.inputs[1]), given, outputs)
+    bias, sums = _bias(made, op, weights), weights.astype(np.int32).sum(axis=(1, 2, 3), dtype=np.int32)
+    across, down = strides[1] * taken.channels, strides[0] * taken.row
+    if pooling:
+        pool_y, pool_x = pooling.options["strideH"], pooling.options["strideW"]
+        tall, wide = pooling.options["filterHeight"], pooling.options["filterWidth"]
+        steps, positions = (down * pool_y, across * pool_x), (tall * wide, wide)
+    else:
+        side = _tile(output.width)
+        steps, positions = (down, across), (side, side)
+    few = _few(weights)
+    fields = {
+        "blocks": len(packed),
+        "kernel_height": kernel_height,
+        "groups": groups,
+        "taps": kernel_width * channels if few is not None else 0,
+        "row": taken.row,
+        "step_y": steps[0],
+        "step_x": steps[1],
+        "positions": positions[0],
+        "positions_across": positions[1],
+        "position_y": down,
+        "position_x": across,
+        "pooled": int(pooling is not None),
+        "dense": int(op.kind == "FULLY_CONNECTED"),
+        "height": output.height,
+        "width": output.width,
+        "channels": outputs,
+        "zero_point": given.zero_point,
+        "least": least,
+        "most": most,
+    }
+    multipliers, shifts = (_rounded_up(np.array(column, np.int32)) for column in zip(*pairs, strict=True))
+    fast = bool((weights > LEAST).all()) and all(1 <= shift <= 31 for _, shift in pairs)
+    if fast:
+        shifts[outputs:] = 1
+    signed, unsigned = _rounded_up(bias), _rounded_up(bias - 128 * sums)
+    step = Conv(name, output, (taken,), packed, signed, multipliers, shifts, fields, unsigned, few, fast)
+    made.steps.append(step)
+    return [op, last]
+
+
+def _bias(made: Plan, op: Op, weights: Bytes, axes: tuple[int, ...] = (1, 2, 3)) -> Ints:
+    """The bias, less the input's zero point times the sum of the weights."""
+    sums = weights.astype(np.int32).sum(axis=axes, dtype=np.int32)
+    bias = made.constant(op.inputs[2]) if len(op.inputs) > 2 and op.inputs[2] >= 0 else np.zeros(len(sums), np.int32)
+    total: Ints = bias.astype(np.int32) - np.int32(made.tensor(op.inputs[0]).zero_point) * sums
+    return total
+
+
+def _packed(weights: Bytes) -> tuple[Bytes, int]:
+    """Weights as the kernels read them, (blocks, kernel height, groups, 16, 4), and the groups of a row."""
+    outputs, height, width, channels = weights.shape
+    groups, blocks = -(-width * channels // _GROUP), -(-outputs // _BLOCK)
+    padded = np.zeros((blocks * _BLOCK, height, groups * _GROUP), np.int8)
+    padded[:outputs, :, : width * channels] = weights.reshape(outputs, height, width * channels)
+    return padded.reshape(blocks, _BLOCK, height, groups, _GROUP).transpose(0, 2, 3, 1, 4), groups
+
+
+def _few(weights: Bytes) -> npt.NDArray[np.int16] | None:
+    """Weights by the byte, (blocks * 2, kernel height, bytes of a row, 8), where groups of four would waste many."""
+    outputs, height, width, channels = weights.shape
+    taps, blocks = width * channels, -(-outputs // _BLOCK)
+    if taps > 8 or taps % _GROUP == 0:
+        return None
+    padded = np.zeros((blocks * _BLOCK, height, taps), np.int16)
+    padded[:outputs] = weights.reshape(outputs, height, taps)
+    return padded.reshape(blocks * 2, 8, height, taps).transpose(0, 2, 3, 1)
+
+
+def _rounded_up(values: Ints) -> Ints:
+    """Values of channels, with zeros up to a whole number of blocks."""
+    return np.pad(values, (0, -len(values) % _BLOCK))
+
+
+def _tile(width: int) -> int:
+    """How many neighbours to compute at once: the fewest loads and wasted positions in a row."""
+    return min(range(min(width, _TILE), 0, -1), key=lambda side: -(-width // side) * (side + 1))
+
+
+def _pooling_behind(made: Plan, op: Op) -> Op | None:
+    """The maximum pooling that is the only reader of a convolution, if a tile holds its window."""
+    readers = made.readers.get(op.outputs[0], [])
+    if len(readers) != 1 or readers[0].kind != "MAX_POOL_2D" or op.outputs[0] == made.graph.output:
+        return None
+    options = readers[0].options
+    small = options["filterHeight"] * options["filterWidth"] <= _TILE
+    return readers[0] if small and options["padding"] != SAME else None
+
+
+def _undilated(made: Plan, op: Op) -> None:
+    if op.options["dilationHFactor"] != 1 or op.options["dilationWFactor"] != 1:
+        raise made.refusal(f"has a dilated convolution, {made.tensor(op.outputs[0]).name!r}")
+
+
+def _borders(made: Plan, op: Op, kernel: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Rows and columns of padding: top, bottom, left, right. Source: ComputePadding, padding.h."""
+    if op.options["padding"] != SAME:
+        return 0, 0, 0, 0
+    taken, given = made.whole(op.inputs[0]), made.whole(op.outputs[0])
+    strides = (op.options["strideH"], op.options["strideW"])
+    needed = reach(given[:2], (kernel[0], kernel[1]), strides)
+    tall, wide = (max(0, least - side) for least, side in zip(needed, taken[:2], strict=True))
+    return tall // 2, tall - tall // 2, wide // 2, wide - wide // 2
+
+
+def _padded(made: Plan, op: Op, kernel: tuple[int, ...], name: str) -> Value:
+    """The input of a convolution with its padding, which a step of its own writes."""
+    borders = _borders(made, op, kernel)
+    if not any(borders):
+        return made.value(op.inputs[0])
+    return pad_step(made, op.inputs[0], borders, f"{name}_padding", None)
+
+
+def pad_step(
+    made: Plan, place: int, borders: tuple[int, int, int, int], name: str, output: Value | None, fill: int | None = None
+) -> Value:
+    """A copy of a value with borders (top, bottom, left, right) around it."""
+    top, bottom, left, right = borders
+    taken = made.value(place)
+    output = output or made.new(top + taken.height + bottom, left + taken.width + right, taken.channels)
+    value = made.tensor(place).zero_point if fill is None else fill
+    channels = taken.channels
+    made.steps.append(Pad(name, output, (taken,), top, bottom, left * channels, right * channels, value))
+    return _at(output, len(made.steps))
+
+
+def _at(value: Value, step: int) -> Value:
+    """A value that a step is about to read."""
+    value.buffer.last = max(value.buffer.last, step)
+    return value
+
+
+def depthwise(made: Plan, op: Op) -> list[Op]:
+    """A depthwise convolution."""
+    weights = made.constant(op.inputs[1])
+    _undilated(made, op)
+    name = made.name(op.outputs[0], op.kind)
+    taken = _padded(made, op, weights.shape[1:3], name)
+    given = made.tensor(op.outputs[0])
+    least, most = activation_range(op.options["fusedActivationFunction"], given)
+    output = made.make(op.outputs[0])
+    pairs = channel_multipliers(made.tensor(op.inputs[0]), made.tensor(op.inputs[1]), given, weights.shape[3])
+    fields = {
+        "kernel_height": weights.shape[1],
+        "kernel_width": weights.shape[2],
+        "row": taken.row,
+        "step_y": op.options["strideH"] * taken.row,
+        "step_x": op.options["strideW"] * taken.channels,
+        "input_channels": taken.channels,
+        "height": output.height,
+        "width": output.width,
+        "channels": output.channels,
+        "zero_point": given.zero_point,
+        "least": least,
+        "most": most,
+    }
+    multipliers, shifts = (np.array(column, np.int32) for column in zip(*pairs, strict=True))
+    bias = _bias(made, op, weights, (0, 1, 2))
+    made.steps.append(Depthwise(name, output, (taken,), weights, bias, multipliers, shifts, fields))
+    return [op]
+
+
+def pool(made: Plan, op: Op) -> list[Op]:
+    """Maximum or average pooling."""
+    kernel = (op.options["filterHeight"], op.options["filterWidth"])
+    top, _, left, _ = _borders(made, op, kernel)
+    taken = made.value(op.inputs[0])
+    name, output = made.name(op.outputs[0], op.kind), made.make(op.outputs[0])
+    least, most = activation_range(op.options["fusedActivationFunction"], made.tensor(op.outputs[0]))
+    fields = {
+        "pool_height": kernel[0],
+        "pool_width": kernel[1],
+        "stride_y": op.options["strideH"],
+        "stride_x": op.options["strideW"],
+        "top": top,
+        "left": left,
+        "input_height": taken.height,
+        "input_width": taken.width,
+        "height": output.height,
+        "width": output.width,
+        "channels": output.channels,
+        "least": least,
+        "most": most,
+    }
+    made.steps.append(Pool(name, output, (taken,), fields, op.kind == "AVERAGE_POOL_2D"))
+    return [op]

@@ -1,0 +1,100 @@
+"""C on emulated boards and a microcontroller: every kernel for ARM, the engine `native`, and static programs."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import run
+from test_c import c_networks, compiled
+
+from benchmarks.arm import on
+from benchmarks.boards import BOARDS
+
+TARGETS = ("linux-aarch64", "linux-armv7", "linux-riscv64", "linux-armv7-musl")
+# What zig's compiler aims at, and the emulators that run it, with the kernels that their CPU gets.
+MACHINES = {
+    "aarch64": (
+        ("-target", "aarch64-linux-musl"),
+        {("qemu-aarch64", "-cpu", "cortex-a53"): "neon", ("qemu-aarch64", "-cpu", "cortex-a76"): "neon_dot"},
+    ),
+    "armv7": (("-target", "arm-linux-musleabihf", "-mcpu=generic+v7a+neon"), {("qemu-arm",): "neon"}),
+    "riscv64": (("-target", "riscv64-linux-musl"), {("qemu-riscv64",): "portable"}),
+}
+
+
+@pytest.fixture(scope="session")
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """C of the model trained on digits, and what is built of it for boards."""
+    folder = tmp_path_factory.mktemp("c")
+    for name in ("model.keras", "model_int8.tflite", "calibration.npz", "validation.npz", "evaluation.npz"):
+        shutil.copy(trained / name, folder)
+    done = run("convert.c", folder / "model.keras", "--build", *TARGETS)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """C with golden tests for every layer of random networks."""
+    folder = tmp_path_factory.mktemp("networks")
+    done = c_networks(folder, 5)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_kernels_give_what_the_reference_kernels_give(
+    machine: str, exported: Path, networks: Path, tmp_path: Path
+) -> None:
+    aimed, emulators = MACHINES[machine]
+    golden, layers = tmp_path / "golden", tmp_path / "layers"
+    compiled(exported, golden, [exported / "model_int8.c", exported / "model_int8_test.c"], *aimed, "-O2", "-static")
+    compiled(networks, layers, sorted(networks.glob("*.c")), *aimed, "-O1", "-w", "-static", "-DEDGECNN_NO_STDIO")
+    for emulator, kernels in emulators.items():
+        done = subprocess.run([*emulator, golden], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"kernels {kernels}" in done.stdout
+        done = subprocess.run([*emulator, layers], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+
+
+@pytest.mark.parametrize("name", ["pi4", "pi5", "pi4-32"])
+def test_the_engine_native_on_a_board(name: str, exported: Path) -> None:
+    words = ("check", exported / "model_int8.tflite", exported / "evaluation.npz", "--engine", "native", "--json")
+    found = json.loads(on(BOARDS[name], "-m", "edgecnn", *words).stdout)
+    assert (found["engine"], found["verdict"]) == ("native", "PASS")
+
+
+def test_a_library_for_another_cpu_ends_in_a_line(exported: Path, tmp_path: Path) -> None:
+    own = Path(shutil.copytree(exported, tmp_path / "own"))
+    said = json.loads((own / "model_int8.native.json").read_text())
+    said["libraries"]["linux-aarch64"] = said["libraries"]["linux-armv7"]
+    (own / "model_int8.native.json").write_text(json.dumps(said))
+    words = (BOARDS["pi4"].python(), "-m", "edgecnn", "check", own / "model_int8.tflite", own / "evaluation.npz")
+    done = subprocess.run([*words, "--engine", "native"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "cannot be loaded here" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("target", "emulator"),
+    [("linux-aarch64", "qemu-aarch64"), ("linux-armv7-musl", "qemu-arm"), ("linux-riscv64", "qemu-riscv64")],
+)
+def test_the_static_program_runs(target: str, emulator: str, exported: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "blank.pgm"
+    picture.write_bytes(b"P5 28 28 255\n" + bytes(28 * 28))
+    program = exported / f"model_int8-{target}"
+    done = subprocess.run([emulator, program, picture], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{picture}: ")
+    assert program.stat().st_size <= 200_000
+
+
+def test_a_microcontroller_passes_the_golden_test(exported: Path) -> None:
+    done = run("benchmarks.micro", exported / "model_int8.c", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = json.loads(done.stdout)
+    assert said["golden"] == "golden test passed"
+    assert said["sizes"]["Cortex-M4F"]["ram"] < 16_000
