@@ -16,7 +16,7 @@ test: $(READY)  ## all tests; with MNIST_DIR set they train on MNIST too
 test-quick: $(READY)  ## without MNIST, other networks and fresh environments
 	$(RUN) -m pytest -n 2 -m "not slow"
 
-test-arm: boards  ## the wheel on emulated Raspberry Pis
+test-arm: boards  ## the wheel and C on emulated Raspberry Pis; C on a microcontroller too (qemu-system-arm)
 	$(RUN) -m pytest -n 2 tests/arm
 
 boards: $(READY)  ## emulated Raspberry Pis; needs root, qemu-user, debootstrap and gcc

@@ -32,6 +32,7 @@ from edgecnn.files import write_file
 from edgecnn.modelfile import newest_model, read_model
 
 CONTESTANTS = (
+    "edgecnn_native_int8",
     "edgecnn_litert_int8",
     "edgecnn_tflite_float",
     "edgecnn_onnx_int8",
@@ -44,11 +45,17 @@ CONTESTANTS = (
     "openvino_float",
     "keras_call",
     "keras_predict",
+    "edgecnn_native_int8_call",
     "edgecnn_litert_int8_call",
     "plain_litert_int8_call",
 )
 # Ours, theirs, and the ratio aimed at.
 RATIOS = (
+    ("edgecnn_native_int8", "litert_int8_script", 0.22),
+    ("edgecnn_native_int8_call", "edgecnn_litert_int8_call", 0.45),
+    ("edgecnn_native_int8", "onnx_int8_script", None),
+    ("edgecnn_native_int8", "openvino_int8", None),
+    ("edgecnn_native_int8", "tflite_float_script", None),
     ("edgecnn_litert_int8", "litert_int8_script", 0.50),
     ("edgecnn_litert_int8_call", "plain_litert_int8_call", 0.70),
     ("edgecnn_tflite_float", "tflite_float_script", 0.20),
@@ -120,17 +127,19 @@ def prepare(folder: Path) -> Path:
         output = files / f"{name}{'_batchany' if batch == 'dynamic' else ''}.{kind}"
         if output.exists() and output.stat().st_mtime > parent.stat().st_mtime:
             continue
-        progress(f"converting {output.name}")
-        words = [f"convert.{kind}", parent, "--quantize", quantize, "--optimize", how, "--batch", batch]
-        done = subprocess.run(
-            [sys.executable, "-m", *map(str, words), "--output", str(output)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != OK:
-            raise EdgecnnError(f"{output.name} could not be made: {done.stderr.strip().splitlines()[-1]}")
+        _convert(output, f"convert.{kind}", parent, "--quantize", quantize, "--optimize", how, "--batch", batch)
+        if (how, quantize, kind, batch) == ("none", "int8", "tflite", "1"):
+            _convert(output.with_suffix(".c"), "convert.c", output, "--build", "host")
     return files
+
+
+def _convert(output: Path, *words: object) -> None:
+    """Run a converter."""
+    progress(f"converting {output.name}")
+    told = [sys.executable, "-m", *map(str, words), "--output", str(output)]
+    done = subprocess.run(told, capture_output=True, text=True, check=False)
+    if done.returncode != OK:
+        raise EdgecnnError(f"{output.name} could not be made: {done.stderr.strip().splitlines()[-1]}")
 
 
 def contest(
@@ -202,7 +211,7 @@ def _row(name: str, accuracy: float | None, times: npt.NDArray[np.float64]) -> R
     return Row(name, accuracy, float(np.median(times)), float(np.percentile(times, 99)))
 
 
-def _ratio(ours: str, theirs: str, aim: float, times: dict[str, npt.NDArray[np.float64]]) -> dict[str, Any]:
+def _ratio(ours: str, theirs: str, aim: float | None, times: dict[str, npt.NDArray[np.float64]]) -> dict[str, Any]:
     """The ratio of medians, and its interval: turns are drawn again, with replacement, the same for both."""
     one, other = times[ours], times[theirs]
     draws = np.random.default_rng(0).integers(0, len(one), (_RESAMPLES, len(one)))
@@ -218,7 +227,13 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _ratio_cells(ratio: dict[str, Any]) -> tuple[str, ...]:
     interval = f"{ratio['low']:.3f} to {ratio['high']:.3f}"
-    return ratio["ours"], ratio["theirs"], f"{ratio['ratio']:.3f}", interval, f"{ratio['aim']:g}"
+    return (
+        ratio["ours"],
+        ratio["theirs"],
+        f"{ratio['ratio']:.3f}",
+        interval,
+        f"{ratio['aim']:g}" if ratio["aim"] else "–",
+    )
 
 
 def draw(rows: Sequence[Row]) -> bytes:

@@ -1,7 +1,7 @@
 """Write the README's tables from committed results, so that no figure in it was typed by hand.
 
 Between `<!-- results -->` and `<!-- end of results -->` stands what benchmarks/reference/demo.json says; `boards` and
-`instructions` are arm.json, `peers` is peers.json.
+`instructions` are arm.json, the others the file of their name.
 
 Examples:
   python -m benchmarks.readme
@@ -155,6 +155,27 @@ def peers_block(peers: dict[str, Any]) -> str:
     )
 
 
+def native_block(native: dict[str, Any]) -> str:
+    """Markdown: what the library and the program take, beside the CPU's peak and Python."""
+    rows = [
+        ("raw pixels to label, microseconds, one core", f"{native['p50_us']:.1f}"),
+        ("multiply-accumulates", f"{native['multiply_accumulates']:,}"),
+        ("what they take at this CPU's int8 peak, microseconds", f"{native['floor_us']:.1f}"),
+        ("static program, bytes", f"{native['program_bytes']:,}"),
+        ("arena, bytes", f"{native['arena_bytes']:,}"),
+        ("process start to label, milliseconds", f"{native['start_to_label_ms']:.1f}"),
+        ("the same of the Python runtime on LiteRT", f"{native['python_start_to_label_ms']:.0f}"),
+    ]
+    return f"{markdown(('the reference network in C', ''), rows)}\n\nBy `python -m benchmarks.native`.\n"
+
+
+def micro_block(micro: dict[str, Any]) -> str:
+    """Markdown: flash and RAM by microcontroller."""
+    rows = [(name, f"{size['flash']:,}", f"{size['ram']:,}") for name, size in micro["sizes"].items()]
+    said = f"On the emulated board {micro['board']}: {micro['golden']}."
+    return f"{markdown(('microcontroller', 'flash, bytes', 'RAM, bytes'), rows)}\n\n{said}\n"
+
+
 def _accuracy(row: dict[str, Any]) -> str:
     return "–" if row["accuracy"] is None else f"{row['accuracy']:.3f}"
 
@@ -165,6 +186,8 @@ BLOCKS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "boards": ("arm.json", arm_block),
     "instructions": ("arm.json", instructions_block),
     "peers": ("peers.json", peers_block),
+    "native": ("native.json", native_block),
+    "micro": ("micro.json", micro_block),
 }
 
 

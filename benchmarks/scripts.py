@@ -17,6 +17,16 @@ Image = npt.NDArray[np.uint8]
 Classify = Callable[[Image], int]
 
 
+def edgecnn_native_int8(folder: Path) -> Classify:
+    """The library made of the model's C, by edgecnn."""
+    return _edgecnn(folder / "plain_int8.tflite", "native")
+
+
+def edgecnn_native_int8_call(folder: Path) -> Classify:
+    """The library's call alone."""
+    return _call(folder / "plain_int8.tflite", "native")
+
+
 def edgecnn_litert_int8(folder: Path) -> Classify:
     """LiteRT, int8, by edgecnn."""
     return _edgecnn(folder / "edge_int8.tflite", "litert")
@@ -44,16 +54,16 @@ def _edgecnn(path: Path, engine: str) -> Classify:
 
 def edgecnn_litert_int8_call(folder: Path) -> Classify:
     """The engine's call alone, of edgecnn's export."""
-    return _call(folder / "edge_int8.tflite")
+    return _call(folder / "edge_int8.tflite", "litert")
 
 
 def plain_litert_int8_call(folder: Path) -> Classify:
     """The engine's call alone, of the plain conversion."""
-    return _call(folder / "plain_int8.tflite")
+    return _call(folder / "plain_int8.tflite", "litert")
 
 
-def _call(path: Path) -> Classify:
-    classifier = Classifier(path, "litert")
+def _call(path: Path, engine: str) -> Classify:
+    classifier = Classifier(path, engine)
 
     def call(image: Image) -> int:
         classifier.invoke()

@@ -31,7 +31,7 @@ interpreter.set_tensor(taken["index"], numpy.zeros(taken["shape"], numpy.int8))
 interpreter.invoke()
 print(interpreter.get_tensor(given["index"])[0].argmax(), flush=True)
 """
-_EDGECNN = """
+EDGECNN = """
 import numpy
 from edgecnn import Classifier
 classifier = Classifier("{model}", "{engine}")
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("--core", type=int, default=0, help="that all are pinned to (default 0)")
     options = made.parse_args(argv)
     named = {"model": options.model, "engine": options.engine, "module": _ENGINES[options.engine]}
-    scripts = {"bare script": _BARE.format(**named) + _MEMORY, "edgecnn": _EDGECNN.format(**named) + _MEMORY}
+    scripts = {"bare script": _BARE.format(**named) + _MEMORY, "edgecnn": EDGECNN.format(**named) + _MEMORY}
     os.sched_setaffinity(0, {options.core})  # the children's too
     found = compare(scripts, options.runs)
     (bare_s, bare_mb), (ours_s, ours_mb) = found["bare script"], found["edgecnn"]
@@ -71,14 +71,20 @@ def compare(scripts: dict[str, str], runs: int) -> dict[str, tuple[float, float]
     """The medians of seconds to the first line of each script, and of the megabytes that it says in its second."""
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in scripts}
     with tempfile.TemporaryDirectory() as compiled:
-        environment = os.environ | {"PYTHONPYCACHEPREFIX": compiled}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment = compiling(compiled)
         for run in range(runs + 1):
             progress(f"run {run} of {runs}")
             for name, script in scripts.items():
                 found[name].append(_run(script, environment))
     progress("")
     return {name: _medians(each[1:]) for name, each in found.items()}  # the first run compiled
+
+
+def compiling(folder: str) -> dict[str, str]:
+    """An environment in which Python keeps its byte code in a folder."""
+    environment = os.environ | {"PYTHONPYCACHEPREFIX": folder}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
 
 
 def _medians(runs: Sequence[tuple[float, float]]) -> tuple[float, float]:

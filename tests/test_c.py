@@ -18,9 +18,10 @@ from edgecnn.native import target
 from edgecnn.selection import choose
 
 HERE = target()
-pytestmark = pytest.mark.skipif(
-    HERE not in ("linux-x86_64", "linux-aarch64"), reason=f"libraries for {HERE} are not built"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(HERE not in ("linux-x86_64", "linux-aarch64"), reason=f"libraries for {HERE} are not built"),
+]
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 
 
@@ -183,7 +184,6 @@ def test_sources_are_plain_c11_and_need_memcpy_alone(exported: Path, tmp_path: P
     assert subprocess.run([tmp_path / "t"], check=False).returncode == 0
 
 
-@pytest.mark.slow
 def test_no_sanitizer_complains(exported: Path, tmp_path: Path) -> None:
     """AddressSanitizer and UndefinedBehaviorSanitizer, with the CPU's own kernels and the portable ones."""
     compiler = shutil.which("gcc")
@@ -203,10 +203,9 @@ def cpu_kernels() -> list[str]:
     return ["portable", *(kernels for kernels, flag in wanted.items() if flag in flags)]
 
 
-@pytest.mark.slow
 def test_every_layer_of_random_networks(tmp_path: Path, trained: Path) -> None:
     """Each equals TFLite's reference kernels bit for bit; one set of kernels under sanitizers."""
-    made = c_networks(tmp_path, 12, trained / "model_int8.tflite")
+    made = c_networks(tmp_path, 6, trained / "model_int8.tflite")
     assert made.returncode == 0, made.stderr[-3000:]
     compiler = shutil.which("gcc")
     for kernels in cpu_kernels():
@@ -226,7 +225,6 @@ def c_networks(folder: Path, examples: int, *models: Path) -> "subprocess.Comple
     return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet8", "ds_cnn", "mobilenet"])
 def test_networks_of_others(tmp_path: Path, name: str) -> None:
     """Convert, build, and compare on golden inputs; and layers within."""

@@ -19,6 +19,7 @@ COMMANDS = (
     "train",
     "convert",
     "convert.adopt",
+    "convert.c",
     "convert.debug",
     "convert.tflite",
     "convert.onnx",
@@ -26,9 +27,12 @@ COMMANDS = (
     "benchmarks.arm",
     "benchmarks.boards",
     "benchmarks.latency",
+    "benchmarks.micro",
+    "benchmarks.native",
     "benchmarks.peers",
     "benchmarks.demo",
     "benchmarks.readme",
+    "benchmarks.startup",
     "edgecnn",
 )
 SUBCOMMANDS = ("doctor", "info", "classify", "check", "bench", "tune", "watch")
@@ -54,10 +58,11 @@ def test_all_commands_are_known() -> None:
     """A module with a `main` is a command, and stands in the list above."""
     found = set()
     for folder in ("train", "convert", "benchmarks"):
-        for path in (ROOT / folder).glob("*.py"):
+        for path in (ROOT / folder).rglob("*.py"):
             functions = [each.name for each in ast.parse(path.read_text()).body if isinstance(each, ast.FunctionDef)]
             if "main" in functions:
-                found.add(folder if path.stem == "__main__" else f"{folder}.{path.stem}")
+                parts = path.relative_to(ROOT).with_suffix("").parts
+                found.add(".".join(part for part in parts if part != "__main__"))
     assert found == set(COMMANDS) - {"edgecnn"}
 
 

@@ -145,6 +145,7 @@ def _description(manifest: Manifest, made: Plan, symbol: str, output: Path, buil
         "symbol": symbol,
         **origin(manifest),
         "arena": made.arena,
+        "multiply_accumulates": sum(step.products for step in made.steps if isinstance(step, Layer)),
     }
     for end, place in ends:
         tensor = made.tensor(place)

@@ -180,8 +180,8 @@ def _float(value: float | np.float32) -> str:
 
 
 def _labels(names: Names, manifest: Manifest) -> str:
-    quoted = ", ".join(_quoted(label) for label in manifest.labels)
-    return f"const char *const {names.lower}_labels[{len(manifest.labels)}] = {{\n{_wrapped(quoted)}\n}};\n"
+    quoted = "".join(f"    {_quoted(label)},\n" for label in manifest.labels)
+    return f"const char *const {names.lower}_labels[{len(manifest.labels)}] = {{\n{quoted}}};\n"
 
 
 def _quoted(label: str) -> str:

@@ -63,6 +63,7 @@ class Layer(Step):
     multiplier: Ints
     shift: Ints
     fields: dict[str, int]  # of the kernel's struct
+    products: int  # multiply-accumulates
 
 
 @dataclass(frozen=True)

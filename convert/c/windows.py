@@ -84,7 +84,8 @@ def _convolve(
     if fast:
         shifts[outputs:] = 1
     signed, unsigned = _rounded_up(bias), _rounded_up(bias - 128 * sums)
-    step = Conv(name, output, (taken,), packed, signed, multipliers, shifts, fields, unsigned, few, fast)
+    products = output.height * output.width * (positions[0] if pooling else 1) * weights.size
+    step = Conv(name, output, (taken,), packed, signed, multipliers, shifts, fields, products, unsigned, few, fast)
     made.steps.append(step)
     return [op, last]
 
@@ -206,7 +207,19 @@ def depthwise(made: Plan, op: Op) -> list[Op]:
     }
     multipliers, shifts = (np.array(column, np.int32) for column in zip(*pairs, strict=True))
     bias = _bias(made, op, weights, (0, 1, 2))
-    made.steps.append(Depthwise(name, output, (taken,), weights, bias, multipliers, shifts, fields))
+    made.steps.append(
+        Depthwise(
+            name,
+            output,
+            (taken,),
+            weights,
+            bias,
+            multipliers,
+            shifts,
+            fields,
+            output.height * output.width * weights.size,
+        )
+    )
     return [op]
 
 

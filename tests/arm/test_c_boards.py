@@ -39,7 +39,7 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """C with golden tests for every layer of random networks."""
     folder = tmp_path_factory.mktemp("networks")
-    done = c_networks(folder, 5)
+    done = c_networks(folder, 3)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder
 

@@ -1,0 +1,153 @@
+"""The C of a model beside what this CPU can do at most, and its static program beside the Python runtime.
+
+The peak is measured by a loop of the dot-product instruction (benchmarks/peak.c) on the same pinned core, in turns with
+the program's own --bench. The program and Python are started in turns: seconds from process start to the first label.
+
+Example:
+  python -m benchmarks.native artifacts/mnist/model_int8.tflite --json
+"""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.startup import EDGECNN, compiling
+from edgecnn.command import OK, command, parser, print_json, progress, table
+from edgecnn.errors import EdgecnnError
+from edgecnn.manifest import Manifest
+from edgecnn.modelfile import newest_model, read_model
+from edgecnn.native import description, target
+
+TURNS, STARTS = 9, 25
+_PEAK = Path(__file__).with_name("peak.c")
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m benchmarks.native`."""
+    made = parser("python -m benchmarks.native", __doc__)
+    made.add_argument("model", type=Path, nargs="?", help="with libraries beside it (default: the newest int8)")
+    made.add_argument("--core", type=int, default=0, help="that all are pinned to (default 0)")
+    options = made.parse_args(argv)
+    model = options.model or newest_model().with_name("model_int8.tflite")
+    os.sched_setaffinity(0, {options.core})  # the children's too
+    found = measured(model)
+    if options.json:
+        print_json(found)
+    else:
+        print(table(("", str(model)), [(name, _figure(value)) for name, value in found.items()]))
+    return OK
+
+
+def measured(model: Path) -> dict[str, Any]:
+    """What is to be known of a model's library and program.
+
+    Raises:
+        EdgecnnError: they are not there.
+    """
+    if not description(model).exists():
+        raise EdgecnnError(f"{model} has no libraries: python -m convert.c --build host")
+    said = json.loads(description(model).read_bytes())
+    entry = said["libraries"].get(target())
+    if entry is None:
+        raise EdgecnnError(f"{model} has no library for {target()}: python -m convert.c --build host")
+    program = model.with_name(entry["program"]).resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        peak = _compiled_peak(Path(folder) / "peak")
+        picture = _picture(Path(folder), read_model(model).manifest)
+        calls, peaks = [], []
+        for turn in range(TURNS):
+            progress(f"turn {turn + 1} of {TURNS}")
+            calls.append(_p50(_said(program, "--bench")))
+            peaks.append(float(_said(peak) or 0))
+        script = EDGECNN.format(model=model, engine="litert")
+        starts: dict[str, list[float]] = {"program": [], "python": []}
+        environment = compiling(folder)
+        for turn in range(STARTS + 1):
+            progress(f"start {turn} of {STARTS}")
+            starts["program"].append(_seconds(environment, program, picture))
+            starts["python"].append(_seconds(environment, sys.executable, "-c", script))
+        memory = _resident(program, "--bench")
+    progress("")
+    call, best, macs = statistics.median(calls), max(peaks), said["multiply_accumulates"]
+    floor = macs / best / 1000 if best else None
+    begun, slow = (statistics.median(starts[name][1:]) for name in ("program", "python"))
+    return {
+        "p50_us": call,
+        "multiply_accumulates": macs,
+        "peak_per_ns": best or None,
+        "floor_us": floor and round(floor, 2),
+        "of_floor": floor and round(call / floor, 2),
+        "program_bytes": program.stat().st_size,
+        "arena_bytes": said["arena"],
+        "resident_kb": memory,
+        "start_to_label_ms": round(1000 * begun, 2),
+        "python_start_to_label_ms": round(1000 * slow, 1),
+        "of_python": round(begun / slow, 4),
+    }
+
+
+def _compiled_peak(output: Path) -> Path:
+    words = [sys.executable, "-m", "ziglang", "cc", "-std=c11", "-O2", _PEAK, "-o", output]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+    if done.returncode != OK:
+        raise EdgecnnError(f"benchmarks/peak.c cannot be compiled: {' '.join(done.stderr.split())[:200]}")
+    return output
+
+
+def _picture(folder: Path, manifest: Manifest) -> Path:
+    """A blank picture that the program takes."""
+    height, width, channels = manifest.input.shape
+    path = folder / "blank.pgm"
+    head = f"P{5 if channels == 1 else 6} {width} {height} 255\n".encode()
+    path.write_bytes(head + np.zeros(height * width * channels, np.uint8).tobytes())
+    return path
+
+
+def _said(*words: object) -> str:
+    return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True).stdout
+
+
+def _p50(said: str) -> float:
+    found = re.search(r"p50 ([\d.]+) us", said)
+    if not found:
+        raise EdgecnnError(f"the program says {said!r}: build it again with python -m convert.c")
+    return float(found[1])
+
+
+def _seconds(environment: dict[str, str], *words: object) -> float:
+    """From the start of a process to its first line."""
+    begin = time.perf_counter()
+    told = list(map(str, words))
+    with subprocess.Popen(told, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        if process.stdout:
+            process.stdout.readline()
+        return time.perf_counter() - begin
+
+
+def _resident(*words: object) -> int:
+    """The most kB that a process has resident while it runs."""
+    most = 0
+    with subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+            most = max(most, int(found[1]) if found else 0)
+    return most
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
