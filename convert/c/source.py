@@ -1,4 +1,4 @@
-"""The text of the three C files: what plan.py says, around the kernels that it needs."""
+"""The text of the four C files: what plan.py says, around the kernels that it needs."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -19,6 +19,7 @@ Bytes = npt.NDArray[np.int8]
 
 _KERNELS = Path(__file__).with_name("kernels")
 _WIDTH = 120  # of a line
+_GLUE = "\0"  # a blank at which no line ends
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _title(manifest: Manifest) -> str:
 
 def _template(file: str, names: Names) -> str:
     text = (_KERNELS.with_name("templates") / file).read_text()
-    return text.replace("NAME", names.upper).replace("network", names.lower)
+    return text.replace("NAME", names.upper).replace("network_", f"{names.lower}_").replace("STEM", names.lower)
 
 
 def _kernel(name: str) -> str:
@@ -157,7 +158,7 @@ def _layer(step: Layer) -> str:
 
 
 def _struct(kind: str, name: str, fields: dict[str, Any]) -> str:
-    filled = ", ".join(f".{field} = {value}" for field, value in fields.items())
+    filled = ", ".join(f".{field}{_GLUE}={_GLUE}{value}" for field, value in fields.items())
     return f"static const struct {kind} {name} = {{\n{_wrapped(filled)}\n}};\n"
 
 
@@ -167,7 +168,8 @@ def _array(kind: str, name: str, values: npt.NDArray[Any]) -> str:
 
 
 def _wrapped(text: str) -> str:
-    return textwrap.fill(text, _WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
+    lines = textwrap.wrap(text, _WIDTH - 4, break_long_words=False, break_on_hyphens=False)
+    return textwrap.indent("\n".join(lines), "    ").replace(_GLUE, " ")
 
 
 def _rows(values: Bytes) -> str:
@@ -220,10 +222,14 @@ def _runs(made: Plan) -> str:
     """A function for each kind of CPU that calls the kernels one after the other."""
     parts = []
     for kind, target, attribute in _KINDS:
-        calls = "\n".join(f"    {_call(step, kind)}" for step in made.steps)
+        calls = "\n".join(f"    {_call(step, kind)}  // {_shape(step)}" for step in made.steps)
         text = f"{attribute}static __attribute__((unused)) void infer_{kind}(int8_t *arena) {{\n{calls}\n}}\n"
         parts.append(_only(target, text) if target else text)
     return "\n".join(parts)
+
+
+def _shape(step: Step) -> str:
+    return f"{step.output.height}x{step.output.width}x{step.output.channels}"
 
 
 def _call(step: Step, kind: str) -> str:

@@ -39,55 +39,69 @@ def _convolve(
     outputs, kernel_height, kernel_width, channels = weights.shape
     if channels != taken.channels:
         raise made.refusal(f"has a grouped convolution, {name!r}")
-    last = pooling or op
-    given = made.tensor(op.outputs[0])
-    least, most = activation_range(op.options["fusedActivationFunction"], given)
-    if pooling:
-        held = activation_range(pooling.options["fusedActivationFunction"], made.tensor(pooling.outputs[0]))
-        least, most = max(least, held[0]), min(most, held[1])
-    output = made.make(last.outputs[0])
-    packed, groups = _packed(weights)
-    pairs = channel_multipliers(made.tensor(op.inputs[0]), made.tensor(op.inputs[1]), given, outputs)
-    bias, sums = _bias(made, op, weights), weights.astype(np.int32).sum(axis=(1, 2, 3), dtype=np.int32)
-    across, down = strides[1] * taken.channels, strides[0] * taken.row
-    if pooling:
-        pool_y, pool_x = pooling.options["strideH"], pooling.options["strideW"]
-        tall, wide = pooling.options["filterHeight"], pooling.options["filterWidth"]
-        steps, positions = (down * pool_y, across * pool_x), (tall * wide, wide)
-    else:
-        side = _tile(output.width)
-        steps, positions = (down, across), (side, side)
-    few = _few(weights)
+    output = made.make((pooling or op).outputs[0])
+    walk = _walk(taken, output, strides, pooling)
+    packed, few = _packed(weights), _few(weights)
     fields = {
         "blocks": len(packed),
         "kernel_height": kernel_height,
-        "groups": groups,
+        "groups": packed.shape[2],
         "taps": kernel_width * channels if few is not None else 0,
+        "dense": int(op.kind == "FULLY_CONNECTED"),
+        **walk,
+        **_ends(made, output, op, pooling),
+    }
+    multipliers, shifts = _multipliers(made, op, outputs)
+    fast = bool((weights > LEAST).all() and (shifts >= 1).all() and (shifts <= 31).all())
+    bias = _bias(made, op, weights)
+    unsigned = bias - 128 * weights.sum(axis=(1, 2, 3), dtype=np.int32)
+    products = output.height * output.width * (walk["positions"] if pooling else 1) * weights.size
+    scaled = (_rounded_up(bias), _rounded_up(multipliers), _rounded_up(shifts), fields, products)
+    made.steps.append(Conv(name, output, (taken,), packed, *scaled, _rounded_up(unsigned), few, fast))
+    return [op, pooling or op]
+
+
+def _multipliers(made: Plan, op: Op, channels: int) -> tuple[Ints, Ints]:
+    """Multiplier and shift of each output channel."""
+    taken, weights, given = (made.tensor(each) for each in (*op.inputs[:2], op.outputs[0]))
+    multipliers, shifts = zip(*channel_multipliers(taken, weights, given, channels), strict=True)
+    return np.array(multipliers, np.int32), np.array(shifts, np.int32)
+
+
+def _walk(taken: Value, output: Value, strides: tuple[int, int], pooling: Op | None) -> dict[str, int]:
+    """How a convolution goes over its input: which positions at once, and the bytes from one to the next."""
+    down, across = strides[0] * taken.row, strides[1] * taken.channels
+    if pooling:
+        tall, wide = pooling.options["filterHeight"], pooling.options["filterWidth"]
+        steps = (down * pooling.options["strideH"], across * pooling.options["strideW"])
+    else:
+        tall, wide, steps = 1, _tile(output.width), (down, across)
+    return {
         "row": taken.row,
         "step_y": steps[0],
         "step_x": steps[1],
-        "positions": positions[0],
-        "positions_across": positions[1],
+        "positions": tall * wide,
+        "positions_across": wide,
         "position_y": down,
         "position_x": across,
         "pooled": int(pooling is not None),
-        "dense": int(op.kind == "FULLY_CONNECTED"),
+    }
+
+
+def _ends(made: Plan, output: Value, op: Op, pooling: Op | None = None) -> dict[str, int]:
+    """The sides of an output, its zero point, and the range that fused activations leave."""
+    ranges = [
+        activation_range(each.options["fusedActivationFunction"], made.tensor(each.outputs[0]))
+        for each in ([op, pooling] if pooling else [op])
+    ]
+    return {
         "height": output.height,
         "width": output.width,
-        "channels": outputs,
-        "zero_point": given.zero_point,
-        "least": least,
-        "most": most,
+        "channels": output.channels,
+        "zero_point": made.tensor(op.outputs[0]).zero_point,
+        "least": max(least for least, _ in ranges),
+        "most": min(most for _, most in ranges),
     }
-    multipliers, shifts = (_rounded_up(np.array(column, np.int32)) for column in zip(*pairs, strict=True))
-    fast = bool((weights > LEAST).all()) and all(1 <= shift <= 31 for _, shift in pairs)
-    if fast:
-        shifts[outputs:] = 1
-    signed, unsigned = _rounded_up(bias), _rounded_up(bias - 128 * sums)
-    products = output.height * output.width * (positions[0] if pooling else 1) * weights.size
-    step = Conv(name, output, (taken,), packed, signed, multipliers, shifts, fields, products, unsigned, few, fast)
-    made.steps.append(step)
-    return [op, last]
 
 
 def _bias(made: Plan, op: Op, weights: Bytes, axes: tuple[int, ...] = (1, 2, 3)) -> Ints:
@@ -98,13 +112,13 @@ def _bias(made: Plan, op: Op, weights: Bytes, axes: tuple[int, ...] = (1, 2, 3))
     return total
 
 
-def _packed(weights: Bytes) -> tuple[Bytes, int]:
-    """Weights as the kernels read them, (blocks, kernel height, groups, 16, 4), and the groups of a row."""
+def _packed(weights: Bytes) -> Bytes:
+    """Weights as the kernels read them, (blocks, kernel height, groups of a row, 16, 4)."""
     outputs, height, width, channels = weights.shape
     groups, blocks = -(-width * channels // _GROUP), -(-outputs // _BLOCK)
     padded = np.zeros((blocks * _BLOCK, height, groups * _GROUP), np.int8)
     padded[:outputs, :, : width * channels] = weights.reshape(outputs, height, width * channels)
-    return padded.reshape(blocks, _BLOCK, height, groups, _GROUP).transpose(0, 2, 3, 1, 4), groups
+    return padded.reshape(blocks, _BLOCK, height, groups, _GROUP).transpose(0, 2, 3, 1, 4)
 
 
 def _few(weights: Bytes) -> npt.NDArray[np.int16] | None:
@@ -187,10 +201,8 @@ def depthwise(made: Plan, op: Op) -> list[Op]:
     _undilated(made, op)
     name = made.name(op.outputs[0], op.kind)
     taken = _padded(made, op, weights.shape[1:3], name)
-    given = made.tensor(op.outputs[0])
-    least, most = activation_range(op.options["fusedActivationFunction"], given)
     output = made.make(op.outputs[0])
-    pairs = channel_multipliers(made.tensor(op.inputs[0]), made.tensor(op.inputs[1]), given, weights.shape[3])
+    multipliers, shifts = _multipliers(made, op, weights.shape[3])
     fields = {
         "kernel_height": weights.shape[1],
         "kernel_width": weights.shape[2],
@@ -198,14 +210,8 @@ def depthwise(made: Plan, op: Op) -> list[Op]:
         "step_y": op.options["strideH"] * taken.row,
         "step_x": op.options["strideW"] * taken.channels,
         "input_channels": taken.channels,
-        "height": output.height,
-        "width": output.width,
-        "channels": output.channels,
-        "zero_point": given.zero_point,
-        "least": least,
-        "most": most,
+        **_ends(made, output, op),
     }
-    multipliers, shifts = (np.array(column, np.int32) for column in zip(*pairs, strict=True))
     bias = _bias(made, op, weights, (0, 1, 2))
     made.steps.append(
         Depthwise(
@@ -229,7 +235,6 @@ def pool(made: Plan, op: Op) -> list[Op]:
     top, _, left, _ = _borders(made, op, kernel)
     taken = made.value(op.inputs[0])
     name, output = made.name(op.outputs[0], op.kind), made.make(op.outputs[0])
-    least, most = activation_range(op.options["fusedActivationFunction"], made.tensor(op.outputs[0]))
     fields = {
         "pool_height": kernel[0],
         "pool_width": kernel[1],
@@ -239,11 +244,7 @@ def pool(made: Plan, op: Op) -> list[Op]:
         "left": left,
         "input_height": taken.height,
         "input_width": taken.width,
-        "height": output.height,
-        "width": output.width,
-        "channels": output.channels,
-        "least": least,
-        "most": most,
+        **_ends(made, output, op),
     }
     made.steps.append(Pool(name, output, (taken,), fields, op.kind == "AVERAGE_POOL_2D"))
     return [op]

@@ -1,7 +1,7 @@
 // Pooling; windows are cut off at the borders of the input, and an average is over what is left of them.
 struct pool {
     int pool_height, pool_width, stride_y, stride_x, top, left;  // rows and columns of padding before the input
-    int input_height, input_width, height, width, channels, least, most;
+    int input_height, input_width, height, width, channels, zero_point, least, most;
 };
 
 INLINE int32_t average(int32_t sum, int32_t count) { return (sum > 0 ? sum + count / 2 : sum - count / 2) / count; }

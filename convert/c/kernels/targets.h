@@ -1,5 +1,5 @@
 // What this is compiled for. Where a CPU may have more than the compiler may assume, that is asked when the program runs.
-#if !defined EDGECNN_PORTABLE && (defined __x86_64__ || defined _M_X64)
+#if defined __x86_64__
 #define TARGET_X86
 #define AVX2 __attribute__((target("avx2,fma")))
 #define AVX512VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma")))
@@ -7,7 +7,7 @@
 #else
 #define UNSIGNED_BIAS(name) 0
 #endif
-#if !defined EDGECNN_PORTABLE && defined __ARM_NEON
+#if defined __ARM_NEON
 #define TARGET_NEON
 #define FEW_WEIGHTS(name) name##_few_weights
 #if defined __aarch64__

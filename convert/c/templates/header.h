@@ -1,5 +1,6 @@
 // %(title)s
-// Plain C11, no allocation, nothing of libc but memcpy.
+// Plain C11, no allocation, nothing of libc but memcpy. Each thread has an arena of its own; where there is no thread-local
+// storage, define EDGECNN_NO_THREADS. Build without contraction of products and sums (-ffp-contract=off).
 #ifndef NAME_H
 #define NAME_H
 

@@ -1,4 +1,4 @@
-// Classifies pictures: network IMAGE.pgm...; network --bench times the network. A picture is a binary PGM (one channel) or PPM
+// Classifies pictures: STEM IMAGE.pgm...; STEM --bench times the network. A picture is a binary PGM (one channel) or PPM
 // (three) of the network's own size.
 #define _POSIX_C_SOURCE 199309L
 #include <stdio.h>
@@ -69,13 +69,13 @@ static int bench(void) {
         times[i] = microseconds() - start;
     }
     qsort(times, CALLS, sizeof *times, ascending);
-    printf("network, kernels %%s, raw pixels to label: p50 %%.2f us, p90 %%.2f us, p99 %%.2f us of %%d calls\n", network_kernels(),
+    printf("STEM, kernels %%s, raw pixels to label: p50 %%.2f us, p90 %%.2f us, p99 %%.2f us of %%d calls\n", network_kernels(),
            times[CALLS / 2], times[CALLS * 9 / 10], times[CALLS * 99 / 100], CALLS);
     return 0;
 }
 
 int main(int count, char **words) {
-    int status = count > 1 ? 0 : fail("network", "give IMAGE.pgm or --bench");
+    int status = count > 1 ? 0 : fail("STEM", "give IMAGE.pgm or --bench");
     for (int i = 1; i < count; i++) {
         const int found = strcmp(words[i], "--bench") ? classify(words[i]) : bench();
         if (found) status = found;

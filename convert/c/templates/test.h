@@ -28,7 +28,7 @@ int network_test(void) {
 
 int main(void) {
     const int wrong = network_test();
-    printf("network: %%d of %%d outputs differ, kernels %%s\n", wrong, COUNT * NAME_CLASSES, network_kernels());
+    printf("STEM: %%d of %%d outputs differ, kernels %%s\n", wrong, COUNT * NAME_CLASSES, network_kernels());
     return wrong != 0;
 }
 #endif
