@@ -12,7 +12,7 @@ from test_c import c_networks, compiled
 from benchmarks.arm import on
 from benchmarks.boards import BOARDS
 
-TARGETS = ("linux-aarch64", "linux-armv7", "linux-riscv64", "linux-armv7-musl")
+TARGETS = ("linux-aarch64", "linux-armv7", "linux-riscv64-musl")
 # What zig's compiler aims at, and the emulators that run it, with the kernels that their CPU gets.
 MACHINES = {
     "aarch64": (
@@ -80,7 +80,7 @@ def test_a_library_for_another_cpu_ends_in_a_line(exported: Path, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("target", "emulator"),
-    [("linux-aarch64", "qemu-aarch64"), ("linux-armv7-musl", "qemu-arm"), ("linux-riscv64", "qemu-riscv64")],
+    [("linux-aarch64", "qemu-aarch64"), ("linux-armv7", "qemu-arm"), ("linux-riscv64-musl", "qemu-riscv64")],
 )
 def test_the_static_program_runs(target: str, emulator: str, exported: Path, tmp_path: Path) -> None:
     picture = tmp_path / "blank.pgm"
