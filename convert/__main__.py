@@ -1,11 +1,12 @@
 """Export a Keras classifier in several variants in one go; models.json and models.md tell what each is worth.
 
 A variant is FORMAT:QUANTIZATION, as `python -m convert.tflite --quantize` and `python -m convert.onnx --quantize` name
-them. One that loses too much is not written, and the others go on; the exit status is then 1.
+them; c:int8, made only where it is named, is the plain int8 conversion as C, and TFLite's figures are told of it. One
+that loses too much is not written, and the others go on; the exit status is then 1.
 
 Examples:
   python -m convert
-  python -m convert artifacts/mnist/model.keras --variants tflite:int8 onnx:none
+  python -m convert artifacts/mnist/model.keras --variants tflite:int8 onnx:none c:int8
 """
 
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from convert import onnx, tflite
+from convert.c.export import PLAIN, make_c, plain_model
 from convert.export import Variant, make
 from convert.optimize import add_optimize_option
 from convert.parent import Parent, add_parent_options, load_parent
@@ -31,6 +33,7 @@ from edgecnn.modelfile import newest_model
 VARIANTS = {f"tflite:{name}": (tflite.variant, name) for name in tflite.QUANTIZATIONS} | {
     f"onnx:{name}": (onnx.variant, name) for name in onnx.QUANTIZATIONS
 }
+C = "c:int8"
 
 
 @command
@@ -40,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_parent_options(made)
     add_gate_option(made)
     made.add_argument(
-        "--variants", nargs="+", choices=VARIANTS, default=[*VARIANTS], metavar="VARIANT", help=_choices()
+        "--variants", nargs="+", choices=[*VARIANTS, C], default=[*VARIANTS], metavar="VARIANT", help=_choices()
     )
     made.add_argument("--output", type=Path, metavar="FOLDER", help="default: beside the model")
     add_optimize_option(made)
@@ -49,9 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parent = load_parent(path, options)
     entries = []
     for name in tqdm(options.variants, desc="converting", unit="model", disable=None, leave=False):
+        folder = options.output or path.parent
+        if name == C:
+            entries.append(_c(parent, folder, options.max_drop))
+            continue
         maker, quantize = VARIANTS[name]
         variant = replace(maker(quantize), optimize=options.optimize)
-        entries.append(_one(parent, variant, options.output or path.parent, options.max_drop))
+        entries.append(_one(parent, variant, folder, options.max_drop))
     if options.json:
         print_json(entries)
     else:
@@ -61,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _choices() -> str:
-    return f"any of {' '.join(VARIANTS)} (default: all)"
+    return f"any of {' '.join(VARIANTS)} (default: these), {C}"
 
 
 def _one(parent: Parent, variant: Variant, folder: Path, max_drop: float) -> dict[str, Any]:
@@ -74,6 +81,22 @@ def _one(parent: Parent, variant: Variant, folder: Path, max_drop: float) -> dic
     entry = document(made, output)
     if made.passed:
         write_file(output, made.data)
+        record(output, entry)
+    return entry
+
+
+def _c(parent: Parent, folder: Path, max_drop: float) -> dict[str, Any]:
+    """Export C of the plain int8 conversion; a failure becomes its entry."""
+    output = (folder / PLAIN.file_name).with_suffix(".c")
+    try:
+        plain = make(parent, PLAIN, max_drop)
+        files = make_c(plain_model(parent.path, plain), output, [])[0] if plain.passed else {}
+    except EdgecnnError as error:
+        return {"file": output.name, "verdict": "FAIL", "why": str(error), "engines": {}}
+    entry = document(replace(plain, data=files.get(output, b"")), output)
+    for file, data in files.items():
+        write_file(file, data)
+    if files:
         record(output, entry)
     return entry
 

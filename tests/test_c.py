@@ -69,6 +69,15 @@ def test_the_engine_native_answers_as_others_do(exported: Path) -> None:
     assert json.loads(done.stdout)["verdict"] == "PASS"
 
 
+def test_convert_makes_c_too_where_it_is_named(own: Path, tmp_path: Path) -> None:
+    """Of the plain conversion: the same C as `python -m convert.c` writes."""
+    done = run("convert", own / "model.keras", "--variants", "c:int8", "--output", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(done.stdout)
+    assert (entry["file"], entry["verdict"]) == ("model_int8.c", "PASS")
+    assert (tmp_path / "out/model_int8.c").read_bytes() == (own / "model_int8.c").read_bytes()
+
+
 def test_threads_have_arenas_of_their_own(exported: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (400, 28, 28, 1), np.uint8)
     images = images[:, : read_model(exported / "model_int8.tflite").manifest.input.shape[0]]
@@ -146,6 +155,10 @@ def test_bad_input_gets_a_line_and_no_file(trained: Path, tmp_path: Path) -> Non
     refused(run("convert.c", damaged, *output), "damaged.tflite")
     refused(run("convert.c", trained / "model_int8.tflite", *output, "--build", "amiga"), "no target amiga")
     refused(run("convert.c", trained / "model_int8.tflite", "--output", tmp_path / "out.cpp"), "does not end in .c")
+    words = [sys.executable, ROOT / "tests/networks.py", "nested", "keras", tmp_path]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 0
+    words = ("--labels", "a,b,c,d", "--normalization", "none", "--calibration", tmp_path / "calibration.npz")
+    refused(run("convert.c", tmp_path / "nested.keras", *words, *output, "--max-drop", "1"), "not written for: ")
     left = {file.name for file in tmp_path.iterdir()}
     assert not [name for name in left if name.startswith("out")], left
 
