@@ -34,7 +34,7 @@ from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import NATIVE, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import ModelFile, newest_model, read_model
-from edgecnn.native import description
+from edgecnn.native import available
 
 IMAGES = 200  # for `check`
 COMPARED = 64  # of these, plain and blended with noise
@@ -137,8 +137,7 @@ def with_native(board: Board, found: dict[str, Any], folder: Path) -> dict[str, 
 
 
 def _has_library(model: Path, board: Board) -> bool:
-    said = description(model)
-    return said.exists() and _TARGETS[board.disk.architecture] in json.loads(said.read_text())["libraries"]
+    return available(model, _TARGETS[board.disk.architecture])
 
 
 def on(board: Board, *words: object) -> "subprocess.CompletedProcess[str]":

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from convert.c import source
 from convert.c.build import Built, build
 from convert.c.graph import read_graph
 from convert.c.lower import plan
 from convert.c.plan import Plan
-from convert.c.steps import Layer
+from convert.c.steps import Bytes, Layer
 from convert.export import Variant
 from convert.outputs import apart
 from convert.proof import Made
@@ -28,7 +27,6 @@ from edgecnn.native import SCHEMA, description, origin, target
 
 PLAIN: Variant = variant("int8")  # without rewrites: what fast code is generated from
 _GOLDEN = 4  # inputs of noise, as many of mid-range noise, twice as many images
-Bytes = npt.NDArray[np.int8]
 
 
 def plain_model(path: Path, made: Made) -> ModelFile:

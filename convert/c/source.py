@@ -10,12 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.c.plan import Plan
-from convert.c.steps import Add, Conv, Depthwise, Gather, Layer, Maximum, Mean, Pad, Pool, Softmax, Step
+from convert.c.steps import Add, Bytes, Conv, Depthwise, Gather, Layer, Maximum, Mean, Pad, Pool, Softmax, Step
 from edgecnn.interpreters import Tensor
 from edgecnn.manifest import Manifest
 from edgecnn.pixels import input_table
-
-Bytes = npt.NDArray[np.int8]
 
 _KERNELS = Path(__file__).with_name("kernels")
 _WIDTH = 120  # of a line

@@ -38,10 +38,10 @@ def target() -> str:
     return f"{platform.system().lower()}-{machine}{libc}"
 
 
-def available(model: Path) -> bool:
-    """Whether there is a library for this machine beside a model."""
+def available(model: Path, where: str = "") -> bool:
+    """Whether there is a library for a target beside a model; for this machine where none is named."""
     try:
-        return target() in json.loads(description(model).read_bytes())["libraries"]
+        return (where or target()) in json.loads(description(model).read_bytes())["libraries"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
