@@ -8,6 +8,21 @@ INLINE int32x4_t channels_neon(int32x4_t low, int32x4_t high) {
 #endif
 }
 
+// Pools a tile's sums of 8 channels if it is pooled, adds the bias and stores them.
+INLINE void store_tile_neon(const struct conv *c, int32x4_t sum[TILE][2], int8_t *output, int channel) {
+    const int32x4_t low = vld1q_s32(c->bias + channel), high = vld1q_s32(c->bias + channel + 4);
+#pragma GCC unroll 4
+    for (int p = 1; p < c->positions; p++)
+        if (c->pooled) {
+            sum[0][0] = vmaxq_s32(sum[0][0], sum[p][0]);
+            sum[0][1] = vmaxq_s32(sum[0][1], sum[p][1]);
+        }
+    const int outputs = c->pooled ? 1 : c->positions;
+#pragma GCC unroll 4
+    for (int p = 0; p < outputs; p++)
+        store8_neon(c, vaddq_s32(sum[p][0], low), vaddq_s32(sum[p][1], high), output + (ptrdiff_t)p * c->channels, channel);
+}
+
 // Adds a group of four bytes of each position, lane `lane` of x; with `count` 2 the next one too.
 #define GROUPS_NEON(lane, count)                                                                       \
     do {                                                                                               \
@@ -45,8 +60,7 @@ INLINE int32x4_t channels_neon(int32x4_t low, int32x4_t high) {
 INLINE void tile_neon(const struct conv *c, const int8_t *input, int8_t *output, int block, int half) {
     const int channel = block * BLOCK + half * 8;
     const int8_t *weights = c->weights + (ptrdiff_t)block * c->kernel_height * c->groups * BLOCK * GROUP + half * 32;
-    const int32x4_t low_bias = vld1q_s32(c->bias + channel), high_bias = vld1q_s32(c->bias + channel + 4);
-    int32x4_t sum[TILE][4];
+    int32x4_t sum[TILE][4], total[TILE][2];
     int8x16_t x[TILE];
 #pragma GCC unroll 4
     for (int p = 0; p < c->positions; p++)
@@ -69,18 +83,10 @@ INLINE void tile_neon(const struct conv *c, const int8_t *input, int8_t *output,
     }
 #pragma GCC unroll 4
     for (int p = 0; p < c->positions; p++) {
-        sum[p][0] = channels_neon(sum[p][0], sum[p][1]);
-        sum[p][1] = channels_neon(sum[p][2], sum[p][3]);
-        if (c->pooled && p) {
-            sum[0][0] = vmaxq_s32(sum[0][0], sum[p][0]);
-            sum[0][1] = vmaxq_s32(sum[0][1], sum[p][1]);
-        }
+        total[p][0] = channels_neon(sum[p][0], sum[p][1]);
+        total[p][1] = channels_neon(sum[p][2], sum[p][3]);
     }
-    const int outputs = c->pooled ? 1 : c->positions;
-#pragma GCC unroll 4
-    for (int p = 0; p < outputs; p++)
-        store8_neon(c, vaddq_s32(sum[p][0], low_bias), vaddq_s32(sum[p][1], high_bias),
-                    output + (ptrdiff_t)p * c->channels, channel);
+    store_tile_neon(c, total, output, channel);
 }
 
 // Where a row of the kernel is a few bytes, each times 8 channels: widened to 16 bits and read by lane.
@@ -97,8 +103,7 @@ INLINE void tile_neon_few(const struct conv *c, const int8_t *input, int8_t *out
     int32x4_t sum[TILE][2];
 #pragma GCC unroll 4
     for (int p = 0; p < c->positions; p++) {
-        sum[p][0] = vld1q_s32(c->bias + channel);
-        sum[p][1] = vld1q_s32(c->bias + channel + 4);
+        sum[p][0] = sum[p][1] = vdupq_n_s32(0);
 #pragma GCC unroll 8
         for (int i = 0; i < c->kernel_height; i++) {
             int16x8_t x = vmovl_s8(vld1_s8(input + position(c, p) + (ptrdiff_t)i * c->row));
@@ -113,15 +118,8 @@ INLINE void tile_neon_few(const struct conv *c, const int8_t *input, int8_t *out
             TAP_NEON(6, second)
             TAP_NEON(7, second)
         }
-        if (c->pooled && p) {
-            sum[0][0] = vmaxq_s32(sum[0][0], sum[p][0]);
-            sum[0][1] = vmaxq_s32(sum[0][1], sum[p][1]);
-        }
     }
-    const int outputs = c->pooled ? 1 : c->positions;
-#pragma GCC unroll 4
-    for (int p = 0; p < outputs; p++)
-        store8_neon(c, sum[p][0], sum[p][1], output + (ptrdiff_t)p * c->channels, channel);
+    store_tile_neon(c, sum, output, channel);
 }
 
 INLINE void conv_neon(const struct conv *c, const int8_t *input, int8_t *output) {
