@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from convert.names import mark_layers
 from convert.source import is_hdf5, is_saved_model, load_keras, weights_hash
+from edgecnn.command import split_labels
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
@@ -201,11 +202,7 @@ def read_labels(path: Path, words: str | None) -> tuple[str, ...]:
     """
     if not words:
         raise EdgecnnError(f"{path} has no manifest: name its classes in order with --labels cat,dog or --labels FILE")
-    text = read_file(Path(words)).decode() if Path(words).is_file() else words.replace(",", "\n")
-    labels = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if len(set(labels)) != len(labels):
-        raise EdgecnnError(f"--labels {words}: a label stands there twice")
-    return labels
+    return split_labels(words)
 
 
 def pixel_values(path: Path, options: argparse.Namespace) -> tuple[tuple[float, ...], tuple[float, ...]]:

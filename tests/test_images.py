@@ -21,7 +21,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @pytest.fixture(scope="module")
 def framed() -> Pixels:
-    return digits(None).test_images[:40, ..., 0]
+    return digits().test_images[:40, ..., 0]
 
 
 def far(one: Pixels, other: Pixels) -> float:

@@ -1,22 +1,25 @@
 """Training writes all that conversion and devices need, and says what it did."""
 
 import json
+import resource
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
-from conftest import run
+from conftest import ROOT, refused, run
 from PIL import Image
 
 from edgecnn.dataset import read_dataset
 from edgecnn.modelfile import read_model
 from train.datasets import digits
-from train.recipes import RECIPES, Recipe
-from train.splits import fitted_indices, split_off
 
 
 def test_all_files_are_there(trained: Path) -> None:
     manifest = read_model(trained / "model.keras").manifest
-    training = digits(None)
+    training = digits()
     seen = set()
     for split in ("calibration", "validation", "evaluation"):
         data = read_dataset(trained / f"{split}.npz", manifest)
@@ -41,32 +44,17 @@ def test_all_files_are_there(trained: Path) -> None:
     history = json.loads((trained / "history.json").read_text())
     assert len(history["loss"]) == len(history["accuracy"]) == 30  # six times the recipe's five
     assert "93,322" in (trained / "summary.txt").read_text()
-    with Image.open(trained / "curves.png") as picture:
-        assert picture.size[0] > 600
+    for picture in ("curves", "confusion", "mistakes"):
+        with Image.open(trained / f"{picture}.png") as opened:
+            assert opened.size[0] > 600
+    assert list((trained / "logs").glob("events.out.tfevents.*"))
+    assert not (trained / "checkpoint.zip").exists()
 
 
 def test_numpy_reads_the_data_files_too(trained: Path) -> None:
     with np.load(trained / "validation.npz") as plain:
         assert plain["images"].dtype == np.uint8
         assert set(plain) >= {"images", "labels", "indices", "probabilities"}
-
-
-def test_mnist_splits_are_what_is_promised() -> None:
-    calibration, validation = split_off(60000)
-    assert (len(calibration), len(validation)) == (1000, 5000)
-    assert not set(calibration) & set(validation)
-    assert len(fitted_indices(60000, RECIPES["tutorial"])) == 60000
-    held_out = Recipe("strict", epochs=1, batch=32, holds_out_validation=True)
-    assert not set(fitted_indices(60000, held_out)) & set(validation)
-
-
-def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
-    weights = []
-    for _ in range(2):
-        done = run("train", "--dataset", "digits", "--epochs", 1, "--seed", 3, "--output", tmp_path, "--json")
-        assert done.returncode == 0, done.stderr
-        weights.append(json.loads(done.stdout)["weights_sha256"])
-    assert weights[0] == weights[1]
 
 
 def test_auto_says_aloud_that_it_took_digits(tmp_path: Path) -> None:
@@ -79,3 +67,109 @@ def test_auto_says_aloud_that_it_took_digits(tmp_path: Path) -> None:
     training = read_model(tmp_path / "out" / "model.keras").manifest.training
     assert training is not None
     assert training.dataset == "digits"
+
+
+def test_early_stop_keeps_the_best_epoch(tmp_path: Path) -> None:
+    words = ("train", "--dataset", "digits", "--patience", 1, "--learning-rate", 0.01, "--output", tmp_path, "--json")
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    found = json.loads((tmp_path / "history.json").read_text())["val_accuracy"]
+    assert document["epochs"] == len(found) < 30
+    assert document["accuracy"]["validation"] == max(found)
+    assert found[-1] <= max(found[:-1])
+
+
+def test_a_loss_that_is_no_number_ends_with_a_line(tmp_path: Path) -> None:
+    words = ("train", "--dataset", "digits", "--learning-rate", "1e30", "--output", tmp_path)
+    refused(run(*words), "the loss became nan", "--learning-rate")
+    assert not (tmp_path / "model.keras").exists()
+
+
+def test_a_small_network_learns_from_larger_ones(tmp_path: Path) -> None:
+    """The recipe `best` on digits, one epoch of each; the teachers are found in the cache by another seed."""
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    words = ("train", "--recipe", "best", "--dataset", "digits", "--epochs", 1, "--json", "--output", tmp_path / "out")
+    kept = []
+    for seed in (0, 1):
+        done = run(*words, "--seed", seed, env=cache)
+        assert done.returncode == 0, done.stderr
+        kept.append(
+            {path: path.stat().st_mtime for path in (tmp_path / "cache" / "edgecnn").rglob("*") if path.is_file()}
+        )
+    assert len(kept[0]) == 5  # two teachers with their logs, their answers
+    assert kept[1] == kept[0]
+    assert "93,322" in (tmp_path / "out" / "summary.txt").read_text()  # nothing of batch normalization is left
+    training = read_model(tmp_path / "out" / "model.keras").manifest.training
+    assert training is not None
+    assert (training.recipe, training.seed, training.trained_on_validation) == ("best", 1, False)
+
+
+CODE = """
+import numpy as np
+from train.networks import fold, normalized_cnn, reference_cnn
+images = np.random.default_rng(0).random((300, 28, 28, 1), np.float32)
+fitted = normalized_cnn((28, 28, 1), 10)
+fitted.compile("adam", "sparse_categorical_crossentropy")
+fitted.fit(images, np.arange(300) % 10, epochs=3, verbose=0)
+answers = fitted.predict(images, verbose=0)
+print(abs(fold(fitted, reference_cnn((28, 28, 1), 10)).predict(images, verbose=0) - answers).max(), answers.std())
+"""
+
+
+def test_batch_normalization_is_folded_away() -> None:
+    """In a process of its own: this one never loads TensorFlow."""
+    done = subprocess.run([sys.executable, "-c", CODE], cwd=ROOT, capture_output=True, text=True, check=True)
+    off, spread = map(float, done.stdout.split())
+    assert off < 1e-5 < spread
+
+
+def weights(folder: Path) -> str:
+    return read_model(folder / "model.keras").manifest.weights_sha256
+
+
+def killed(folder: Path, *words: object) -> None:
+    """Start a training, and kill it once it has written another checkpoint."""
+    checkpoint = folder / "checkpoint.zip"
+    before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+    told = [sys.executable, "-m", "train", *map(str, words), "--output", folder]
+    with subprocess.Popen(told, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as training:
+        while not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before:
+            assert training.poll() is None
+            time.sleep(0.01)
+        training.send_signal(signal.SIGKILL)
+
+
+def test_a_training_that_is_killed_goes_on_and_ends_with_the_same_weights(tmp_path: Path) -> None:
+    words = ("--dataset", "digits", "--epochs", 30, "--seed", 3)
+    left_alone, cut_off = tmp_path / "left_alone", tmp_path / "cut_off"
+    assert run("train", *words, "--output", left_alone).returncode == 0
+    killed(cut_off, *words)
+    killed(cut_off, *words, "--resume")
+    refused(run("train", *words, "--seed", 4, "--resume", "--output", cut_off), "seed 3, not 4")
+    done = run("train", *words, "--resume", "--output", cut_off)
+    assert done.returncode == 0, done.stderr
+    assert weights(cut_off) == weights(left_alone)
+    history = [json.loads((folder / "history.json").read_text()) for folder in (left_alone, cut_off)]
+    assert history[0] == history[1]
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk."""
+    words = ("--dataset", "digits", "--epochs", 40)
+    killed(tmp_path, *words)
+    before = (tmp_path / "checkpoint.zip").read_bytes()
+    done = run(
+        *("train", *words, "--resume", "--output", tmp_path),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+    )
+    refused(done, "checkpoint.zip", "File too large")
+    assert (tmp_path / "checkpoint.zip").read_bytes() == before
+    assert not (tmp_path / "model.keras").exists()
+
+
+def test_what_cannot_be_resumed_is_told(tmp_path: Path) -> None:
+    words = ("train", "--dataset", "digits", "--resume", "--output", tmp_path)
+    refused(run(*words), "nothing to resume", "leave --resume away")
+    (tmp_path / "checkpoint.zip").write_bytes(b"PK\x05\x06 not a checkpoint")
+    refused(run(*words), "checkpoint.zip", "damaged")

@@ -33,7 +33,7 @@ def lines(out: bytes) -> list[dict[str, object]]:
 
 
 def test_raw_frames_on_stdin_get_the_labels_of_predict() -> None:
-    images = digits(None).test_images[:20]
+    images = digits().test_images[:20]
     done = watched("-", "--threshold", 0.9, input=images.tobytes())
     assert done.returncode == 0, done.stderr
     said = lines(done.stdout)
@@ -54,7 +54,7 @@ def test_below_the_threshold_the_answer_is_unknown() -> None:
 def test_frames_of_another_size_are_brought_into_the_models_frame(tmp_path: Path) -> None:
     drawn = np.asarray(Image.open(digit_file(tmp_path)))
     done = watched("-", "--size", f"{drawn.shape[1]}x{drawn.shape[0]}", input=drawn.tobytes() * 2)
-    assert [each["label"] for each in lines(done.stdout)] == [str(digits(None).test_labels[0])] * 2
+    assert [each["label"] for each in lines(done.stdout)] == [str(digits().test_labels[0])] * 2
 
 
 def test_a_folder_that_fills_is_gone_through_as_it_does(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_video_is_gone_through(tmp_path: Path) -> None:
     writer.release()
     done = watched(path)
     assert done.returncode == 0, done.stderr
-    assert [each["label"] for each in lines(done.stdout)] == [str(digits(None).test_labels[0])] * 3
+    assert [each["label"] for each in lines(done.stdout)] == [str(digits().test_labels[0])] * 3
 
 
 def test_mistakes_are_told(tmp_path: Path) -> None:

@@ -121,4 +121,4 @@ def test_pictures_are_classified(wheel: Path, trained: Path, tmp_path: Path, ext
     model = () if extras == "litert" else ("--model", trained / "model_int8.onnx")
     done = outside(python, "-m", "edgecnn", "classify", digit_file(tmp_path), *model, "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)[0]["label"] == str(digits(None).test_labels[0])
+    assert json.loads(done.stdout)[0]["label"] == str(digits().test_labels[0])

@@ -1,41 +1,60 @@
-"""Train the reference CNN and write all that conversion and a device need.
+"""Train a network and write all that conversion and a device need.
+
+The reference CNN on MNIST, or on your own images: a folder with a folder of images for each class, or IDX files made
+like MNIST's. Another network is a function (shape, classes) -> Keras model in a file of yours, ending in a softmax.
 
 Writes into artifacts/<dataset>/:
   model.keras        the network, its manifest inside
   calibration.npz    images of the training split, for quantization
   validation.npz     others of it: every gate and every automatic choice reads these
   evaluation.npz     the test split: it only reports
-  history.json, curves.png, summary.txt
+  curves.png, confusion.png, mistakes.png, history.json, summary.txt, logs/ (tensorboard --logdir logs)
+  checkpoint.zip     while training: --resume goes on after its last whole epoch
 
-Example:
+Examples:
   python -m train --dataset auto --seed 1
+  python -m train --recipe best --resume
+  python -m train --dataset leaves/ --image-size 64 --channels 3 --patience 10
+  python -m train --data fashion/ --labels top,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,boot
+  python -m train --dataset leaves/ --model networks.py:small_resnet
 """
 
 import argparse
+import contextlib
+import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecnn.check import wilson
 from edgecnn.command import OK, command, parser, print_json, quiet, table
 from edgecnn.manifest import Baseline
-from train.datasets import DATASETS, load
+from train.datasets import Data, load
 from train.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from train.fit import Job
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m train`."""
     options = _parser().parse_args(argv)
-    recipe = RECIPES[options.recipe]
-    data = load(options.dataset, options.data)
+    data = load(options.dataset, options.data, options.labels, (*options.image_size, options.channels))
     output = options.output or Path("artifacts") / data.name
     output.mkdir(parents=True, exist_ok=True)  # better to fail now than after the training
     with quiet():  # TensorFlow greets; it takes seconds to import, so only after the input was found good
         from train.artifacts import write
-        from train.fit import fit
+        from train.fit import CHECKPOINT, fit
+        from train.teachers import soft_labels
 
-    result = write(output, data, fit(data, recipe, options.epochs or recipe.epochs * data.repeats, options.seed))
+    job = _job(options, data)
+    softs = soft_labels(job) if job.recipe.teachers else None
+    fitted = fit(job, output, options.resume, softs)
+    result = write(output, fitted)
+    (output / CHECKPOINT).unlink()
     accuracy = result.accuracy["evaluation"]
     held = None if data.baseline is None else accuracy >= data.baseline.accuracy - data.baseline.max_drop
     if options.json:
@@ -45,13 +64,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         sizes = f"{len(data.train_images):,} images for training, {len(data.test_images):,} for the test"
         rows = [
             ("data", f"{data.name}, {sizes}"),
+            ("network", f"{job.network.name}, {fitted.model.count_params():,} parameters"),
             ("accuracy", f"{accuracy:.4f} on the test   95 % interval {low:.4f} to {high:.4f}"),
             ("baseline", _baseline(data.baseline, held)),
             ("time", f"{result.seconds:.0f} s, {result.epochs} epochs"),
             ("written", f"{output}/model.keras and what belongs to it"),
         ]
-        print(table(("", f"recipe {recipe.name}, seed {options.seed}"), rows))
+        print(table(("", f"recipe {job.recipe.name}, seed {options.seed}"), rows))
     return OK
+
+
+def _job(options: argparse.Namespace, data: Data) -> "Job":
+    from train.fit import Job
+    from train.networks import load_network, reference_network
+
+    recipe = RECIPES[options.recipe]
+    if options.learning_rate is not None:
+        recipe = replace(recipe, learning_rate=options.learning_rate)
+    shape, classes = data.train_images.shape[1:], len(data.labels)
+    if options.model:
+        network = load_network(options.model, shape, classes)
+    else:
+        network = reference_network(shape, recipe.normalized)
+    epochs = options.epochs or recipe.epochs * data.repeats
+    return Job(data, network, recipe, epochs, options.seed, options.patience)
 
 
 def _baseline(baseline: Baseline | None, held: bool | None) -> str:
@@ -63,11 +99,21 @@ def _baseline(baseline: Baseline | None, held: bool | None) -> str:
 def _parser() -> argparse.ArgumentParser:
     made = parser("python -m train", __doc__)
     made.add_argument("--recipe", choices=RECIPES, default="tutorial", help="how to fit (default tutorial)")
-    made.add_argument("--epochs", type=_positive, help="instead of the recipe's own number (digits: 6 times that)")
-    made.add_argument("--seed", type=int, default=0, help="of weights and order of images (default 0)")
-    made.add_argument("--dataset", choices=[*DATASETS, "auto"], default="auto", help="auto: mnist, or else digits")
-    made.add_argument("--data", type=Path, metavar="FOLDER", help="where MNIST's four files lie (or set MNIST_DIR)")
+    made.add_argument("--epochs", type=_positive, help="instead of the recipe's (under 10,000 images: 6 times that)")
+    made.add_argument("--learning-rate", type=_rate, metavar="RATE", help="instead of the recipe's")
+    made.add_argument("--patience", type=_positive, metavar="N", help="stop N epochs after the best on validation")
+    made.add_argument("--seed", type=int, default=0, help="of weights, order and distortions (default 0)")
+    made.add_argument("--resume", action="store_true", help="go on where a training with the same words was cut off")
+    made.add_argument("--model", metavar="FILE.py:FUNCTION", help="another network (default: the reference CNN)")
     made.add_argument("--output", type=Path, metavar="FOLDER", help="default artifacts/<dataset>")
+    images = made.add_argument_group("images")
+    images.add_argument(
+        "--dataset", default="auto", metavar="NAME", help="mnist, digits or a folder; auto: mnist, or else digits"
+    )
+    images.add_argument("--data", type=Path, metavar="FOLDER", help="where MNIST's four files lie (or set MNIST_DIR)")
+    images.add_argument("--labels", help="--data is like MNIST: its classes, by commas or in a file with one a line")
+    images.add_argument("--image-size", type=_size, default=(28, 28), metavar="N or HxW", help="folder (default 28)")
+    images.add_argument("--channels", type=int, choices=(1, 3), default=1, help="folder: grey or colour (default 1)")
     return made
 
 
@@ -75,6 +121,18 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
     return int(text)
+
+
+def _rate(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < math.inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no learning rate such as 0.001")
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.partition("x")
+    return _positive(height), _positive(width or height)
 
 
 if __name__ == "__main__":

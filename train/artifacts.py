@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow
 
 from edgecnn.dataset import Dataset, Source
@@ -15,10 +16,9 @@ from edgecnn.files import hash_arrays, write_file
 from edgecnn.manifest import Manifest, Training
 from edgecnn.modelfile import pack_model
 from edgecnn.pixels import normalize
-from train.datasets import Data
 from train.fit import Fitted
-from train.pictures import curves
-from train.splits import split_off
+from train.pictures import confusion, curves, mistakes
+from train.splits import split_training
 
 _BATCH = 256
 
@@ -40,55 +40,72 @@ class Result:
         return asdict(self)
 
 
-def write(output: Path, data: Data, fitted: Fitted) -> Result:
+def write(output: Path, fitted: Fitted) -> Result:
     """Write all files into `output`; `model.keras` comes last, when all that belongs to it is there.
 
     Raises:
         OSError: `output` cannot be written.
     """
     weights = hash_arrays(fitted.model.get_weights())
-    accuracy = {}
-    for split, images in splits(data, fitted, weights).items():
+    made = splits(fitted, weights)
+    for split, images in made.items():
         images.save(output / f"{split}.npz")
-        assert images.probabilities is not None
-        accuracy[split] = float((images.probabilities.argmax(axis=1) == images.labels).mean())
-    test = accuracy["evaluation"]
-    write_file(output / "history.json", json.dumps(fitted.history | {"evaluation_accuracy": test}, indent=1).encode())
-    write_file(output / "curves.png", curves(fitted.history, test))
+    accuracy = {split: _accuracy(images) for split, images in made.items()}
+    write_file(output / "history.json", json.dumps(fitted.history, indent=1).encode())
+    write_file(output / "curves.png", curves(fitted.history, accuracy["evaluation"]))
+    _draw(output, "validation" if fitted.job.holds_out else "evaluation", made, fitted.job.data.labels)
     write_file(output / "summary.txt", summary(fitted.model).encode())
-    write_file(output / "model.keras", pack_keras(data, fitted, weights, accuracy))
-    recipe = fitted.recipe.name
-    return Result(recipe, fitted.seed, fitted.epochs, fitted.seconds, accuracy, weights, str(output))
+    write_file(output / "model.keras", pack_keras(fitted, weights, accuracy))
+    job = fitted.job
+    return Result(job.recipe.name, job.seed, fitted.epochs, fitted.seconds, accuracy, weights, str(output))
 
 
-def splits(data: Data, fitted: Fitted, weights: str) -> dict[str, Dataset]:
+def splits(fitted: Fitted, weights: str) -> dict[str, Dataset]:
     """The images for calibration, validation and evaluation, with what the network makes of them."""
-    calibration, validation = split_off(len(data.train_images))
+    data = fitted.job.data
+    calibration, validation, _ = split_training(data.train_images)
     sources = {
         "calibration": (data.train_images, data.train_labels, calibration, True),
-        "validation": (data.train_images, data.train_labels, validation, not fitted.recipe.holds_out_validation),
+        "validation": (data.train_images, data.train_labels, validation, not fitted.job.holds_out),
         "evaluation": (data.test_images, data.test_labels, np.arange(len(data.test_images)), False),
     }
     made = {}
     for split, (images, labels, indices, trained_on) in sources.items():
-        inputs = normalize(images[indices], fitted.input)
+        inputs = normalize(images[indices], fitted.job.input)
         probabilities = fitted.model.predict(inputs, batch_size=_BATCH, verbose=0)
         source = Source(data.name, split, trained_on, weights)
         made[split] = Dataset(images[indices], labels[indices], indices, probabilities, source)
     return made
 
 
-def pack_keras(data: Data, fitted: Fitted, weights: str, accuracy: dict[str, float]) -> bytes:
+def _accuracy(data: Dataset) -> float:
+    return float((_probabilities(data).argmax(axis=1) == data.labels).mean())
+
+
+def _draw(output: Path, split: str, made: dict[str, Dataset], names: tuple[str, ...]) -> None:
+    """The confusion matrix and the most confident mistakes, on images that the network was not fitted to."""
+    data, found = made[split], _probabilities(made[split])
+    labels = np.asarray(data.labels)
+    write_file(output / "confusion.png", confusion(labels, found.argmax(axis=1), names, split))
+    write_file(output / "mistakes.png", mistakes(data.images, labels, found, names, split))
+
+
+def _probabilities(data: Dataset) -> npt.NDArray[np.float32]:
+    return np.asarray(data.probabilities)
+
+
+def pack_keras(fitted: Fitted, weights: str, accuracy: dict[str, float]) -> bytes:
     """The bytes of a `.keras` file with its manifest inside."""
-    recipe = fitted.recipe
-    seen = not recipe.holds_out_validation
+    job, data = fitted.job, fitted.job.data
     manifest = Manifest(
         name=data.name,
         format="keras",
         labels=data.labels,
-        input=fitted.input,
+        input=job.input,
         weights_sha256=weights,
-        training=Training(recipe.name, fitted.epochs, fitted.seed, data.name, data.sha256, seen, accuracy),
+        training=Training(
+            job.recipe.name, fitted.epochs, job.seed, data.name, data.sha256, not job.holds_out, accuracy
+        ),
         baseline=data.baseline,
         tools={"tensorflow": tensorflow.__version__, "keras": keras.__version__},
     )

@@ -1,22 +1,26 @@
 """The data sets one can train on, by name."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn.command import split_labels
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays
 from edgecnn.images import frame_character
 from edgecnn.manifest import Baseline, Frame
+from train.folders import read_folder
+from train.idx import read_idx_folder
 from train.mnist import UnavailableError, read_mnist
+from train.splits import split_test
 
 FRAME = Frame(box=20)  # MNIST's: 20 pixels of digit, centred by mass in 28
 SIDE = 28
 MNIST_BASELINE = Baseline(accuracy=0.99, max_drop=0.005)
+_LARGE, _REPEATS = 10_000, 6  # images
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -34,34 +38,69 @@ class Data:
     test_labels: Labels
     frame: Frame | None = None
     baseline: Baseline | None = None
-    repeats: int = 1  # epochs that stand for one of a recipe's: a small set is gone through more often
 
     @property
     def sha256(self) -> str:
         """Hash of all images and labels."""
         return hash_arrays((self.train_images, self.train_labels, self.test_images, self.test_labels))
 
+    @property
+    def repeats(self) -> int:
+        """Epochs that stand for one of a recipe's: a small set is gone through more often."""
+        return 1 if len(self.train_images) >= _LARGE else _REPEATS
 
-def load(name: str, folder: Path | None = None) -> Data:
+
+def load(name: str, folder: Path | None, labels: str | None, shape: tuple[int, int, int]) -> Data:
     """Load a data set.
 
     Args:
-        name: `mnist`, `digits`, or `auto`: MNIST where it can be had, else digits, which is said aloud on stderr.
-        folder: where MNIST's files lie, if the user says so.
+        name: `mnist`, `digits`, a folder of class folders, or `auto`: MNIST where it can be had, else digits, which is
+            said aloud on stderr.
+        folder: where MNIST's files lie, if the user says so, or others made like them.
+        labels: what the classes of such other files are called, see `edgecnn.command.split_labels`.
+        shape: height, width and channels that images in class folders are scaled to.
 
     Raises:
-        EdgecnnError: a file is missing or damaged.
+        EdgecnnError: a file is missing or damaged, or the words do not fit each other.
     """
-    if name != "auto":
-        return DATASETS[name](folder)
-    try:
+    if labels:
+        return _like_mnist(name, folder, labels)
+    if folder and name in ("mnist", "auto"):
         return mnist(folder)
+    if folder:
+        raise EdgecnnError("--data names the folder of MNIST's four files, or with --labels of others made like them")
+    if name == "mnist":
+        return mnist(None)
+    if name == "digits":
+        return digits()
+    return _mnist_or_digits() if name == "auto" else _class_folders(Path(name), shape)
+
+
+def _mnist_or_digits() -> Data:
+    try:
+        return mnist(None)
     except UnavailableError as error:
         line = (
             f"MNIST IS NOT HERE ({error}). TRAINING ON scikit-learn's digits INSTEAD: THE 0.99 BASELINE DOES NOT APPLY."
         )
         print(f"\n>>> {line}\n", file=sys.stderr, flush=True)
-        return digits(None)
+        return digits()
+
+
+def _like_mnist(name: str, folder: Path | None, labels: str) -> Data:
+    if folder is None or name != "auto":
+        raise EdgecnnError("--labels names the classes of IDX files made like MNIST's: say their folder with --data")
+    classes, arrays = split_labels(labels), read_idx_folder(folder)
+    highest = max(int(arrays[1].max()), int(arrays[3].max()))
+    if highest >= len(classes):
+        raise EdgecnnError(f"--labels names {len(classes)} classes, but {folder} has labels up to {highest}")
+    return Data(folder.resolve().name, classes, *arrays)
+
+
+def _class_folders(folder: Path, shape: tuple[int, int, int]) -> Data:
+    images, labels, classes = read_folder(folder, shape)
+    test, training = split_test(images)
+    return Data(folder.resolve().name, classes, images[training], labels[training], images[test], labels[test])
 
 
 def mnist(folder: Path | None) -> Data:
@@ -69,26 +108,20 @@ def mnist(folder: Path | None) -> Data:
     return Data("mnist", _DIGITS, *read_mnist(folder), frame=FRAME, baseline=MNIST_BASELINE)
 
 
-def digits(folder: Path | None) -> Data:
+def digits() -> Data:
     """scikit-learn's 1,797 handwritten digits (8x8, 17 grey levels), brought into MNIST's frame. Needs no network.
 
-    One in five, drawn with a fixed seed, is the test split. Source: E. Alpaydin, C. Kaynak (1998), "Optical Recognition
+    One in five is the test split. Source: E. Alpaydin, C. Kaynak (1998), "Optical Recognition
     of Handwritten Digits", UCI Machine Learning Repository.
     """
     from sklearn.datasets import load_digits
 
-    if folder is not None:
-        raise EdgecnnError("--data is for mnist: digits come with scikit-learn")
     drawn = load_digits()
     small = (drawn.images * (255 / 16)).astype(np.uint8)
     framed = np.stack([frame_character(np.pad(image, 1), FRAME, (SIDE, SIDE)) for image in small])[..., np.newaxis]
     labels = drawn.target.astype(np.int64)
-    order = np.random.default_rng(0).permutation(len(labels))
-    test, training = np.split(order, [len(order) // 5])
-    return Data(
-        "digits", _DIGITS, framed[training], labels[training], framed[test], labels[test], frame=FRAME, repeats=6
-    )
+    test, training = split_test(framed)
+    return Data("digits", _DIGITS, framed[training], labels[training], framed[test], labels[test], frame=FRAME)
 
 
 _DIGITS = tuple("0123456789")
-DATASETS: dict[str, Callable[[Path | None], Data]] = {"mnist": mnist, "digits": digits}

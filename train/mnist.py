@@ -1,16 +1,14 @@
 """MNIST's four files: found, or downloaded and resumed, checked and read."""
 
-import gzip
 import os
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pooch
 import requests
 
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256
+from train.idx import Split, as_splits, parse_idx
 
 FILES = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -24,8 +22,6 @@ MIRRORS = (
 )
 _TIMEOUT = 10  # seconds without a byte
 _CHUNK = 1 << 12  # bytes; what a broken transfer may lose
-
-Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 
 class UnavailableError(EdgecnnError):
@@ -46,27 +42,18 @@ def read_mnist(folder: Path | None = None) -> tuple[*Split, *Split]:
     """
     named = folder or (Path(os.environ["MNIST_DIR"]) if os.environ.get("MNIST_DIR") else None)
     where = named or download()
-    arrays = [_read_idx(where / name, expected) for name, expected in FILES.items()]
-    train_images, train_labels, test_images, test_labels = arrays
-    return (
-        train_images[..., np.newaxis],
-        train_labels.astype(np.int64),
-        test_images[..., np.newaxis],
-        test_labels.astype(np.int64),
-    )
+    return as_splits(where, [parse_idx(name, _genuine(where / name, hashed)) for name, hashed in FILES.items()])
 
 
-def _read_idx(path: Path, expected: str) -> npt.NDArray[np.uint8]:
-    """The array in a gzipped IDX file: two zero bytes, type (8: uint8), rank, each side as big-endian int32, values."""
-    packed = read_file(path)
-    found = sha256(packed)
+def _genuine(path: Path, expected: str) -> bytes:
+    data = read_file(path)
+    found = sha256(data)
     if found != expected:
         raise EdgecnnError(
-            f"{path} is damaged or another file: SHA-256 {expected} expected, {found} found; get it again"
+            f"{path} is damaged or another file: SHA-256 {expected} expected, {found} found; get it again,"
+            " or name the classes of another data set with --labels"
         )
-    data = gzip.decompress(packed)
-    shape = np.frombuffer(data, ">i4", count=data[3], offset=4)
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
+    return data
 
 
 def download(cache: Path | None = None, mirrors: tuple[str, ...] = MIRRORS) -> Path:

@@ -1,28 +1,88 @@
-"""Pictures of a training."""
+"""Pictures of a training, as PNG."""
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
+import numpy as np
+import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+_STYLE: Any = {"axes.spines.top": False, "axes.spines.right": False, "font.size": 10}
+_TRAINING, _HELD_OUT, _TEST = "#2f6db5", "#b5472f", "#444444"
+_SHOWN = 24  # mistakes
+_COLUMNS = 8
+_MANY = 25  # classes, above which no number fits into a cell
+
 
 def curves(history: Mapping[str, Sequence[float]], evaluation: float) -> bytes:
-    """Loss and accuracy of each epoch, and the accuracy on the test split after the last, as a PNG."""
+    """Loss and accuracy of each epoch, on training and validation, and the accuracy on the test split at the end."""
     epochs = range(1, len(history["loss"]) + 1)
-    with matplotlib.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 10}):
+    with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(9, 3.6), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        left.plot(epochs, history["loss"], marker="o", color="#b5472f")
-        left.set(title="loss, training", xlabel="epoch", ylim=(0, None))
-        right.plot(epochs, history["accuracy"], marker="o", color="#2f6db5", label="training")
-        right.axhline(evaluation, color="#444444", linestyle="--", label=f"test, after the last: {evaluation:.4f}")
-        right.set(title="accuracy", xlabel="epoch")
-        right.legend(frameon=False, loc="lower right")
-        for axes in (left, right):
+        for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+            marker = "o" if len(epochs) <= 10 else None
+            axes.plot(epochs, history[what], marker=marker, color=_TRAINING, label="training")
+            if f"val_{what}" in history:
+                axes.plot(epochs, history[f"val_{what}"], marker=marker, color=_HELD_OUT, label="validation")
+            if what == "accuracy":
+                axes.axhline(evaluation, color=_TEST, linestyle="--", label=f"test, at the end: {evaluation:.4f}")
+            else:
+                axes.set_ylim(0, None)
+            axes.set(title=what, xlabel="epoch")
+            axes.legend(frameon=False)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.25)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=120)
+        return _png(figure)
+
+
+def confusion(labels: npt.NDArray[np.int64], answers: npt.NDArray[np.intp], names: Sequence[str], split: str) -> bytes:
+    """How often images of each class (row) were given each answer (column); mistakes are coloured by their number."""
+    counts = np.zeros((len(names), len(names)), np.int64)
+    np.add.at(counts, (labels, answers), 1)
+    wrong = np.where(np.eye(len(names), dtype=bool), 0, counts)
+    side = min(12.0, 2.5 + 0.42 * len(names))
+    with matplotlib.rc_context({"font.size": 9}):
+        figure = Figure(figsize=(side, side), layout="constrained")
+        axes = figure.subplots()
+        axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(1, int(wrong.max())) * 1.6)
+        if len(names) <= _MANY:
+            for row, column in np.argwhere(counts):
+                axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=7)
+        axes.set_xticks(range(len(names)), names, rotation=0 if max(map(len, names)) < 4 else 90)
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xlabel="answer", ylabel="label", title=f"{split}: {wrong.sum():,} of {counts.sum():,} wrong")
+        return _png(figure)
+
+
+def mistakes(
+    images: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.int64],
+    probabilities: npt.NDArray[np.float32],
+    names: Sequence[str],
+    split: str,
+) -> bytes:
+    """The mistakes that the network was surest of, each with its label, the answer and that answer's probability."""
+    answers = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(answers != labels)
+    shown = wrong[np.argsort(-probabilities[wrong, answers[wrong]])][:_SHOWN]
+    rows = max(1, -(-len(shown) // _COLUMNS))
+    with matplotlib.rc_context({"font.size": 9}):
+        figure = Figure(figsize=(10, 0.6 + 1.5 * rows), layout="constrained")
+        figure.suptitle(f"{split}: the {len(shown)} most confident mistakes of {len(wrong)}; label → answer")
+        grid: Any = figure.subplots(rows, _COLUMNS, squeeze=False)
+        for axes in grid.flat:
+            axes.axis("off")
+        for axes, index in zip(grid.flat, shown, strict=False):
+            axes.imshow(images[index].squeeze(), cmap="gray", vmin=0, vmax=255)
+            answer = answers[index]
+            axes.set_title(f"{names[labels[index]]} → {names[answer]}  {probabilities[index, answer]:.2f}", fontsize=8)
+        return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()

@@ -48,7 +48,7 @@ def test_a_board_answers_as_this_machine_does(name: str, models: Path, tmp_path:
     for row in rows:
         assert row.passed, row
     said = json.loads(on(board, "-m", "edgecnn", "classify", digit_file(tmp_path), "--json").stdout)
-    assert said[0]["label"] == str(digits(None).test_labels[0])
+    assert said[0]["label"] == str(digits().test_labels[0])
 
 
 def test_the_rewritten_model_takes_fewer_instructions(models: Path, trained: Path, tmp_path: Path) -> None:

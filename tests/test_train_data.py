@@ -1,0 +1,191 @@
+"""What one trains on: splits, distortions, your own images, files made like MNIST's, networks of your own."""
+
+import gzip
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, refused, run
+from PIL import Image
+
+from edgecnn import Classifier
+from edgecnn.dataset import read_dataset
+from edgecnn.modelfile import read_model
+from train.datasets import digits
+from train.distortions import Distortion, distort
+from train.splits import cut, split_training
+
+
+def test_duplicates_are_on_one_side() -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (300, 2, 2, 1), np.uint8)[random.integers(0, 300, 1000)]
+    parts = cut(images, 200, 300)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(1000))
+    assert [len(part) >= size for part, size in zip(parts, (200, 300), strict=False)] == [True, True]
+    kinds = [{images[index].tobytes() for index in part} for part in parts]
+    assert not kinds[0] & kinds[1] | kinds[1] & kinds[2] | kinds[0] & kinds[2]
+
+
+def test_an_image_more_moves_few_others() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (1001, 4, 4, 1), np.uint8)
+    before, after = (set(split_training(images[:n])[1].tolist()) for n in (1000, 1001))
+    assert len(before ^ after) <= 2
+
+
+def test_distorted_copies_follow_their_seed() -> None:
+    images = digits().train_images[:50]
+    strong = Distortion(rotation=12, zoom=0.12, shear=0.15, shift=2, elastic=0.8)
+    assert (distort(images, strong, [1, 2]) == distort(images, strong, [1, 2])).all()
+    assert (distort(images, strong, [1, 2]) != distort(images, strong, [1, 3])).any()
+    wide = np.random.default_rng(0).integers(0, 256, (3, 20, 31, 3), np.uint8)
+    assert (distort(wide, Distortion(0, 0, 0, 0, 0), [0]) == wide).all()
+
+
+def test_a_quarter_turn_is_what_numpy_makes_of_it() -> None:
+    """Drawn from minus 90 to plus 90 degrees: one image in a hundred thousand would be exactly turned; so, a shift."""
+    image = np.zeros((1, 9, 9, 1), np.uint8)
+    image[0, 4, 4] = 200
+    moved = distort(image, Distortion(0, 0, 0, 3, 0), [0])
+    assert 190 <= moved.sum(dtype=int) <= 210  # the light is spread over neighbours, none is lost
+    assert moved[0, 4, 4] < 200
+
+
+NETWORK = """
+import keras
+from keras import layers
+
+def small(shape, classes):
+    return keras.Sequential([
+        keras.Input(shape), layers.Conv2D(4, 3, 2, activation="relu"), layers.Flatten(),
+        layers.Dense(classes, activation="softmax"),
+    ])
+
+def headless(shape, classes):
+    return keras.Sequential([keras.Input(shape), layers.Flatten(), layers.Dense(classes)])
+
+def wide(shape, classes):
+    return keras.Sequential([keras.Input(shape), layers.Flatten(), layers.Dense(7, activation="softmax")])
+
+def failing(shape, classes):
+    raise ValueError("no such thing")
+"""
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Colour pictures of two kinds, some of them twice, in two folders; and a file with networks."""
+    folder, random = tmp_path_factory.mktemp("own"), np.random.default_rng(0)
+    (folder / "networks.py").write_text(NETWORK)
+    for name, channel in (("blue", 2), ("red", 0)):
+        (folder / "leaves" / name).mkdir(parents=True)
+        for number in range(80):
+            pixels = random.integers(0, 60, (24, 30, 3), np.uint8)
+            pixels[..., channel] += 150
+            for copy in ("", "_again") if number % 4 == 0 else ("",):
+                Image.fromarray(pixels).save(folder / "leaves" / name / f"{number}{copy}.png")
+    return folder
+
+
+def test_your_own_pictures_and_network_reach_the_device(pictures: Path, tmp_path: Path) -> None:
+    words = ("--dataset", pictures / "leaves", "--image-size", "20x24", "--channels", 3, "--epochs", 12)
+    network = ("--model", f"{pictures / 'networks.py'}:small", "--output", tmp_path)
+    done = run("train", *words, *network)
+    assert done.returncode == 0, done.stderr
+    assert "none for this data set" in done.stdout
+    manifest = read_model(tmp_path / "model.keras").manifest
+    assert (manifest.labels, manifest.input.shape) == (("blue", "red"), (20, 24, 3))
+    splits = [read_dataset(tmp_path / f"{split}.npz", manifest) for split in ("validation", "evaluation")]
+    seen = [{image.tobytes() for image in data.images} for data in splits]
+    assert not seen[0] & seen[1]  # a picture and its copy are on one side
+    done = run("convert.tflite", tmp_path / "model.keras")
+    assert done.returncode == 0, done.stderr
+    answer = run("edgecnn", "classify", pictures / "leaves/red/1.png", "--model", tmp_path / "model_int8.tflite")
+    assert "red" in answer.stdout
+    with Image.open(pictures / "leaves/blue/1.png") as picture:
+        pixels = np.asarray(picture.resize((24, 20)))
+    assert Classifier(tmp_path / "model_int8.tflite").predict(pixels).label == "blue"
+
+
+TRIED = """
+import sys
+from edgecnn.errors import EdgecnnError
+from train.networks import load_network
+for words in sys.argv[1:]:
+    try:
+        load_network(words, (28, 28, 1), 10)
+    except EdgecnnError as error:
+        print(error)
+"""
+
+
+def test_a_network_that_does_not_fit_is_told(pictures: Path) -> None:
+    """In one process, since each that loads TensorFlow takes seconds."""
+    file = pictures / "networks.py"
+    expected = {
+        f"{pictures / 'none.py'}:small": ("none.py", "No such file"),
+        f"{file}:tiny": ("no function tiny",),
+        f"{file}:headless": ("end it with a softmax",),
+        f"{file}:wide": ("(7,)", "10 probabilities"),
+        f"{file}:failing": ("ValueError", "no such thing", "networks.py:18"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", TRIED, *expected], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for line, words in zip(done.stdout.splitlines(), expected.values(), strict=True):
+        assert all(word in line for word in words), line
+    refused(run("train", "--dataset", "digits", "--model", "networks"), "FILE.py:FUNCTION")
+
+
+def test_folders_that_do_not_do_are_told(pictures: Path, tmp_path: Path) -> None:
+    words = ("train", "--output", tmp_path / "out", "--dataset")
+    refused(run(*words, tmp_path / "nowhere"), "neither a data set's name nor a folder")
+    refused(run(*words, pictures), "1 class folders", "two or more")
+    (tmp_path / "few" / "a").mkdir(parents=True)
+    (tmp_path / "few" / "b").mkdir()
+    refused(run(*words, tmp_path / "few"), "no images in a, b")
+    for name in "ab":
+        Image.new("L", (30, 30)).save(tmp_path / "few" / name / "1.png")
+    refused(run(*words, tmp_path / "few"), "2 images", "100 are the least")
+    for number in range(100):
+        Image.new("L", (30, 30), number).save(tmp_path / "few" / "a" / f"{number}.png")
+    (tmp_path / "few" / "b" / "2.png").write_bytes(b"no picture")
+    refused(run(*words, tmp_path / "few"), "2.png")
+    refused(run(*words, pictures / "leaves", "--image-size", 12), "18 pixels a side", "--image-size")
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    """An IDX file, gzipped where its name says so."""
+    data = struct.pack(f">4B{array.ndim}i", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+
+
+@pytest.fixture
+def fashion(tmp_path: Path) -> Path:
+    """Digits as the four files of a data set made like MNIST, two of them gzipped."""
+    data, folder = digits(), tmp_path / "fashion"
+    folder.mkdir()
+    write_idx(folder / "train-images-idx3-ubyte.gz", data.train_images[..., 0])
+    write_idx(folder / "train-labels-idx1-ubyte", data.train_labels.astype(np.uint8))
+    write_idx(folder / "t10k-images-idx3-ubyte", data.test_images[..., 0])
+    write_idx(folder / "t10k-labels-idx1-ubyte.gz", data.test_labels.astype(np.uint8))
+    return folder
+
+
+def test_files_made_like_mnists_are_read(fashion: Path, tmp_path: Path) -> None:
+    names = "top,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,boot"
+    words = ("train", "--data", fashion, "--epochs", 1, "--output", tmp_path / "out")
+    done = run(*words, "--labels", names)
+    assert done.returncode == 0, done.stderr
+    manifest = read_model(tmp_path / "out" / "model.keras").manifest
+    assert manifest.name == "fashion"
+    assert manifest.labels == tuple(names.split(","))
+    assert (read_dataset(tmp_path / "out" / "evaluation.npz", manifest).images == digits().test_images).all()
+    refused(run(*words, "--labels", "top,trouser"), "2 classes", "labels up to 9")
+    refused(run(*words, "--labels", names.replace("boot", "top")), "twice")
+    refused(run(*words), "--labels")
+    labels = fashion / "train-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[:-5])
+    refused(run(*words, "--labels", names), "train-labels-idx1-ubyte", "damaged")

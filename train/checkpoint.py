@@ -1,0 +1,95 @@
+"""The state of a training after an epoch, so that one that was cut off goes on and ends with the same weights."""
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import check_seal, read_file, unzip_members, write_file, zip_members
+
+Arrays = list[npt.NDArray[Any]]
+History = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class State:
+    """All that the next epoch depends on."""
+
+    job: dict[str, Any]  # what determines the weights, see `train.fit.Job`
+    epochs: int  # done
+    history: History  # of each epoch
+    arrays: Arrays  # weights, seeds of dropout, the optimizer's moments
+    best: Arrays  # weights of the best epoch, where early stopping asks for them
+    seconds: float
+
+    def save(self, path: Path) -> None:
+        """Write it, whole or not at all.
+
+        Raises:
+            OSError: the folder cannot be written, or the disk is full; an older state stays.
+        """
+        words = {"job": self.job, "epochs": self.epochs, "history": self.history, "seconds": self.seconds}
+        members = {
+            "state.json": json.dumps(words).encode(),
+            "arrays.npz": _packed(self.arrays),
+            "best.npz": _packed(self.best),
+        }
+        write_file(path, zip_members(members))
+
+
+def read_state(path: Path, job: dict[str, Any]) -> State:
+    """Read the state that a training of the same `job` left.
+
+    Raises:
+        EdgecnnError: there is none, it is damaged, or it is of another job.
+    """
+    if not path.exists():
+        raise EdgecnnError(f"{path} does not exist, so there is nothing to resume: leave --resume away")
+    data = read_file(path)
+    try:
+        check_seal(str(path), data)
+        members = unzip_members(data)
+        words = json.loads(members["state.json"])
+        state = State(**words, arrays=_unpacked(members["arrays.npz"]), best=_unpacked(members["best.npz"]))
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError):
+        raise EdgecnnError(f"{path} is no checkpoint of python -m train: leave --resume away") from None
+    differing = [f"{name} {state.job.get(name)}, not {job[name]}" for name in job if state.job.get(name) != job[name]]
+    if differing:
+        raise EdgecnnError(f"{path} is of another training ({'; '.join(differing)}): say the same, or no --resume")
+    return state
+
+
+def variables(model: keras.Model) -> list[Any]:
+    """The variables of a compiled model that the next epoch depends on."""
+    model.optimizer.build(model.trainable_variables)
+    mine = [*model.variables, *model.optimizer.variables]
+    return list({id(each): each for each in mine}.values())
+
+
+def values(of: list[Any]) -> Arrays:
+    """What variables hold now."""
+    return [keras.ops.convert_to_numpy(each) for each in of]
+
+
+def assign(to: list[Any], arrays: Arrays) -> None:
+    """Give variables the values that `values` took."""
+    for variable, array in zip(to, arrays, strict=True):
+        variable.assign(array)
+
+
+def _packed(arrays: Arrays) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, *arrays)
+    return buffer.getvalue()
+
+
+def _unpacked(data: bytes) -> Arrays:
+    with np.load(io.BytesIO(data), allow_pickle=False) as packed:
+        return [packed[name] for name in packed.files]
