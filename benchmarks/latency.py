@@ -1,21 +1,32 @@
 """Time every model on every engine that runs it: end to end, and the engine's call alone.
 
-End to end is raw pixels to label, as `Classifier.predict` does it; the call alone is the engine's `invoke`. Warm-up
-calls are kept apart, and all contestants take turns in one run. Microseconds; images a second from the mean.
+End to end is raw pixels to label, as `Classifier.predict` does it; the call alone is the engine's `invoke`. Each model
+on each engine lives in a process of its own; in turns, in shuffled order, each is seen through five windows on five
+test images, of 10 seconds and 1,000 calls at least. Every figure has a verdict: VALID, or INVALID with the reason. The
+results go to latency.json beside the models, for `python -m benchmarks.compare` and `python -m benchmarks.report`.
 
 Examples:
   python -m benchmarks.latency
-  python -m benchmarks.latency artifacts/mnist/model_int8.tflite --engine litert --threads 2
+  python -m benchmarks.latency artifacts/mnist/model_int8.tflite --engine litert --threads 1,2 --batch 1,8
+  python -m benchmarks.latency --quick
 """
 
+import json
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.models import Contestant, contestants
-from edgecnn.bench import CALLS, ROUNDS, WARM_UP, measure
-from edgecnn.command import OK, command, parser, print_json, table
+from benchmarks.models import setups
+from edgecnn.bench import document, leave_out, method_of, screen
+from edgecnn.cli import add_method_options, counts
+from edgecnn.command import OK, command, parser, print_json
+from edgecnn.files import write_file
+from edgecnn.measuring import Measured, Method, measure
+
+FILE = "latency.json"
 
 
 @command
@@ -24,65 +35,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     made = parser("python -m benchmarks.latency", __doc__)
     made.add_argument("models", type=Path, nargs="*", help="model files, or a folder of them (default: the newest)")
     made.add_argument("--engine", help="only this one")
-    made.add_argument("--threads", type=int, default=1, help="threads for one inference (default 1)")
-    made.add_argument("--rounds", type=int, default=ROUNDS, help=f"turns a contestant (default {ROUNDS})")
-    made.add_argument("--calls", type=int, default=CALLS, help=f"timed calls a turn (default {CALLS})")
+    made.add_argument(
+        "--threads", type=counts, default=[1], metavar="N,…", help="threads for one inference (default 1)"
+    )
+    made.add_argument("--batch", type=counts, default=[1], metavar="N,…", help="images a call (default 1)")
+    made.add_argument("--output", type=Path, help=f"default: {FILE} beside the first model")
+    add_method_options(made)
     options = made.parse_args(argv)
-    rows = latencies(contestants(options.models, options.engine, options.threads), options.rounds, options.calls)
+    method = method_of(options)
+    wanted = setups(options.models, options.engine, options.threads, options.batch)
+    found = measure(wanted, method, leave_out=None if options.engine else leave_out)
+    said = run_document(found, method)
+    output = options.output or wanted[0].model.with_name(FILE)
+    write_file(output, json.dumps(said, indent=1).encode())
     if options.json:
-        print_json({"warm_up": WARM_UP, "rounds": options.rounds, "threads": options.threads, "results": rows})
+        print_json(said)
     else:
-        print(_table(rows))
+        print(f"{screen(found, method)}\n\n{output}")
     return OK
 
 
-def latencies(found: Sequence[Contestant], rounds: int = ROUNDS, calls: int = CALLS) -> list[dict[str, Any]]:
-    """Time contestants in turn, on the images of the evaluation split.
-
-    Returns:
-        For each contestant its model, engine and times, end to end and of the engine's call alone.
-    """
-    calls_by_name: dict[str, Callable[[int], object]] = {}
-    for number, each in enumerate(found):
-        calls_by_name[f"{number} end to end"] = _end_to_end(each)
-        calls_by_name[f"{number} call"] = _engine_call(each)
-    timings = measure(calls_by_name, rounds, calls)
-    return [
-        {
-            "model": each.path.name,
-            "engine": each.classifier.engine,
-            "end_to_end": timings[f"{number} end to end"].as_document(),
-            "engine_call": timings[f"{number} call"].as_document(),
-        }
-        for number, each in enumerate(found)
-    ]
+def run_document(found: Sequence[Measured], method: Method) -> dict[str, Any]:
+    """A run with when, by what command and at which commit it was made."""
+    command_line = " ".join(["python -m", Path(sys.argv[0]).parent.name + "." + Path(sys.argv[0]).stem, *sys.argv[1:]])
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    return document(found, method) | {"time": when, "command": command_line, "commit": commit()}
 
 
-def _end_to_end(contestant: Contestant) -> Callable[[int], object]:
-    images, predict = contestant.images, contestant.classifier.predict
-    return lambda number: predict(images[number % len(images)])
-
-
-def _engine_call(contestant: Contestant) -> Callable[[int], object]:
-    invoke = contestant.classifier.invoke
-    return lambda _: invoke()
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> str:
-    head = ("model", "engine", "p50 us", "p90 us", "p99 us", "images/s", "call p50", "p90", "p99")
-    return table(
-        head,
-        (
-            (
-                row["model"],
-                row["engine"],
-                *(f"{row['end_to_end'][key]:.1f}" for key in ("p50_us", "p90_us", "p99_us")),
-                f"{row['end_to_end']['per_second']:,.0f}",
-                *(f"{row['engine_call'][key]:.1f}" for key in ("p50_us", "p90_us", "p99_us")),
-            )
-            for row in rows
-        ),
-    )
+def commit() -> str | None:
+    """The checkout's commit, `+` behind it where files differ from it; None outside of a checkout."""
+    words = ["git", "describe", "--always", "--abbrev=12", "--dirty=+"]
+    done = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
 
 
 if __name__ == "__main__":

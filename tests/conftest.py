@@ -1,6 +1,7 @@
 """A tiny model, trained on digits and converted by the real commands, that most tests share."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,9 +66,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 @pytest.fixture
 def copied(trained: Path, tmp_path: Path) -> Path:
     """A copy of `trained` that a test may spoil."""
-    for file in trained.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    return tmp_path
+    return shutil.copytree(trained, tmp_path / "copied")
 
 
 @pytest.fixture(scope="session")

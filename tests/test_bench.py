@@ -1,34 +1,122 @@
-"""The measuring core counts what it should; how fast anything is, no test asserts."""
+"""What is measured is what is told of it, and when it is worth nothing; how fast anything is, no test asserts."""
 
 import json
-from collections import Counter
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import refused, run
 
-from edgecnn.bench import SETTLE, Timing, measure
+from edgecnn.bench import result, summary
+from edgecnn.device import Clock, Ticks
 from edgecnn.engines import ENGINES
+from edgecnn.measuring import Method, Setup, Window, measure
+from edgecnn.power import Meter, watts
+from edgecnn.validity import Moment, reasons
 
 
-def test_contestants_take_turns_and_warm_ups_are_not_counted() -> None:
-    order: list[str] = []
-    found = measure(
-        {"a": lambda _: order.append("a"), "b": lambda _: order.append("b")}, rounds=6, calls=10, warm_up=3, seed=1
-    )
-    assert Counter(order) == dict.fromkeys("ab", 3 + 6 * (SETTLE + 10))
-    assert {name: len(timing.microseconds) for name, timing in found.items()} == {"a": 60, "b": 60}
-    turns = order[6 :: SETTLE + 10]  # the first call of each turn
-    assert all(sorted(turns[at : at + 2]) == ["a", "b"] for at in range(0, 12, 2))
-    assert len({tuple(turns[at : at + 2]) for at in range(0, 12, 2)}) == 2  # in both orders
+def test_every_subject_is_seen_through_its_windows(trained: Path) -> None:
+    method = Method(windows=3, seconds=0.05, calls=200, warm_up_seconds=0.02, comparable=False)
+    setups = [Setup(trained / "model_int8.tflite", "litert"), Setup(trained / "model_int8.onnx", "onnx", batch=4)]
+    for found, setup in zip(measure(setups, method, workers=[1]), setups, strict=True):
+        assert found.engine == setup.engine
+        assert found.start.load_ms > 0 < found.start.first_ms
+        assert found.start.warm_up_calls >= 100
+        assert len(found.windows) == 3
+        for window in found.windows:
+            assert len(window.end_to_end_ns) == len(window.engine_call_ns) >= 200
+            assert window.seconds >= 0.05
+            assert window.images == 2 * len(window.end_to_end_ns) * setup.batch
+        said = result(found)
+        assert said["end_to_end"]["calls"] == sum(said["end_to_end"]["histogram"]["counts"])
+        assert len(said["end_to_end"]["windows_us"]) == 3
+        assert list(found.per_second) == ([1] if setup.batch == 1 else [])
 
 
-def test_a_timing_is_a_distribution() -> None:
-    timing = Timing(np.arange(1.0, 102.0))
-    assert timing.percentile(50) == 51
-    assert timing.per_second == pytest.approx(1e6 / 51)
-    assert timing.as_document() == {"calls": 101, "p50_us": 51, "p90_us": 91, "p99_us": 100, "per_second": 19607.8}
+def test_a_summary_is_of_all_windows() -> None:
+    """The p50 is the median of the windows' medians: a window that was disturbed does not move it."""
+    calm, disturbed = np.arange(1000, 2001), np.arange(9000, 10001)
+    said = summary([calm, calm + 10, disturbed])
+    assert said["windows_us"] == [1.5, 1.51, 9.5]
+    assert said["p50_us"] == 1.51
+    assert said["min_us"] == 1.0
+    assert said["p99.9_us"] > 9.9
+    assert said["spread"] == pytest.approx(8 / 1.51, abs=1e-3)
+    assert sum(said["histogram"]["counts"]) == said["calls"] == 3003
+    assert said["histogram"]["counts"][-1] in (3, 4)  # the slowest in a thousand lie behind the last edge
+
+
+CALM = Moment(Clock("performance", (1800, 1800), 50.0, ()), Ticks(100.0, 10.0, 0.0))
+
+
+def seen(median_us: float = 20.0, cpu: float = 1.0, **after: object) -> Window:
+    """A window of a second, in which a process that is alone took `cpu` of it."""
+    ticks = Ticks(100.0 + 1 - cpu, 10.0 + cpu, 0.0)
+    moment = replace(replace(CALM, ticks=ticks), **after)
+    times = np.full(100, int(1000 * median_us))
+    return Window(times, times, 1.0, cpu, 200, None, CALM, moment, None)
+
+
+@pytest.mark.parametrize(
+    ("windows", "reason"),
+    [
+        ([seen(), seen(21.0)], ""),
+        ([seen(), seen(ticks=Ticks(100.0, 11.9, 0.0))], "other processes used 0.90 of a core"),
+        ([seen(), seen(ticks=Ticks(100.0, 11.0, 0.3))], "the host gave 0.30 of a core to others"),
+        ([seen(), seen(cpu=0.6)], "the process had the CPU only 60% of the time"),
+        ([seen(), seen(23.0), seen()], "the medians of the windows differ by 15%"),
+        (
+            [seen(clock=Clock("powersave", (600, 1800), 50.0, ()))],
+            "the clock was at 600 of 1800 MHz (governor powersave)",
+        ),
+        ([seen(clock=Clock("performance", (1800, 1800), 82.0, ("throttled",)))], "the CPU was held back: throttled"),
+    ],
+)
+def test_a_figure_that_is_worth_nothing_is_called_invalid(windows: list[Window], reason: str) -> None:
+    assert reasons(windows) == ((reason,) if reason else ())
+
+
+def test_a_second_process_on_the_same_core_makes_the_figures_invalid(trained: Path) -> None:
+    core = str(min(os.sched_getaffinity(0)))
+    burn = [sys.executable, "-c", "while True: pass"]
+    with subprocess.Popen(["taskset", "-c", core, *burn]) as other:
+        words = ["taskset", "-c", core, sys.executable, "-m", "edgecnn", "bench", trained / "model_int8.tflite"]
+        done = subprocess.run([*words, "--seconds", "1", "--json"], capture_output=True, text=True, check=True)
+        other.kill()
+    (row,) = json.loads(done.stdout)["results"]
+    assert row["verdict"] == "INVALID"
+    assert any("other processes used" in why for why in row["reasons"])
+
+
+def test_energy_is_told_where_there_is_a_counter_and_never_guessed(tmp_path: Path) -> None:
+    assert Meter(tmp_path, lambda: "").joules() is None
+    for package, start in ((0, 1_000_000), (1, 5_000_000)):
+        (tmp_path / f"sys/class/powercap/intel-rapl:{package}").mkdir(parents=True)
+        (tmp_path / f"sys/class/powercap/intel-rapl:{package}/energy_uj").write_text(str(start))
+    (tmp_path / "sys/class/powercap/intel-rapl:0:0").mkdir()  # a part of package 0
+    meter = Meter(tmp_path, lambda: "")
+    (tmp_path / "sys/class/powercap/intel-rapl:1/energy_uj").write_text("7500000")
+    assert meter.joules() == 2.5
+    (tmp_path / "sys/class/powercap/intel-rapl:1/energy_uj").write_text("0")  # it began anew
+    assert meter.joules() is None
+
+
+def test_the_rails_of_a_raspberry_pi_5_are_added_up(tmp_path: Path) -> None:
+    said = """ 3V7_WL_SW_A current(0)=0.10000000A
+     VDD_CORE_A current(7)=2.00000000A
+     3V7_WL_SW_V volt(8)=3.70000000V
+     VDD_CORE_V volt(15)=0.90000000V
+     EXT5V_V volt(24)=5.10000000V
+    """
+    assert watts(said) == pytest.approx(0.37 + 1.8)
+    assert watts("command not registered") is None
+    joules = Meter(tmp_path, lambda: said).joules()
+    assert joules is not None
+    assert 0 <= joules < 2.17
 
 
 @pytest.mark.slow
@@ -36,7 +124,7 @@ def test_an_engine_that_cannot_run_a_file_is_left_out(trained: Path, tmp_path: P
     """tflite-runtime 2.14 does not load what today's converter makes of dynamic quantization."""
     path = tmp_path / "model.tflite"
     assert run("convert.tflite", trained / "model.keras", "--quantize", "dynamic", "--output", path).returncode == 0
-    done = run("benchmarks.latency", path, "--rounds", 1, "--calls", 5, "--json")
+    done = run("benchmarks.latency", path, "--seconds", 0, "--json")
     assert done.returncode == 0, done.stderr
     assert [row["engine"] for row in json.loads(done.stdout)["results"]] == ["litert"]
     if ENGINES["tflite"].installed:

@@ -66,11 +66,17 @@ def test_all_commands_are_known() -> None:
     assert found == set(COMMANDS) - {"edgecnn"}
 
 
+DRAWN = "3"  # what digit_file shows
+
+
 def digit_file(folder: Path) -> Path:
+    """A drawn digit as people draw it, dark on light and off the centre, as a PNG."""
     from train.datasets import digits
 
+    data = digits()
+    clear = data.test_images[data.test_labels == int(DRAWN)][0, ..., 0]
     path = folder / "digit.png"
-    Image.fromarray(255 - np.pad(digits().test_images[0, ..., 0], 40)).save(path)
+    Image.fromarray(255 - np.pad(clear, 40)).save(path)
     return path
 
 
@@ -80,8 +86,8 @@ def test_json_is_all_there_is_on_stdout(trained: Path, tmp_path: Path) -> None:
         ("edgecnn", "info", model),
         ("edgecnn", "classify", digit_file(tmp_path), "--model", model),
         ("edgecnn", "check", model, trained / "evaluation.npz"),
-        ("edgecnn", "bench", model, "--engine", "all", "--workers", "1,2", "--rounds", 1, "--calls", 5),
-        ("benchmarks.latency", model, "--rounds", 1, "--calls", 5),
+        ("edgecnn", "bench", model, "--engine", "all", "--workers", "1,2", "--seconds", 0),
+        ("benchmarks.latency", model, "--seconds", 0, "--output", tmp_path / "latency.json"),
         ("convert.onnx", trained / "model.keras", "--output", tmp_path / "m.onnx"),
     ):
         done = run(*words, "--json")
@@ -91,11 +97,9 @@ def test_json_is_all_there_is_on_stdout(trained: Path, tmp_path: Path) -> None:
 
 
 def test_a_digit_dark_on_light_is_classified(trained: Path, tmp_path: Path) -> None:
-    from train.datasets import digits
-
     done = run("edgecnn", "classify", digit_file(tmp_path), "--model", trained / "model_int8.tflite", "--json")
     (answer,) = json.loads(done.stdout)
-    assert answer["label"] == str(digits().test_labels[0])
+    assert answer["label"] == DRAWN
 
 
 def test_mistakes_get_a_line_and_status_2(trained: Path, tmp_path: Path) -> None:

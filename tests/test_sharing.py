@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from edgecnn import SHIPPED, Classifier, EdgecnnError
-from edgecnn.bench import resident_mb
 from edgecnn.engines import ENGINES
+from edgecnn.measuring import memory_mb
 from edgecnn.modelfile import pack_model, read_model
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2000, 28, 28), np.uint8)
@@ -108,10 +108,10 @@ def test_memory_stays_as_it_is() -> None:
     images = itertools.cycle(IMAGES)
     for _ in range(20_000):
         classifier.predict(next(images))
-    before = resident_mb()
+    before = memory_mb()
     for _ in range(100_000):
         classifier.predict(next(images))
-    after = resident_mb()
+    after = memory_mb()
     assert before is not None
     assert after is not None
     assert after - before < 1

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, heed_interrupts, refused, run
 from PIL import Image
-from test_commands import digit_file
+from test_commands import DRAWN, digit_file
 
 from edgecnn.classifier import Classifier
 from edgecnn.frames import POLL, folder_frames
@@ -54,7 +54,7 @@ def test_below_the_threshold_the_answer_is_unknown() -> None:
 def test_frames_of_another_size_are_brought_into_the_models_frame(tmp_path: Path) -> None:
     drawn = np.asarray(Image.open(digit_file(tmp_path)))
     done = watched("-", "--size", f"{drawn.shape[1]}x{drawn.shape[0]}", input=drawn.tobytes() * 2)
-    assert [each["label"] for each in lines(done.stdout)] == [str(digits().test_labels[0])] * 2
+    assert [each["label"] for each in lines(done.stdout)] == [DRAWN] * 2
 
 
 def test_a_folder_that_fills_is_gone_through_as_it_does(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_video_is_gone_through(tmp_path: Path) -> None:
     writer.release()
     done = watched(path)
     assert done.returncode == 0, done.stderr
-    assert [each["label"] for each in lines(done.stdout)] == [str(digits().test_labels[0])] * 3
+    assert [each["label"] for each in lines(done.stdout)] == [DRAWN] * 3
 
 
 def test_mistakes_are_told(tmp_path: Path) -> None:

@@ -1,193 +1,206 @@
-"""The measuring core: what a call costs, each call timed by itself, contestants in turn.
+"""The command `edgecnn bench`, and what is told of a subject that was measured.
 
-A latency is a distribution. Warm-up calls are kept apart; then the contestants take turns in rounds, in an order that
-is shuffled each round, so that a drift of the machine's speed meets all of them alike.
+Five windows on five real images, each 10 seconds and 1,000 calls at least; a verdict on every figure, VALID or INVALID
+with the reason. The p50 is the median of the windows' medians, the other percentiles are of all calls together.
 """
 
-import random
-import re
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.classifier import Classifier
-from edgecnn.command import quiet
-from edgecnn.dataset import read_dataset
-from edgecnn.manifest import Manifest
+from edgecnn import __version__
+from edgecnn.command import OK, print_json, table
+from edgecnn.device import describe
+from edgecnn.engines import ENGINES, NATIVE, engines_for, engines_of
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import read_file, sha256
+from edgecnn.measuring import FULL, QUICK, Measured, Method, Setup, measure
+from edgecnn.modelfile import read_model
+from edgecnn.validity import reasons, spread_of
 
-IMAGES = 64  # that a benchmark goes round on
-THROUGHPUT_SECONDS = 1.0  # for each number of workers
-WARM_UP = 100  # calls, not counted
-SETTLE = 5  # calls at the start of each turn, not counted: the last contestant left its own data in the caches
-ROUNDS = 20
-CALLS = 100  # a round
-
-
-@dataclass(frozen=True)
-class Timing:
-    """The times of one contestant's calls."""
-
-    microseconds: npt.NDArray[np.float64]  # (calls,)
-
-    def percentile(self, percent: float) -> float:
-        """Microseconds within which `percent` of the calls ended."""
-        return float(np.percentile(self.microseconds, percent))
-
-    @property
-    def per_second(self) -> float:
-        """Throughput: calls a second, one after the other."""
-        return 1e6 / float(self.microseconds.mean())
-
-    def as_document(self) -> dict[str, Any]:
-        """For `--json`: percentiles in microseconds, throughput in calls a second."""
-        shares = {f"p{percent}_us": round(self.percentile(percent), 3) for percent in (50, 90, 99)}
-        return {"calls": len(self.microseconds), **shares, "per_second": round(self.per_second, 1)}
+SCHEMA = 1
+BINS = 60  # of a histogram, from the fastest call to the 99.9th percentile; one more for the slower ones
+_PERCENTILES = (50, 90, 99, 99.9)
+Times = npt.NDArray[np.int64]
 
 
-def measure(
-    contestants: Mapping[str, Callable[[int], object]],
-    rounds: int = ROUNDS,
-    calls: int = CALLS,
-    warm_up: int = WARM_UP,
-    seed: int = 0,
-) -> dict[str, Timing]:
-    """Time every contestant's calls, interleaved.
-
-    Args:
-        contestants: by name, a function that takes the number of the call.
-        rounds: turns each contestant has.
-        calls: timed calls a turn.
-        warm_up: calls before the first turn, not counted.
-        seed: of the order within each round.
-
-    Returns:
-        By name, rounds * calls times.
-    """
-    order = random.Random(seed)
-    names = list(contestants)
-    times: dict[str, list[int]] = {name: [] for name in names}
-    for name in names:
-        _time(contestants[name], warm_up)
-    for _ in range(rounds):
-        for name in order.sample(names, len(names)):
-            _time(contestants[name], SETTLE)
-            times[name] += _time(contestants[name], calls)
-    return {name: Timing(np.array(nanoseconds) / 1000) for name, nanoseconds in times.items()}
+def run(options: argparse.Namespace) -> int:
+    """The command `edgecnn bench`."""
+    method = method_of(options)
+    found = measure(_setups(options), method, options.workers, leave_out if options.engine == "all" else None)
+    if options.json:
+        print_json(document(found, method))
+    else:
+        print(screen(found, method))
+    return OK
 
 
-def _time(call: Callable[[int], object], calls: int) -> list[int]:
-    """Nanoseconds of each call."""
-    clock = time.perf_counter_ns
-    times = []
-    for number in range(calls):
-        start = clock()
-        call(number)
-        times.append(clock() - start)
-    return times
+def leave_out(error: EdgecnnError) -> None:
+    """Say why a subject has no row."""
+    print(f"left out: {error}", file=sys.stderr)
 
 
-@dataclass(frozen=True)
-class Bench:
-    """What a model costs on an engine."""
-
-    engine: str
-    end_to_end: Timing  # raw pixels to label: `Classifier.predict`
-    engine_call: Timing  # the engine's own call alone
-    load_ms: float  # from the path to a classifier, the engine's import with it
-    first_ms: float  # the first prediction
-    memory_mb: float | None  # of the process, after the first prediction
-    per_second: dict[int, float]  # images, by the number of workers of `predict_batch`
-
-    def as_document(self) -> dict[str, Any]:
-        """For `--json`."""
-        return {
-            "engine": self.engine,
-            "end_to_end": self.end_to_end.as_document(),
-            "engine_call": self.engine_call.as_document(),
-            "load_ms": round(self.load_ms, 3),
-            "first_ms": round(self.first_ms, 3),
-            "memory_mb": self.memory_mb,
-            "images_per_second_by_workers": {str(n): round(value, 1) for n, value in self.per_second.items()},
-        }
+def method_of(options: argparse.Namespace) -> Method:
+    """The method that the options ask for."""
+    method = QUICK if options.quick else FULL
+    if options.seconds is None:
+        return method
+    if options.seconds < 0:
+        raise EdgecnnError(f"--seconds is {options.seconds:g}: give 0 or more")
+    return Method(method.windows, options.seconds, method.calls, method.warm_up_seconds, comparable=False)
 
 
-def bench(
-    path: Path,
-    engine: str,
-    threads: int,
-    data: Path | None,
-    rounds: int = ROUNDS,
-    calls: int = CALLS,
-    workers: Sequence[int] = (),
-) -> Bench:
-    """Load a model and measure it; call it in a fresh process, else load time and memory are those of others too.
+def _setups(options: argparse.Namespace) -> list[Setup]:
+    kind = read_model(options.model).manifest.format
+    if options.engine == "all":
+        engines = engines_of(options.model, kind)
+    else:
+        engines = engines_for(kind, str(options.model))[:1] if options.engine == "auto" else [options.engine]
+    return [
+        Setup(options.model, engine, threads, batch, options.data)
+        for engine in engines
+        for threads in options.threads
+        for batch in options.batch
+        if engine != NATIVE or threads == 1 or options.engine != "all"
+    ]
 
-    Args:
-        path: the model.
-        engine: its name.
-        threads: for one inference.
-        data: images to go round on; those that lie beside the model, or noise, where it is None.
-        rounds: turns.
-        calls: timed calls a turn, of each kind.
-        workers: numbers of threads to measure the throughput of `predict_batch` with.
-    """
-    start = time.perf_counter()
-    with quiet():  # engines greet on stderr
-        classifier = Classifier(path, engine, threads)
-    loaded = time.perf_counter()
-    blank = np.zeros(classifier.manifest.input.shape, np.uint8)
-    classifier.predict(blank)
-    first = time.perf_counter()
-    memory = resident_mb()
-    images = images_for(path, classifier.manifest, data)
-    times = measure(
-        {"predict": lambda n: classifier.predict(images[n % len(images)]), "call": lambda _: classifier.invoke()},
-        rounds,
-        calls,
+
+def document(found: Sequence[Measured], method: Method) -> dict[str, Any]:
+    """A whole run for `--json`, with what it was measured on and how."""
+    return {
+        "schema": SCHEMA,
+        "kind": "latency",
+        "edgecnn": __version__,
+        "device": asdict(describe()),
+        "method": method.as_document(),
+        "results": [result(each) for each in found],
+    }
+
+
+def result(found: Measured) -> dict[str, Any]:
+    """All that is told of one subject: times in microseconds, memory in MB of a million bytes."""
+    setup, why = found.setup, reasons(found.windows)
+    kind = ENGINES.get(found.engine)
+    end_to_end = [window.end_to_end_ns for window in found.windows]
+    seconds = sum(window.seconds for window in found.windows)
+    joules = [window.joules for window in found.windows if window.joules is not None]
+    images = sum(window.images for window in found.windows)
+    last = found.windows[-1]
+    return {
+        "model": setup.model.name,
+        "model_sha256": sha256(read_file(setup.model)),
+        "engine": found.engine,
+        "engine_version": kind.version if kind else None,
+        "threads": setup.threads,
+        "batch": setup.batch,
+        "verdict": "INVALID" if why else "VALID",
+        "reasons": list(why),
+        "load_ms": round(found.start.load_ms, 3),
+        "first_ms": round(found.start.first_ms, 3),
+        "warm_up": {"calls": found.start.warm_up_calls, "ms": round(found.start.warm_up_ms, 1)},
+        "end_to_end": summary(end_to_end),
+        "engine_call": summary([window.engine_call_ns for window in found.windows]),
+        "images_per_second": round(setup.batch * 1e9 / float(np.mean(np.concatenate(end_to_end))), 1),
+        "images_per_second_by_workers": {str(workers): round(rate, 1) for workers, rate in found.per_second.items()},
+        "memory_mb": {"steady": last.steady_mb, "peak": found.peak_mb},
+        "millijoules_an_image": round(1000 * sum(joules) / images, 4) if len(joules) == len(found.windows) else None,
+        "seconds": round(seconds, 1),
+        "clock": {"before": asdict(found.windows[0].before.clock), "after": asdict(last.after.clock)},
+    }
+
+
+def summary(windows: Sequence[Times]) -> dict[str, Any]:
+    """The distribution of calls that were seen through windows; each array holds nanoseconds."""
+    together = np.concatenate(windows) / 1000
+    medians = [float(np.median(window)) / 1000 for window in windows]
+    pooled = {f"p{percent:g}_us": round(float(np.percentile(together, percent)), 3) for percent in _PERCENTILES}
+    return {
+        "calls": len(together),
+        **pooled,
+        "p50_us": round(float(np.median(medians)), 3),
+        "min_us": round(float(together.min()), 3),
+        "windows_us": [round(median, 3) for median in medians],
+        "spread": round(spread_of(medians), 4),
+        "histogram": _histogram(together),
+    }
+
+
+def _histogram(microseconds: npt.NDArray[np.float64]) -> dict[str, list[float]]:
+    """How many calls ended between two edges; those slower than the last edge are counted behind them."""
+    edges = np.geomspace(
+        microseconds.min(), max(np.percentile(microseconds, 99.9), microseconds.min() * 1.01), BINS + 1
     )
-    return Bench(
-        engine=classifier.engine,
-        end_to_end=times["predict"],
-        engine_call=times["call"],
-        load_ms=1000 * (loaded - start),
-        first_ms=1000 * (first - loaded),
-        memory_mb=memory,
-        per_second={number: throughput(classifier, images, number) for number in workers},
+    counts, _ = np.histogram(microseconds, edges)
+    slower = len(microseconds) - int(counts.sum())
+    return {"edges_us": [round(float(edge), 3) for edge in edges], "counts": [*counts.tolist(), slower]}
+
+
+def screen(found: Sequence[Measured], method: Method) -> str:
+    """A run for people."""
+    rows = [result(each) for each in found]
+    parts = [table(HEAD, map(cells, rows)), table(_START_HEAD, map(_start_cells, rows))]
+    throughputs = [
+        (row["engine"], workers, f"{rate:,.0f}")
+        for row in rows
+        for workers, rate in row["images_per_second_by_workers"].items()
+    ]
+    if throughputs:
+        parts.append(table(("engine", "workers", "images/s"), throughputs))
+    parts.append(told(rows, method))
+    return "\n\n".join(parts)
+
+
+def told(rows: Sequence[dict[str, Any]], method: Method) -> str:
+    """How it was measured, and why a figure is INVALID, in words."""
+    times = f"{method.windows} windows of {method.seconds:g} s and {method.calls:,} calls at least"
+    lines = [f"microseconds; {times}" + ("" if method.comparable else ": NOT COMPARABLE with other runs")]
+    lines += [f"INVALID {named(row)}: {'; '.join(row['reasons'])}" for row in rows if row["reasons"]]
+    return "\n".join(lines)
+
+
+def named(row: dict[str, Any]) -> str:
+    """What a result is of, in words."""
+    threads = f", {row['threads']} threads" if row["threads"] > 1 else ""
+    return f"{row['model']} on {row['engine']}{threads}" + (
+        f", {row['batch']} images a call" if row["batch"] > 1 else ""
     )
 
 
-def throughput(classifier: Classifier, images: npt.NDArray[np.uint8], workers: int) -> float:
-    """Images a second that `predict_batch` answers with this many workers."""
-    end = time.perf_counter() + THROUGHPUT_SECONDS
-
-    def stream() -> Any:
-        while time.perf_counter() < end:
-            yield from images
-
-    start = time.perf_counter()
-    answered = sum(1 for _ in classifier.predict_batch(stream(), workers))
-    return answered / (time.perf_counter() - start)
+HEAD = (
+    *("model", "engine", "threads", "batch", "p50", "p90", "p99", "p99.9", "min", "± windows"),
+    *("images/s", "call p50", "verdict"),
+)
+_START_HEAD = ("model", "engine", "load ms", "first ms", "steady MB", "peak MB", "mJ an image")
 
 
-def images_for(path: Path, manifest: Manifest, data: Path | None = None) -> npt.NDArray[np.uint8]:
-    """Images to measure a model on: of `data`, of the evaluation split beside the model, or noise.
+def cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """A result as people read it, under `HEAD`."""
+    end_to_end = row["end_to_end"]
+    return (
+        row["model"],
+        row["engine"],
+        str(row["threads"]),
+        str(row["batch"]),
+        *(f"{end_to_end[key]:.1f}" for key in ("p50_us", "p90_us", "p99_us", "p99.9_us", "min_us")),
+        f"{end_to_end['spread']:.1%}",
+        f"{row['images_per_second']:,.0f}",
+        f"{row['engine_call']['p50_us']:.1f}",
+        row["verdict"],
+    )
 
-    Returns:
-        uint8, (64 or fewer, height, width, channels).
-    """
-    beside = data or path.with_name("evaluation.npz")
-    if data or beside.exists():
-        return read_dataset(beside, manifest).images[:IMAGES]
-    return np.random.default_rng(0).integers(0, 256, (IMAGES, *manifest.input.shape), np.uint8)
 
-
-def resident_mb() -> float | None:
-    """Memory of this process, resident, in MB of a million bytes; None where the system does not tell."""
-    status = Path("/proc/self/status")
-    found = re.search(r"^VmRSS:\s*(\d+) kB", status.read_text(), re.MULTILINE) if status.exists() else None
-    return round(int(found[1]) * 1024 / 1e6, 1) if found else None
+def _start_cells(row: dict[str, Any]) -> tuple[str, ...]:
+    energy = row["millijoules_an_image"]
+    return (
+        row["model"],
+        row["engine"],
+        f"{row['load_ms']:.0f}",
+        f"{row['first_ms']:.1f}",
+        *(f"{value:.0f}" if value else "–" for value in row["memory_mb"].values()),
+        f"{energy:.3f}" if energy else "–",
+    )

@@ -74,6 +74,7 @@ class Classifier:
         manifest: what the file says of itself.
         engine: the name of the engine that was taken.
         threads: threads for one inference.
+        batch: images that the file takes at once.
 
     Raises:
         EdgecnnError: the file is missing, damaged or has no manifest; the engine is not installed or cannot run it.
@@ -104,7 +105,7 @@ class Classifier:
         self._own.engine = first
         height, width, channels = shape = self.manifest.input.shape
         self._shapes = (shape, (height, width)) if channels == 1 else (shape,)
-        self._batch = first.input.shape[0]
+        self.batch = first.input.shape[0]
         self._input, self._output = first.input, first.output
         self._planes = self.manifest.input.layout == "NCHW"
         self._check_ends(str(model.path))
@@ -144,7 +145,7 @@ class Classifier:
         height, width, channels = self._shapes[0]
         image = (height, width, channels) if self.manifest.input.layout == "NHWC" else (channels, height, width)
         ends = (self._input.shape, self._output.shape)
-        if ends != ((self._batch, *image), (self._batch, len(self.manifest.labels))):
+        if ends != ((self.batch, *image), (self.batch, len(self.manifest.labels))):
             raise EdgecnnError(
                 f"{source} maps {ends[0]} to {ends[1]}, which is not what its manifest says: make it again"
             )
@@ -179,14 +180,14 @@ class Classifier:
         """
         waiting = iter(images)
         if workers == 1:
-            while chunk := list(islice(waiting, self._batch)):
+            while chunk := list(islice(waiting, self.batch)):
                 yield from self._predict_all(chunk)
             return
         from concurrent.futures import ThreadPoolExecutor
 
         running: deque[Future[list[Prediction]]] = deque()
         with ThreadPoolExecutor(workers) as pool:
-            while chunk := list(islice(waiting, _CHUNK * self._batch)):
+            while chunk := list(islice(waiting, _CHUNK * self.batch)):
                 running.append(pool.submit(self._predict_chunk, chunk))
                 if len(running) == 2 * workers:
                     yield from running.popleft().result()
@@ -197,8 +198,8 @@ class Classifier:
         waiting = iter(images)
         return [
             found
-            for _ in range(0, len(images), self._batch)
-            for found in self._predict_all(list(islice(waiting, self._batch)))
+            for _ in range(0, len(images), self.batch)
+            for found in self._predict_all(list(islice(waiting, self.batch)))
         ]
 
     def _predict_all(self, images: list[npt.NDArray[np.uint8]]) -> list[Prediction]:

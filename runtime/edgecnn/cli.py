@@ -68,22 +68,22 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine(check)
     add_json(check)
 
-    bench = add("bench", "latency and throughput on this machine", "commands", "measure")
+    bench = add("bench", "latency and throughput on this machine", "bench")
     bench.add_argument("model", type=Path, nargs="?", default=SHIPPED, metavar="MODEL")
     bench.add_argument("--engine", default="auto", help=f"auto (default), all, {named()}")
     bench.add_argument(
-        "--threads", type=_counts, default=[1], metavar="N,…", help="threads for one inference (default 1)"
+        "--threads", type=counts, default=[1], metavar="N,…", help="threads for one inference (default 1)"
     )
-    bench.add_argument("--workers", type=_counts, default=[], metavar="N,…", help="throughput with as many workers too")
+    bench.add_argument("--batch", type=counts, default=[1], metavar="N,…", help="images a call (default 1)")
+    bench.add_argument("--workers", type=counts, default=[], metavar="N,…", help="throughput with as many workers too")
     bench.add_argument("--data", type=Path, help="images (default: evaluation.npz beside the model, else noise)")
-    bench.add_argument("--rounds", type=_count, default=20, help="turns (default 20)")
-    bench.add_argument("--calls", type=_count, default=100, help="timed calls a turn (default 100)")
+    add_method_options(bench)
     add_json(bench)
 
     tune = add("tune", "the fastest model, engine and thread count of a folder that passes check", "tune")
     tune.add_argument("folder", type=Path, metavar="FOLDER", help="holds the models and validation.npz")
     tune.add_argument("--data", type=Path, help="labelled images (default: validation.npz in the folder)")
-    tune.add_argument("--threads", type=_counts, metavar="N,…", help="thread counts to try (default 1, 2, … cores)")
+    tune.add_argument("--threads", type=counts, metavar="N,…", help="thread counts to try (default 1, 2, … cores)")
     add_json(tune)
 
     watch = add("watch", "a line of JSON for each frame of a folder that fills, a video, a camera, or stdin", "watch")
@@ -106,7 +106,14 @@ def _add_engine(to: argparse.ArgumentParser) -> None:
     to.add_argument("--threads", type=int, help="threads for one inference (default 1)")
 
 
-def _counts(text: str) -> list[int]:
+def add_method_options(to: argparse.ArgumentParser) -> None:
+    """Add the options that say how long a benchmark looks."""
+    to.add_argument("--quick", action="store_true", help="a fraction of a second a window: not comparable")
+    to.add_argument("--seconds", type=float, help="of a window, at least (default 10): else not comparable")
+
+
+def counts(text: str) -> list[int]:
+    """Whole numbers from 1, separated by commas, of an option."""
     return [_count(each) for each in text.split(",")]
 
 

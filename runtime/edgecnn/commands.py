@@ -1,20 +1,17 @@
-"""What `edgecnn info`, `classify`, `check` and `bench` do."""
+"""What `edgecnn info`, `classify` and `check` do."""
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edgecnn.apart import DiedError, apart
-from edgecnn.bench import Bench, bench
 from edgecnn.check import Report as CheckReport
 from edgecnn.check import as_document, flipped, wilson
 from edgecnn.check import check as check_model
 from edgecnn.classifier import Classifier
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
 from edgecnn.dataset import Dataset, read_dataset
-from edgecnn.engines import NATIVE, engines_for, engines_of
-from edgecnn.errors import EdgecnnError
+from edgecnn.engines import engines_of
 from edgecnn.files import sha256
 from edgecnn.images import read_image
 from edgecnn.manifest import Manifest
@@ -121,72 +118,3 @@ def _words(report: CheckReport) -> str:
     if report.verdict == "NONE":
         return "NONE   no baseline and no answers of the float model to compare with"
     return "   ".join((report.verdict, *report.failures))
-
-
-def measure(options: argparse.Namespace) -> int:
-    """The command `edgecnn bench`."""
-    kind = read_model(options.model).manifest.format
-    if options.engine == "all":
-        chosen = engines_of(options.model, kind)
-    else:
-        chosen = engines_for(kind, str(options.model))[:1] if options.engine == "auto" else [options.engine]
-    pairs = [(engine, threads) for engine in chosen for threads in options.threads]
-    if options.engine == "all":
-        pairs = [(engine, threads) for engine, threads in pairs if engine != NATIVE or threads == 1]
-    rows = [(threads, _measured(options, engine, threads)) for engine, threads in pairs]
-    if options.json:
-        print_json([{"model": str(options.model), "threads": threads} | found.as_document() for threads, found in rows])
-    else:
-        print(table(_BENCH_HEAD, (_times(threads, found) for threads, found in rows)))
-        if options.workers:
-            print("\n" + table(("engine", "workers", "images/s"), _throughputs(rows)))
-    return OK
-
-
-_BENCH_HEAD = (
-    "engine",
-    "threads",
-    "p50 us",
-    "p90 us",
-    "p99 us",
-    "images/s",
-    "call p50",
-    "load ms",
-    "first ms",
-    "memory",
-)
-
-
-def _measured(options: argparse.Namespace, engine: str, threads: int) -> Bench:
-    given = (options.model, engine, threads, options.data, options.rounds, options.calls, options.workers)
-    try:
-        return apart(bench, *given)
-    except DiedError as death:
-        raise EdgecnnError(f"{engine} died of {options.model} ({death}): see edgecnn doctor") from None
-
-
-def _times(threads: int, found: Bench) -> tuple[str, ...]:
-    p50, p90, p99 = (f"{found.end_to_end.percentile(percent):.1f}" for percent in (50, 90, 99))
-    memory = f"{found.memory_mb:.0f} MB" if found.memory_mb else "–"
-    rate, call = f"{found.end_to_end.per_second:,.0f}", f"{found.engine_call.percentile(50):.1f}"
-    return (
-        found.engine,
-        str(threads),
-        p50,
-        p90,
-        p99,
-        rate,
-        call,
-        f"{found.load_ms:.0f}",
-        f"{found.first_ms:.1f}",
-        memory,
-    )
-
-
-def _throughputs(rows: list[tuple[int, Bench]]) -> list[tuple[str, str, str]]:
-    return [
-        (found.engine, str(workers), f"{value:,.0f}")
-        for threads, found in rows
-        if threads == 1
-        for workers, value in found.per_second.items()
-    ]

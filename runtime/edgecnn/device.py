@@ -51,6 +51,7 @@ _ARM_CORES = {
 _THROTTLING = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
 _SINCE_BOOT = 16
 _BOARD_FILES = ("proc/device-tree/model", "sys/firmware/devicetree/base/model", "sys/class/dmi/id/product_name")
+_TICKS = 100  # a second, in /proc/stat: USER_HZ, on every architecture that Linux has today
 _FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
 
 
@@ -78,7 +79,7 @@ class Device:
     python: str
     libc: tuple[str, str]  # name and version
     governor: str | None
-    mhz: tuple[int, int] | None  # of the first core: now, and at most
+    mhz: tuple[int, int] | None  # of the fastest core: now, and at most
     celsius: float | None
     throttling: Throttling | None
     low_voltage: bool | None  # the power supply, by the board's own alarm
@@ -99,8 +100,7 @@ def identify() -> dict[str, str]:
 def describe(root: Path = Path("/")) -> Device:
     """Look at this machine; with another `root`, at the files of another one."""
     cpuinfo = _text(root / "proc/cpuinfo") or ""
-    cpu = root / "sys/devices/system/cpu/cpu0"
-    now, most = (_number(cpu / "cpufreq" / name) for name in ("scaling_cur_freq", "cpuinfo_max_freq"))
+    now = clock(root)
     return Device(
         board=_board(root, cpuinfo),
         cpu=_cpu(cpuinfo),
@@ -113,21 +113,62 @@ def describe(root: Path = Path("/")) -> Device:
         machine=_machine(),
         python=platform.python_version(),
         libc=_libc(),
-        governor=_text(cpu / "cpufreq/scaling_governor"),
-        mhz=(now // 1000, most // 1000) if now and most else None,
-        celsius=_celsius(root),
+        governor=now.governor,
+        mhz=now.mhz,
+        celsius=now.celsius,
         throttling=_throttling(root),
         low_voltage=_low_voltage(root),
     )
 
 
-def cpu_ticks() -> tuple[int, int] | None:
-    """What all cores have done since boot, in ticks: idle, and in all; None where the system does not tell."""
-    first = (_text(Path("/proc/stat")) or "").split("\n", 1)[0].split()
+@dataclass(frozen=True)
+class Clock:
+    """How fast the CPU may go, and goes."""
+
+    governor: str | None
+    mhz: tuple[int, int] | None  # of the fastest core: now, and at most
+    celsius: float | None
+    held_back: tuple[str, ...]  # what does so now
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """What all cores have done since boot, in seconds of one core."""
+
+    idle: float
+    busy: float
+    steal: float  # other guests of the host had it
+
+    @property
+    def total(self) -> float:
+        """All of them."""
+        return self.idle + self.busy + self.steal
+
+
+def clock(root: Path = Path("/")) -> Clock:
+    """Read what changes while the machine works; with another `root`, from the files of another one."""
+    cpus = root / "sys/devices/system/cpu"
+    throttling = _throttling(root)
+    return Clock(
+        governor=_text(cpus / "cpu0/cpufreq/scaling_governor"),
+        mhz=max(filter(None, map(_mhz, cpus.glob("cpu[0-9]*"))), default=None),
+        celsius=_celsius(root),
+        held_back=throttling.now if throttling else (),
+    )
+
+
+def cpu_ticks(root: Path = Path("/")) -> Ticks | None:
+    """What all cores have done since boot; None where the system does not tell."""
+    first = (_text(root / "proc/stat") or "").split("\n", 1)[0].split()
     if first[:1] != ["cpu"]:
         return None
-    ticks = [int(each) for each in first[1:9]]  # user nice system idle iowait irq softirq steal
-    return ticks[3] + ticks[4], sum(ticks)
+    user, nice, system, idle, waiting, irq, softirq, steal = (int(each) / _TICKS for each in first[1:9])
+    return Ticks(idle + waiting, user + nice + system + irq + softirq, steal)
+
+
+def _mhz(cpu: Path) -> tuple[int, int] | None:
+    now, most = (_number(cpu / "cpufreq" / name) for name in ("scaling_cur_freq", "cpuinfo_max_freq"))
+    return (now // 1000, most // 1000) if now and most else None
 
 
 def _text(path: Path) -> str | None:

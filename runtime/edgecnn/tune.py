@@ -14,21 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgecnn.apart import DiedError, apart
-from edgecnn.bench import Bench, bench
-from edgecnn.check import check
-from edgecnn.classifier import Classifier
-from edgecnn.command import GATE_FAILED, OK, print_json, progress, quiet, table
-from edgecnn.dataset import read_dataset
+import numpy as np
+
+from edgecnn.apart import Apart, DiedError
+from edgecnn.command import GATE_FAILED, OK, print_json, progress, table
 from edgecnn.device import cores
 from edgecnn.engines import NATIVE, engines_of
 from edgecnn.errors import EdgecnnError
+from edgecnn.measuring import Method, Setup, Subject, Window
 from edgecnn.modelfile import read_model
 from edgecnn.selection import models_in, write_selection
 
 NEAR = 1.5  # times the fastest first median: who is timed again
 TURNS = 5  # of each finalist, the first with them
-ROUNDS, CALLS = 5, 100  # a turn
+TURN = Method(windows=1, seconds=0.0, calls=500, warm_up_seconds=0.01, comparable=False)
 
 
 @dataclass
@@ -52,10 +51,10 @@ class Candidate:
         """Half the range of the turns' medians, microseconds."""
         return (max(self.medians) - min(self.medians)) / 2
 
-    def add(self, found: Bench) -> None:
+    def add(self, found: Window) -> None:
         """Take note of one more turn."""
-        self.medians.append(found.end_to_end.percentile(50))
-        self.memory_mb = max(self.memory_mb, found.memory_mb or 0.0)
+        self.medians.append(float(np.median(found.end_to_end_ns)) / 1000)
+        self.memory_mb = max(self.memory_mb, found.steady_mb or 0.0)
 
     def as_document(self) -> dict[str, Any]:
         """For `selection.json` and `--json`."""
@@ -144,24 +143,18 @@ def best(found: Iterable[Candidate]) -> Candidate | None:
 
 def _time(each: Candidate, folder: Path, data: Path, judge: bool) -> None:
     """One turn in a fresh process; with `judge`, `check` before it counts."""
+    process = Apart(Subject, Setup(folder / each.model, each.engine, each.threads, data=data), TURN)
     try:
-        found, each.failure = apart(_trial, folder / each.model, each.engine, each.threads, data, judge)
+        found = process.call(Subject.window, 0)  # first, while the process is fresh
+        each.failure = "; ".join(process.call(Subject.failures)) if judge else ""
         if not each.failure:
             each.add(found)
     except DiedError as death:
         each.failure = f"the engine died of it ({death})"
     except EdgecnnError as error:
         each.failure = str(error)
-
-
-def _trial(path: Path, engine: str, threads: int, data: Path, judge: bool) -> tuple[Bench, str]:
-    """The times, and why the model is out; timed first, while the process is fresh."""
-    found = bench(path, engine, threads, data, ROUNDS, CALLS)
-    if not judge:
-        return found, ""
-    with quiet():  # engines greet on stderr
-        classifier = Classifier(path, engine, threads)
-    return found, "; ".join(check(classifier, read_dataset(data, classifier.manifest)).failures)
+    finally:
+        process.close()
 
 
 _HEAD = ("model", "engine", "threads", "p50 us", "± us", "memory", "")

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from edgecnn.bench import resident_mb
 from edgecnn.classifier import Classifier
 from edgecnn.command import OK, quiet
-from edgecnn.device import cpu_ticks
+from edgecnn.device import Ticks, cpu_ticks
 from edgecnn.errors import EdgecnnError
 from edgecnn.frames import Frame, folder_frames, is_camera, raw_frames, video_frames
 from edgecnn.manifest import Input
+from edgecnn.measuring import memory_mb
 
 UNKNOWN = "unknown"
 STATUS_SECONDS = 10.0
@@ -34,7 +34,7 @@ class Meter:
     busy: float = 0.0  # seconds spent on frames
     since: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.process_time)
-    ticks: tuple[int, int] | None = field(default_factory=cpu_ticks)
+    ticks: Ticks | None = field(default_factory=cpu_ticks)
 
     def status(self) -> str:
         """Frames a second; the share of the time spent on frames; CPU of this process; idle CPU of all; memory."""
@@ -45,9 +45,9 @@ class Meter:
             f"duty cycle {self.busy / seconds:.1%}",
             f"{(time.process_time() - self.cpu) / seconds:.1%} of a core",
         ]
-        ticks, memory = cpu_ticks(), resident_mb()
-        if ticks and self.ticks and ticks[1] > self.ticks[1]:
-            parts.append(f"idle CPU {(ticks[0] - self.ticks[0]) / (ticks[1] - self.ticks[1]):.1%}")
+        ticks, memory = cpu_ticks(), memory_mb()
+        if ticks and self.ticks and ticks.total > self.ticks.total:
+            parts.append(f"idle CPU {(ticks.idle - self.ticks.idle) / (ticks.total - self.ticks.total):.1%}")
         if memory:
             parts.append(f"memory {memory} MB")
         return ", ".join(parts)

@@ -1,0 +1,85 @@
+"""Whether a figure is worth anything: what the machine was doing while it was taken, and the verdict.
+
+A latency is INVALID where the CPU was throttled or its clock not at its best, where others (processes, or other guests
+of the host) used the CPU, where the process waited for it, or where the windows differ among themselves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgecnn.device import Clock, Ticks, clock, cpu_ticks
+
+if TYPE_CHECKING:
+    from edgecnn.measuring import Window
+
+MOST_OTHERS = 0.10  # of a core, on average
+MOST_STEAL = 0.05  # of a core: what the host gave to other guests
+LEAST_CPU = 0.95  # share of a window that the process had the CPU
+LEAST_CLOCK = 0.95  # of the CPU's highest frequency
+MOST_SPREAD = 0.10  # of the windows' medians, largest less smallest, over their median
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The machine at one moment."""
+
+    clock: Clock
+    ticks: Ticks | None
+
+
+def look(root: Path = Path("/")) -> Moment:
+    """The machine now."""
+    return Moment(clock(root), cpu_ticks(root))
+
+
+def reasons(windows: Sequence["Window"]) -> tuple[str, ...]:
+    """Why the figures of these windows are worth nothing; none where they are VALID."""
+    found = [
+        f"the CPU was held back: {cause}"
+        for cause in dict.fromkeys(cause for window in windows for cause in _held_back(window))
+    ]
+    slow = min((window.after.clock for window in windows if window.after.clock.mhz), key=_share, default=None)
+    if slow and slow.mhz and _share(slow) < LEAST_CLOCK:
+        found.append(f"the clock was at {slow.mhz[0]} of {slow.mhz[1]} MHz (governor {slow.governor})")
+    others, steal = max(map(_others, windows)), max(map(_steal, windows))
+    if others > MOST_OTHERS:
+        found.append(f"other processes used {others:.2f} of a core")
+    if steal > MOST_STEAL:
+        found.append(f"the host gave {steal:.2f} of a core to others")
+    cpu = min(window.cpu_seconds / window.seconds for window in windows)
+    if cpu < LEAST_CPU:
+        found.append(f"the process had the CPU only {cpu:.0%} of the time")
+    spread = spread_of([float(np.median(window.end_to_end_ns)) for window in windows])
+    if spread > MOST_SPREAD:
+        found.append(f"the medians of the windows differ by {spread:.0%}")
+    return tuple(found)
+
+
+def spread_of(medians: Sequence[float]) -> float:
+    """Largest less smallest, over their median."""
+    return (max(medians) - min(medians)) / float(np.median(medians))
+
+
+def _held_back(window: "Window") -> tuple[str, ...]:
+    return (*window.before.clock.held_back, *window.after.clock.held_back)
+
+
+def _share(clock: Clock) -> float:
+    """How fast the clock is, of its best."""
+    return clock.mhz[0] / clock.mhz[1] if clock.mhz else 1.0
+
+
+def _others(window: "Window") -> float:
+    """Cores that other processes used."""
+    before, after = window.before.ticks, window.after.ticks
+    return (after.busy - before.busy - window.cpu_seconds) / window.seconds if before and after else 0.0
+
+
+def _steal(window: "Window") -> float:
+    """Cores that other guests of the host used."""
+    before, after = window.before.ticks, window.after.ticks
+    return (after.steal - before.steal) / window.seconds if before and after else 0.0
