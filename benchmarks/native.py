@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.peak import compiled
+from benchmarks.peak import measured as peak_of
 from benchmarks.startup import EDGECNN, compiling
 from edgecnn.command import OK, command, parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
@@ -29,7 +31,6 @@ from edgecnn.modelfile import newest_model, read_model
 from edgecnn.native import description, target
 
 TURNS, STARTS = 9, 25
-_PEAK = Path(__file__).with_name("peak.c")
 
 
 @command
@@ -63,13 +64,13 @@ def measured(model: Path) -> dict[str, Any]:
         raise EdgecnnError(f"{model} has no library for {target()}: python -m convert.c --build host")
     program = model.with_name(entry["program"]).resolve()
     with tempfile.TemporaryDirectory() as folder:
-        peak = _compiled_peak(Path(folder) / "peak")
+        peak = compiled(Path(folder) / "peak")
         picture = _picture(Path(folder), read_model(model).manifest)
         calls, peaks = [], []
         for turn in range(TURNS):
             progress(f"turn {turn + 1} of {TURNS}")
             calls.append(_p50(_said(program, "--bench")))
-            peaks.append(float(_said(peak) or 0))
+            peaks.append(peak_of(peak).get("int8", 0.0))
         script = EDGECNN.format(model=model, engine="litert")
         starts: dict[str, list[float]] = {"program": [], "python": []}
         environment = compiling(folder)
@@ -95,14 +96,6 @@ def measured(model: Path) -> dict[str, Any]:
         "python_start_to_label_ms": round(1000 * slow, 1),
         "of_python": round(begun / slow, 4),
     }
-
-
-def _compiled_peak(output: Path) -> Path:
-    words = [sys.executable, "-m", "ziglang", "cc", "-std=c11", "-O2", _PEAK, "-o", output]
-    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
-    if done.returncode != OK:
-        raise EdgecnnError(f"benchmarks/peak.c cannot be compiled: {' '.join(done.stderr.split())[:200]}")
-    return output
 
 
 def _picture(folder: Path, manifest: Manifest) -> Path:

@@ -1,0 +1,139 @@
+"""Compare two runs of `python -m benchmarks.latency` or `edgecnn bench --json`: is anything slower now?
+
+Results are paired by model, engine, threads and batch. What counts is the p50, the median of the windows' medians, end
+to end and of the engine's call. Its noise is learned from the windows: half the range of their medians, of both runs
+together. Slower is what is slower by more than that noise and by more than --threshold; the exit status is then 1.
+
+Runs on different devices, INVALID results and runs that were made in a hurry are not compared, unless told so.
+
+Examples:
+  python -m benchmarks.compare benchmarks/reference/latency.json artifacts/mnist/latency.json
+  python -m benchmarks.compare old.json new.json --threshold 0.02
+"""
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn.bench import SCHEMA, named
+from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import read_file
+
+THRESHOLD = 0.05
+SAME, SLOWER, FASTER = "same", "SLOWER", "faster"
+_DEVICE = ("board", "cpu", "cores", "machine")
+_KEY = ("model", "engine", "threads", "batch")
+_FIGURES = {"end_to_end": "end to end", "engine_call": "engine's call"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure of two runs."""
+
+    subject: str
+    figure: str
+    old_us: float
+    new_us: float
+    noise: float  # relative: what two honest runs may differ by
+
+    @property
+    def ratio(self) -> float:
+        """New over old."""
+        return self.new_us / self.old_us
+
+    def verdict(self, threshold: float) -> str:
+        """`SLOWER`, `faster` or `same`, beyond noise and threshold."""
+        limit = 1 + max(self.noise, threshold)
+        return SLOWER if self.ratio > limit else FASTER if self.ratio < 1 / limit else SAME
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m benchmarks.compare`."""
+    made = parser("python -m benchmarks.compare", __doc__)
+    made.add_argument("old", type=Path, metavar="OLD", help="a run's JSON")
+    made.add_argument("new", type=Path, metavar="NEW", help="a later run's")
+    made.add_argument(
+        "--threshold", type=float, default=THRESHOLD, help=f"share that may be lost besides noise (default {THRESHOLD})"
+    )
+    made.add_argument("--anyway", action="store_true", help="compare other devices, INVALID and hurried runs too")
+    options = made.parse_args(argv)
+    old, new = read_run(options.old), read_run(options.new)
+    if not options.anyway:
+        _refuse(options.old, old, options.new, new)
+    changes = compare(old, new)
+    if not changes:
+        raise EdgecnnError(f"{options.old} and {options.new} have no model, engine, threads and batch in common")
+    verdicts = [change.verdict(options.threshold) for change in changes]
+    if options.json:
+        rows = [asdict(change) | {"ratio": change.ratio} for change in changes]
+        print_json([row | {"verdict": verdict} for row, verdict in zip(rows, verdicts, strict=True)])
+    else:
+        head = ("", "", "old us", "new us", "ratio", "noise", "verdict")
+        print(table(head, [_cells(*each) for each in zip(changes, verdicts, strict=True)]))
+    return GATE_FAILED if SLOWER in verdicts else OK
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """Read a run.
+
+    Raises:
+        EdgecnnError: it is none, or of a schema that is not known here.
+    """
+    try:
+        document: dict[str, Any] = json.loads(read_file(path))
+        schema, kind = document["schema"], document["kind"]
+    except (ValueError, KeyError, TypeError):
+        raise EdgecnnError(f"{path} is no run: make one with python -m benchmarks.latency") from None
+    if (schema, kind) != (SCHEMA, "latency"):
+        raise EdgecnnError(f"{path} is a run of kind {kind!r}, schema {schema}: latency, schema {SCHEMA} wanted")
+    return document
+
+
+def _refuse(old_path: Path, old: dict[str, Any], new_path: Path, new: dict[str, Any]) -> None:
+    """Refuse what cannot be compared honestly.
+
+    Raises:
+        EdgecnnError: with what, and how to do it all the same.
+    """
+    for part in _DEVICE:
+        if old["device"][part] != new["device"][part]:
+            devices = f"{old['device'][part]!r} and {new['device'][part]!r}"
+            raise EdgecnnError(f"two devices ({part}: {devices}) are not compared: --anyway does")
+    for path, run in ((old_path, old), (new_path, new)):
+        if not run["method"]["comparable"]:
+            raise EdgecnnError(f"{path} was made in a hurry: measure without --quick and --seconds, or say --anyway")
+        for each in run["results"]:
+            if each["verdict"] != "VALID":
+                raise EdgecnnError(f"{path}: {named(each)} is INVALID ({'; '.join(each['reasons'])}): or say --anyway")
+
+
+def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    """Every figure that both runs have."""
+    before = {tuple(each[part] for part in _KEY): each for each in old["results"]}
+    pairs = [(before.get(tuple(each[part] for part in _KEY)), each) for each in new["results"]]
+    return [
+        Change(named(later), words, earlier[name]["p50_us"], later[name]["p50_us"], _noise(earlier[name], later[name]))
+        for earlier, later in pairs
+        if earlier
+        for name, words in _FIGURES.items()
+    ]
+
+
+def _noise(*figures: dict[str, Any]) -> float:
+    """Half the range of the windows' medians, relative, of both runs together."""
+    return math.hypot(*(figure["spread"] / 2 for figure in figures))
+
+
+def _cells(change: Change, verdict: str) -> tuple[str, ...]:
+    figures = (f"{change.old_us:.1f}", f"{change.new_us:.1f}", f"{change.ratio:.3f}", f"{change.noise:.1%}")
+    return (change.subject, change.figure, *figures, verdict)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
