@@ -1,4 +1,4 @@
-"""The main job, end to end: train, convert, check, measure; ends with one table.
+"""The main job, end to end: train, convert, check, measure; ends with one table and the path of the report.
 
 Runs the commands that a user would, shows each with its time, and writes demo.json beside the models. MNIST is taken
 where it can be had (MNIST_DIR, cache, download), scikit-learn's digits otherwise.
@@ -34,6 +34,7 @@ STEPS = (
     ("convert.onnx",),
     ("convert.onnx", "--quantize", "int8"),
 )
+REPORT = ("benchmarks.report",)
 HEAD = ("model", "engine", "size", "accuracy", "flips", "p50", "verdict")
 
 
@@ -53,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     steps.append(
         {"command": "edgecnn check; python -m benchmarks.latency", "seconds": round(time.perf_counter() - start, 1)}
     )
+    status, seconds = _run(REPORT, sys.stderr if options.json else sys.stdout)
+    if status != OK:
+        return status
+    steps.append({"command": " ".join(("python -m", *REPORT)), "seconds": round(seconds, 1)})
     document = {"machine": machine(), "folder": folder.name, "steps": steps, "results": rows}
     write_file(folder / "demo.json", json.dumps(document, indent=1).encode())
     if options.json:
@@ -60,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         print(f"\n{folder}: accuracy on the test split, flips against the float model, microseconds end to end\n")
         print(table(HEAD, map(cells, rows)))
+        print(f"\nAll of it, with pictures: {(folder / 'report.html').resolve()}")
     return GATE_FAILED if any(row["verdict"] == "FAIL" for row in rows) else OK
 
 

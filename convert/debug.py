@@ -17,6 +17,7 @@ from pathlib import Path
 from convert.keep import NOISE_IMAGES
 from convert.names import layer_names
 from convert.noise import Noise, layer_noise, worst_first
+from convert.optimize import PIXELS
 from convert.parent import add_foreign_options, add_image_options, load_parent
 from convert.source import is_saved_model
 from edgecnn.command import OK, command, parser, print_json, table
@@ -48,10 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if parent.manifest.weights_sha256 != model.manifest.weights_sha256:
         raise EdgecnnError(f"{model.path} was not made from {path}: name its parent with --parent")
     own = layer_names(parent.model)
-    if model.manifest.rewrites:
+    names = [name for name in model.manifest.rewrites if name != PIXELS]
+    if names:
         from convert.rewrites import rewritten
 
-        parent = replace(parent, model=rewritten(parent.model, model.manifest.rewrites)[0])
+        parent = replace(parent, model=rewritten(parent.model, names)[0])
     images = parent.validation.images[: options.images]
     noise = layer_noise(parent, model.data, model.manifest.format, images)
     found = worst_first([each for each in noise if each.layer in own])

@@ -9,7 +9,7 @@ import numpy as np
 
 from convert.graph import facts
 from convert.names import layer_in
-from convert.optimize import FORMS, NONE, difference, edge_rewrites, noise
+from convert.optimize import FORMS, NONE, PIXELS, difference, edge_rewrites, noise
 from convert.outputs import probabilities
 from convert.parent import Parent
 from convert.proof import Made, Proof, prove
@@ -53,13 +53,15 @@ def make(parent: Parent, variant: Variant, max_drop: float) -> Made:
     plain = _made(parent, variant, (), max_drop)
     if variant.optimize == NONE or variant.kept:
         return plain
-    refused: list[str] = []
+    best, notes = plain, list[str]()
     for names in edge_rewrites(variant.format, variant.quantize):
         found = _rewritten(parent, variant, names, plain, max_drop)
         if isinstance(found, Made):
-            return replace(found, notes=(*refused, *found.notes))
-        refused += [found] if found else []
-    return replace(plain, notes=(*refused, "no rewrite: the layers are as in Keras"))
+            best = found
+            break
+        notes += [found] if found else []
+    best = _with_pixels_merged(parent, variant, best, plain, max_drop)
+    return replace(best, notes=(*notes, *(best.notes or ("no rewrite: the layers are as in Keras",))))
 
 
 def make_forms(parent: Parent, variant: Variant, max_drop: float) -> dict[str, Made | str]:
@@ -70,7 +72,11 @@ def make_forms(parent: Parent, variant: Variant, max_drop: float) -> dict[str, M
     """
     plain = _made(parent, variant, (), max_drop)
     found = {form: _rewritten(parent, variant, names, plain, max_drop) for form, names in FORMS.items()}
-    return {"plain": plain} | {form: made for form, made in found.items() if made is not None}
+    forms = {form: made for form, made in found.items() if made is not None}
+    return {"plain": plain} | {
+        form: _with_pixels_merged(parent, variant, made, plain, max_drop) if isinstance(made, Made) else made
+        for form, made in forms.items()
+    }
 
 
 def _rewritten(
@@ -87,9 +93,26 @@ def _rewritten(
     return f"{' and '.join(names)} refused: {reason}" if reason else replace(found, notes=tuple(done))
 
 
+def _with_pixels_merged(parent: Parent, variant: Variant, made: Made, plain: Made, max_drop: float) -> Made:
+    """The same conversion, its pixels' scale merged into the first layer, where that can be and is proved equal."""
+    from convert.pixels import merge_pixel_scale
+
+    merged = merge_pixel_scale(made.payload) if variant.format == "onnx" else None
+    if merged is None:
+        return made
+    found = _judged(parent, variant, (*made.rewrites, PIXELS), max_drop, merged)
+    reason = difference(plain, found, exact=variant.quantize.startswith("int"))
+    note = f"{PIXELS} refused: {reason}" if reason else f"{PIXELS}: the first layer scales them"
+    return replace(made if reason else found, notes=(*made.notes, note))
+
+
 def _made(parent: Parent, variant: Variant, rewrites: tuple[str, ...], max_drop: float) -> Made:
     """Convert, and compare the result with its parent on every installed engine."""
-    payload = _payload(parent, variant)
+    return _judged(parent, variant, rewrites, max_drop, _payload(parent, variant))
+
+
+def _judged(parent: Parent, variant: Variant, rewrites: tuple[str, ...], max_drop: float, payload: bytes) -> Made:
+    """Compare a converted model with its parent on every installed engine."""
     manifest = replace(
         parent.manifest,
         format=variant.format,
@@ -106,7 +129,7 @@ def _made(parent: Parent, variant: Variant, rewrites: tuple[str, ...], max_drop:
             proofs[engine] = _prove(parent, model, engine, max_drop)
         except EdgecnnError as error:
             proofs[engine] = str(error)
-    made = Made(pack_model(payload, manifest), facts(variant.format, payload), proofs, variant.kept, rewrites)
+    made = Made(pack_model(payload, manifest), payload, facts(variant.format, payload), proofs, variant.kept, rewrites)
     engine, proof = made.reference()
     manifest = replace(manifest, agreement=agreement(proof.validation, "validation", engine))
     return replace(made, data=pack_model(payload, manifest))

@@ -15,6 +15,7 @@ from convert.parent import Parent
 from convert.proof import Made, Proof
 
 NONE, EDGE, ALL = "none", "edge", "all"
+PIXELS = "pixels"  # the rewrite of convert.pixels, of ONNX, on top of the others
 FORMS: dict[str, tuple[str, ...]] = {  # rewrites of convert.rewrites, in their order; all of a form's must apply
     "crop": ("crop",),
     "patches": ("patches",),

@@ -35,6 +35,7 @@ class Made:
     """A converted model, and what was found out about it."""
 
     data: bytes  # the file
+    payload: bytes  # what the converter made: the file without its manifest
     facts: Facts
     proofs: dict[str, Proof | str]  # by engine; a string says why the engine does not run it
     kept: tuple[str, ...] = ()  # Keras layers that stayed in float

@@ -34,6 +34,7 @@ COMMANDS = (
     "benchmarks.profile",
     "benchmarks.demo",
     "benchmarks.readme",
+    "benchmarks.report",
     "benchmarks.startup",
     "edgecnn",
 )

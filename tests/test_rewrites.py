@@ -27,8 +27,8 @@ def test_random_networks_give_what_they_gave() -> None:
     ("words", "name", "rewrites"),
     [
         (("convert.tflite",), "model_int8.tflite", ("crop", "patches")),
-        (("convert.onnx", "--quantize", "int8"), "model_int8.onnx", ("crop", "patches")),
-        (("convert.onnx",), "model_float32.onnx", ("crop",)),
+        (("convert.onnx", "--quantize", "int8"), "model_int8.onnx", ("crop", "patches", "pixels")),
+        (("convert.onnx",), "model_float32.onnx", ("crop", "pixels")),
     ],
 )
 def test_what_is_exported_gives_the_plain_outputs(
@@ -68,3 +68,15 @@ def test_where_no_rewrite_applies_it_is_said(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "no rewrite: the layers are as in Keras" in done.stdout
     assert read_model(tmp_path / "model.tflite").manifest.rewrites == ()
+
+
+def test_pixels_that_are_shifted_too_are_scaled_as_before(tmp_path: Path) -> None:
+    from test_any_model import network
+
+    words = network(tmp_path, "ds_cnn")
+    at = words.index("--normalization")
+    for normalization, rewrites in (("unit", ("pixels",)), ("tf", ())):
+        output = tmp_path / f"{normalization}.onnx"
+        done = run("convert.onnx", *words[: at + 1], normalization, *words[at + 2 :], "--output", output)
+        assert done.returncode == 0, done.stderr
+        assert read_model(output).manifest.rewrites == rewrites

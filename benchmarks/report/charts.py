@@ -1,0 +1,139 @@
+"""The report's pictures, as SVG that takes the page's colours, in the light and in the dark."""
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from benchmarks.report.facts import Facts
+
+_WIDTH = 4.4  # inches: drawn for a phone, so that letters stay legible there
+_INK, _PALE = "#010203", "#040506"  # stand for the page's own colours
+_COLOURS = {_INK: "currentColor", _PALE: "var(--pale)"}
+_SUBJECTS = ("#3b7dd8", "#d08a2e", "#3f9d6b", "#b5485f", "#8a63c9", "#4aa3b5", "#9a7b4f", "#c25fa8")
+_STYLE: Any = {
+    "axes.edgecolor": _PALE, "axes.labelcolor": _INK, "axes.spines.right": False, "axes.spines.top": False,
+    "font.size": 9, "grid.color": _PALE, "svg.fonttype": "none", "svg.hashsalt": "edgecnn", "text.color": _INK,
+    "xtick.color": _INK, "ytick.color": _INK,
+}  # fmt: skip
+
+
+def accuracy_against_latency(facts: Facts) -> str:
+    """A bubble a model and engine: to the left is faster, higher is more accurate, the area is the file's size."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, 3.3 + 0.2 * len(facts.subjects)), layout="constrained")
+        axes = figure.subplots()
+        parent = float((np.asarray(facts.evaluation.probabilities).argmax(axis=1) == facts.evaluation.labels).mean())
+        for each, colour in zip(facts.subjects, _colours(facts), strict=True):
+            x, y = each.times["end_to_end"]["p50_us"], each.report.accuracy
+            low, high = each.interval
+            axes.plot([x, x], [low, high], color=colour, linewidth=0.8, alpha=0.6)
+            axes.scatter(x, y, s=each.bytes / 800, color=colour, alpha=0.75, linewidths=0)
+            axes.scatter([], [], color=colour, s=40, label=each.name)  # of one size in the legend
+        axes.axhline(parent, color=_INK, linestyle="--", linewidth=0.8, label="accuracy of the float model")
+        axes.set(xlabel="µs from raw pixels to label, p50", ylabel="accuracy on the test split")
+        _logarithmic(axes)
+        axes.margins(x=0.15)
+        axes.grid(alpha=0.5)
+        figure.legend(frameon=False, loc="outside lower left", fontsize=8)
+        return _svg(figure)
+
+
+def latency_distributions(facts: Facts) -> str:
+    """How often a call took how long: a ridge a subject, with the p50 and the p99."""
+    pairs = list(zip(facts.subjects, _colours(facts), strict=True))
+    rows = sorted(pairs, key=lambda pair: -pair[0].times["end_to_end"]["p50_us"])
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, 0.9 + 0.62 * len(rows)), layout="constrained")
+        axes = figure.subplots()
+        for place, (each, colour) in enumerate(rows):
+            end_to_end = each.times["end_to_end"]
+            edges = np.array(end_to_end["histogram"]["edges_us"])
+            density = np.array(end_to_end["histogram"]["counts"][:-1]) / np.diff(np.log(edges))
+            middles = np.sqrt(edges[:-1] * edges[1:])
+            axes.fill_between(middles, place, place + 0.75 * density / density.max(), color=colour, linewidth=0)
+            for key, style in (("p50_us", "-"), ("p99_us", ":")):
+                axes.plot([end_to_end[key]] * 2, [place, place + 0.8], color=_INK, linestyle=style, linewidth=0.9)
+        axes.set_yticks(
+            np.arange(len(rows)) + 0.3, [each.name.replace(" on ", "\non ") for each, _ in rows], fontsize=8
+        )
+        axes.tick_params(axis="y", length=0)
+        axes.set(xlabel="µs from raw pixels to label   — p50   ··· p99")
+        _logarithmic(axes)
+        most = max(each.times["end_to_end"]["p99_us"] for each, _ in rows)
+        axes.set_xlim(0.9 * min(each.times["end_to_end"]["min_us"] for each, _ in rows), 1.2 * most)
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x", alpha=0.5)
+        return _svg(figure)
+
+
+def _logarithmic(axes: Any) -> None:
+    """A horizontal axis of microseconds with ticks at 1, 2 and 5."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def layer_noise(layers: Sequence[dict[str, Any]]) -> str:
+    """Signal to noise of each layer: of its own rounding, and with what came from the layers before."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, 0.9 + 0.34 * len(layers)), layout="constrained")
+        axes = figure.subplots()
+        places = np.arange(len(layers))
+        for place, each in zip(places, layers, strict=True):
+            pair = [each["own_db"] or 0, each["sqnr_db"] or 0]
+            axes.plot(pair, [place] * 2, color=_PALE, linewidth=2)
+        own, summed = ([each[key] or 0 for each in layers] for key in ("own_db", "sqnr_db"))
+        axes.scatter(own, places, color="#3b7dd8", s=28, label="its own rounding", zorder=3)
+        axes.scatter(summed, places, color="#b5485f", s=28, label="with the layers before", zorder=3)
+        axes.set_yticks(places, [each["layer"] for each in layers])
+        axes.invert_yaxis()
+        axes.set(xlabel="signal to quantization noise, dB (more is better)")
+        axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+        axes.grid(axis="x", alpha=0.5)
+        return _svg(figure)
+
+
+def confusion(labels: npt.NDArray[np.int64], answers: npt.NDArray[np.intp], names: Sequence[str]) -> str:
+    """How often images of each class (row) were given each answer (column); mistakes are coloured by their number."""
+    counts = np.zeros((len(names), len(names)), np.int64)
+    np.add.at(counts, (labels, answers), 1)
+    wrong = np.where(np.eye(len(names), dtype=bool), 0, counts)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, _WIDTH), layout="constrained")
+        axes = figure.subplots()
+        for row, column in np.argwhere(counts):
+            share = wrong[row, column] / max(1, wrong.max())
+            if share:
+                corner = (column - 0.5, row - 0.5)
+                axes.add_patch(Rectangle(corner, 1, 1, facecolor="#d9622b", alpha=0.15 + 0.7 * share))
+            if len(names) <= 25:
+                axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=7)
+        axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), xlabel="answer", ylabel="label")
+        axes.set_xticks(range(len(names)), names, rotation=0 if max(map(len, names)) < 4 else 90)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_aspect("equal")
+        return _svg(figure)
+
+
+def _colours(facts: Facts) -> list[str]:
+    """A colour for each subject."""
+    return [_SUBJECTS[place % len(_SUBJECTS)] for place in range(len(facts.subjects))]
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    for stand_in, colour in _COLOURS.items():
+        text = text.replace(stand_in, colour)
+    return re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"|height="[^"]*pt" ', r"\1", text, count=1)

@@ -1,0 +1,128 @@
+"""The report, as a browser shows it: what a reader must see, on a phone and in the dark, and nothing from outside."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import refused, run
+from selenium import webdriver
+
+from edgecnn import Classifier
+from edgecnn.dataset import read_dataset
+
+pytestmark = pytest.mark.slow
+
+CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
+_QUIET = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models with their report."""
+    copy = shutil.copytree(trained, tmp_path_factory.mktemp("report") / "digits")
+    (copy / "latency.json").unlink(missing_ok=True)
+    done = run("benchmarks.latency", copy, "--seconds", 0)
+    assert done.returncode == 0, done.stderr
+    done = run("benchmarks.report", copy, "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["verdict"] == "PASS"
+    assert Path(said["written"]).stat().st_size == said["bytes"]
+    return copy
+
+
+@pytest.fixture(scope="module")
+def browser(folder: Path) -> Iterator[webdriver.Chrome]:
+    if not (Path(CHROMIUM).exists() and Path(DRIVER).exists()):
+        pytest.skip("needs Debian's chromium and chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for word in _QUIET:
+        options.add_argument(word)
+    with webdriver.Chrome(options, webdriver.ChromeService(DRIVER)) as driver:
+        yield driver
+
+
+def shown(browser: webdriver.Chrome, folder: Path, width: int) -> str:
+    """The text that a reader sees in a window so wide."""
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get((folder / "report.html").as_uri())
+    return str(browser.execute_script("return document.body.innerText"))
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_a_reader_sees_what_matters_without_scrolling_sideways(
+    browser: webdriver.Chrome, folder: Path, width: int
+) -> None:
+    text = shown(browser, folder, width)
+    data = read_dataset(folder / "evaluation.npz", Classifier(folder / "model_int8.tflite").manifest)
+    assert text.index("PASS") < text.index("The fastest") < text.index("Models")
+    assert "measured in a hurry" in text
+    for name in ("model_int8.tflite", "model_int8.onnx", "model_float32.onnx"):
+        assert name in text
+    assert f"{len(data)} test images" in text
+    assert "Every model lives on every engine in a process of its own" in text
+    for section in ("models", "accuracy", "latency", "limits", "confusion", "flips", "method"):
+        box = browser.execute_script(f"return document.getElementById('{section}').getBoundingClientRect().toJSON()")
+        assert 0 <= box["left"] < box["right"] <= width
+        assert box["height"] > 50
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    drawn = browser.execute_script(
+        "return [...document.querySelectorAll('svg')].map(e => e.getBoundingClientRect().width)"
+    )
+    assert len(drawn) == 5
+    assert all(200 < each <= width for each in drawn)
+
+
+def test_every_flipped_image_is_drawn_with_both_answers(browser: webdriver.Chrome, folder: Path) -> None:
+    text = shown(browser, folder, 1400)
+    times = json.loads((folder / "latency.json").read_text())["results"]
+    data = read_dataset(folder / "evaluation.npz", Classifier(folder / "model_int8.tflite").manifest)
+    assert data.probabilities is not None
+    parent = data.probabilities.argmax(axis=1)
+    flipped = set()
+    for each in times:
+        classifier = Classifier(folder / each["model"], each["engine"])
+        answers = np.array([found.index for found in classifier.predict_batch(data.images)])
+        flipped |= set(np.flatnonzero(answers != parent).tolist())
+    assert f"{len(flipped)} images whose answer flipped" in text
+    whole = "return [...document.querySelectorAll('.flips img')].every(e => e.complete && e.naturalWidth == 28)"
+    assert browser.execute_script(whole)
+    figures = browser.execute_script("return [...document.querySelectorAll('.flips figure')].map(e => e.innerText)")
+    assert len(figures) == len(flipped)
+    for place in flipped:
+        assert any(f"#{data.indices[place]}" in each and f"float says {parent[place]}" in each for each in figures)
+
+
+def test_it_is_dark_in_the_dark(browser: webdriver.Chrome, folder: Path) -> None:
+    brightness = {}
+    for scheme in ("light", "dark"):
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        shown(browser, folder, 1400)
+        colour = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+        brightness[scheme] = sum(map(int, re.findall(r"\d+", colour)[:3]))
+    assert brightness["dark"] < 150
+    assert brightness["light"] > 600
+
+
+def test_nothing_is_loaded_from_outside(browser: webdriver.Chrome, folder: Path) -> None:
+    shown(browser, folder, 1400)
+    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert all(name.startswith("data:") for name in loaded)
+    page = (folder / "report.html").read_text()
+    for source in re.findall(r"""(?:src|href)\s*=\s*["']([^"']*)|url\(["']?([^)"']*)""", page):
+        assert "".join(source).startswith(("data:", "#"))
+    assert "<script" not in page
+
+
+def test_a_folder_without_images_is_told(tmp_path: Path) -> None:
+    refused(run("benchmarks.report", tmp_path), "no evaluation.npz")
