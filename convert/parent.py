@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from convert.names import mark_layers
 from convert.source import is_hdf5, is_saved_model, load_keras, weights_hash
-from edgecnn.command import split_labels
-from edgecnn.dataset import Dataset, read_dataset
+from edgecnn.dataset import Dataset, read_dataset, split_labels
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
 from edgecnn.manifest import Input, Manifest

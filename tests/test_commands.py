@@ -127,6 +127,7 @@ def test_mistakes_get_a_line_and_status_2(trained: Path, tmp_path: Path) -> None
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_leaves_no_half_file(tmp_path: Path) -> None:
     """A limit on the size of files stands in for the disk: it is met when the first checkpoint is written."""
     done = run(
@@ -143,6 +144,7 @@ def await_tensorflow(process: "subprocess.Popen[str]") -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0.5, 7.0])
 def test_ctrl_c_ends_a_training_with_a_line(tmp_path: Path, after: float) -> None:
     words = [

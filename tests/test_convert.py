@@ -49,6 +49,7 @@ def test_manifests_tell_how_the_conversion_went(trained: Path) -> None:
         assert manifest.tools["tensorflow"]
 
 
+@pytest.mark.slow
 def test_a_conversion_that_loses_too_much_does_not_appear(copied: Path) -> None:
     """Calibration on nearly black images: the ranges of all activations come out far too small."""
     manifest = read_model(copied / "model.keras").manifest

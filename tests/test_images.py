@@ -21,7 +21,12 @@ Pixels = npt.NDArray[np.uint8]
 
 @pytest.fixture(scope="module")
 def framed() -> Pixels:
-    return digits().test_images[:40, ..., 0]
+    """Forty digits, none of which is nearly another."""
+    chosen: list[Pixels] = []
+    for image in digits().test_images[..., 0]:
+        if all(far(image, other) > 25 for other in chosen):
+            chosen.append(image)
+    return np.stack(chosen[:40])
 
 
 def far(one: Pixels, other: Pixels) -> float:

@@ -102,6 +102,7 @@ def test_not_a_number_is_never_a_label(trained: Path) -> None:
         Classifier.of(replace(model, data=data)).predict(IMAGES[0])
 
 
+@pytest.mark.slow
 def test_memory_stays_as_it_is() -> None:
     """A tenth of the million that a release is tried with."""
     classifier = Classifier()

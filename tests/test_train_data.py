@@ -121,6 +121,7 @@ for words in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_a_network_that_does_not_fit_is_told(pictures: Path) -> None:
     """In one process, since each that loads TensorFlow takes seconds."""
     file = pictures / "networks.py"
@@ -139,6 +140,7 @@ def test_a_network_that_does_not_fit_is_told(pictures: Path) -> None:
     refused(run("train", "--dataset", "digits", "--model", "networks"), "FILE.py:FUNCTION")
 
 
+@pytest.mark.slow
 def test_folders_that_do_not_do_are_told(pictures: Path, tmp_path: Path) -> None:
     words = ("train", "--output", tmp_path / "out", "--dataset")
     refused(run(*words, tmp_path / "nowhere"), "neither a data set's name nor a folder")

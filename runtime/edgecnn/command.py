@@ -13,12 +13,10 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from types import FrameType
 from typing import Any, ParamSpec
 
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import read_file
 
 _P = ParamSpec("_P")
 
@@ -85,19 +83,6 @@ def parser(prog: str, doc: str | None, **options: Any) -> argparse.ArgumentParse
 def add_json(to: argparse.ArgumentParser) -> None:
     """Add the option that every command takes."""
     to.add_argument("--json", action="store_true", help="print one JSON document to stdout and nothing else")
-
-
-def split_labels(words: str) -> tuple[str, ...]:
-    """The classes that `--labels` names in order: separated by commas, or in a file with one a line.
-
-    Raises:
-        EdgecnnError: one stands there twice.
-    """
-    text = read_file(Path(words)).decode() if Path(words).is_file() else words.replace(",", "\n")
-    labels = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if len(set(labels)) != len(labels):
-        raise EdgecnnError(f"--labels {words}: a label stands there twice")
-    return labels
 
 
 def print_json(document: Any) -> None:

@@ -133,3 +133,16 @@ def _read_folder(folder: Path, manifest: Manifest) -> Dataset:
 def _listed(names: Sequence[str] | set[str]) -> str:
     shown = sorted(names)[:12]
     return ", ".join(shown) + (", …" if len(names) > len(shown) else "")
+
+
+def split_labels(words: str) -> tuple[str, ...]:
+    """The classes that `--labels` names in order: separated by commas, or in a file with one a line.
+
+    Raises:
+        EdgecnnError: one stands there twice.
+    """
+    text = read_file(Path(words)).decode() if Path(words).is_file() else words.replace(",", "\n")
+    labels = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if len(set(labels)) != len(labels):
+        raise EdgecnnError(f"--labels {words}: a label stands there twice")
+    return labels
