@@ -13,8 +13,8 @@ demo: $(READY)  ## train, convert, check, measure: the main job
 test: $(READY)  ## all tests; with MNIST_DIR set they train on MNIST too
 	$(RUN) -m pytest -n 2
 
-test-quick: $(READY)  ## without MNIST, other networks and fresh environments
-	$(RUN) -m pytest -n 2 -m "not slow"
+test-quick: $(READY)  ## without MNIST, other networks and fresh environments; TESTS=tests/test_train.py: only these
+	$(RUN) -m pytest -n 2 -m "not slow" $(TESTS)
 
 test-arm: boards  ## the wheel and C on emulated Raspberry Pis; C on a microcontroller too (qemu-system-arm)
 	$(RUN) -m pytest -n 2 tests/arm

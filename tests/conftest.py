@@ -1,10 +1,17 @@
 """A tiny model, trained on digits and converted by the real commands, that most tests share."""
 
+import atexit
+import functools
+import json
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,21 +20,65 @@ from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 
+_WARM = r"train|convert(\.(tflite|onnx|c|debug))?|.*\.py"  # what loads TensorFlow
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def run(*words: object, env: dict[str, str] | None = None, **options: object) -> "subprocess.CompletedProcess[str]":
-    """Run `python -m words...` in the checkout, as a user does."""
+    """Run `python -m words...` in the checkout, as a user does; a word that ends in .py runs that file.
+
+    What loads TensorFlow is forked from a process that has it (see warm.py), unless `options` of subprocess are given.
+    """
+    told, environment = list(map(str, words)), os.environ | (env or {})
+    if not options and re.fullmatch(_WARM, told[0]):
+        return warm_process().run(told, environment)
     return subprocess.run(
-        [sys.executable, "-m", *map(str, words)],
+        [sys.executable, "-m", *told],
         cwd=ROOT,
-        env=os.environ | (env or {}),
+        env=environment,
         capture_output=True,
         text=True,
         timeout=600,
         check=False,
         **options,
     )
+
+
+class Warm:
+    """The process that has TensorFlow loaded."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._socket = f"{self._folder.name}/socket"
+        self._process = subprocess.Popen([sys.executable, ROOT / "tests/warm.py", self._socket])
+        while not Path(self._socket).exists():
+            assert self._process.poll() is None
+            time.sleep(0.05)
+
+    def run(self, words: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+        """Run a command in a fork of it."""
+        asked = json.dumps({"words": words, "environment": environment}).encode()
+        with socket.socket(socket.AF_UNIX) as client, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            client.settimeout(600)
+            client.connect(self._socket)
+            socket.send_fds(client, [asked], [out.fileno(), err.fileno()])
+            status = int(client.recv(16))
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(words, status, out.read().decode(), err.read().decode())
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._folder.cleanup()
+
+
+@functools.cache
+def warm_process() -> Warm:
+    """Started when it is first wanted, one for each of pytest's workers."""
+    made = Warm()
+    atexit.register(made.close)
+    return made
 
 
 def heed_interrupts() -> None:

@@ -1,8 +1,6 @@
 """Any Keras classifier converts: other shapes, other layers, other files, without a manifest."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +20,7 @@ NETWORKS = {"resnet8": 10, "ds_cnn": 12, "mobilenet": 10, "nested": 4}
 
 def network(folder: Path, name: str, kind: str = "keras") -> list[str]:
     """Make a network in `folder`; the words that convert it."""
-    done = subprocess.run(
-        [sys.executable, ROOT / "tests/networks.py", name, kind, folder], capture_output=True, text=True, check=False
-    )
+    done = run(ROOT / "tests/networks.py", name, kind, folder)
     assert done.returncode == 0, done.stderr
     path = folder / (name if kind == "saved" else f"{name}.{kind}")
     labels = ",".join(f"class{number}" for number in range(NETWORKS.get(name, 3)))

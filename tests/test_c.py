@@ -1,7 +1,6 @@
 """C gives what TFLite's reference kernels give, for every layer and kernel; else one line says why not."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -233,18 +232,13 @@ def test_every_layer_of_random_networks(tmp_path: Path, trained: Path) -> None:
 
 def c_networks(folder: Path, examples: int, *models: Path) -> "subprocess.CompletedProcess[str]":
     """C with golden tests for every layer of random networks, and of models."""
-    words = [sys.executable, ROOT / "tests/c_networks.py", folder, str(examples), *models]
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    return run(ROOT / "tests/c_networks.py", folder, examples, *models)
 
 
 @pytest.mark.parametrize("name", ["resnet8", "ds_cnn", "mobilenet"])
 def test_networks_of_others(tmp_path: Path, name: str) -> None:
     """Convert, compile, and compare on golden inputs."""
-    done = subprocess.run(
-        [sys.executable, ROOT / "tests/networks.py", name, "keras", tmp_path], capture_output=True, check=False
-    )
-    assert done.returncode == 0
+    assert run(ROOT / "tests/networks.py", name, "keras", tmp_path).returncode == 0
     labels = ",".join(f"class {number}" for number in range(12 if name == "ds_cnn" else 10))
     words = ("--labels", labels, "--normalization", "unit", "--calibration", tmp_path / "calibration.npz")
     done = run("convert.c", tmp_path / f"{name}.keras", *words, "--max-drop", "1")

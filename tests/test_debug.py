@@ -1,8 +1,6 @@
 """Where int8 hurts is found, and mended by keeping the fewest layers in float."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -38,9 +36,7 @@ def test_a_model_that_is_not_int8_or_of_other_weights_is_refused(copied: Path) -
 @pytest.mark.parametrize(("command", "name"), [("convert.tflite", "tflite"), ("convert.onnx", "onnx")])
 def test_a_loud_channel_is_found_and_mended(copied: Path, command: str, name: str) -> None:
     """Plain int8 fails the gate; debug puts the loud layer first; --keep-float auto passes with few layers."""
-    subprocess.run(
-        [sys.executable, ROOT / "tests/networks.py", "loud", "keras", copied], check=True, capture_output=True
-    )
+    assert run(ROOT / "tests/networks.py", "loud", "keras", copied).returncode == 0
     about = ["--labels", "0,1,2,3,4,5,6,7,8,9", "--normalization", "unit"]
     about += ["--calibration", copied / "calibration.npz", "--validation", copied / "validation.npz"]
     words = [copied / "loud.keras", *about, "--quantize", "int8", "--output", copied / f"loud.{name}"]

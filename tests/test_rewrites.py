@@ -1,8 +1,5 @@
 """Rewrites keep every output, on any network; where none applies, the model stays as it is and it is said."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_random_networks_give_what_they_gave() -> None:
-    words = [sys.executable, ROOT / "tests/rewrites.py", "80", "6"]
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    done = run(ROOT / "tests/rewrites.py", 80, 6)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
 
 

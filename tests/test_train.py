@@ -109,21 +109,10 @@ def test_a_small_network_learns_from_larger_ones(tmp_path: Path) -> None:
     assert (training.recipe, training.seed, training.trained_on_validation) == ("best", 1, False)
 
 
-CODE = """
-import numpy as np
-from train.networks import fold, normalized_cnn, reference_cnn
-images = np.random.default_rng(0).random((300, 28, 28, 1), np.float32)
-fitted = normalized_cnn((28, 28, 1), 10)
-fitted.compile("adam", "sparse_categorical_crossentropy")
-fitted.fit(images, np.arange(300) % 10, epochs=3, verbose=0)
-answers = fitted.predict(images, verbose=0)
-print(abs(fold(fitted, reference_cnn((28, 28, 1), 10)).predict(images, verbose=0) - answers).max(), answers.std())
-"""
-
-
 def test_batch_normalization_is_folded_away() -> None:
     """In a process of its own: this one never loads TensorFlow."""
-    done = subprocess.run([sys.executable, "-c", CODE], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = run(ROOT / "tests/folding.py")
+    assert done.returncode == 0, done.stderr
     off, spread = map(float, done.stdout.split())
     assert off < 1e-5 < spread
 

@@ -2,8 +2,6 @@
 
 import gzip
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -109,18 +107,6 @@ def test_your_own_pictures_and_network_reach_the_device(pictures: Path, tmp_path
     assert Classifier(tmp_path / "model_int8.tflite").predict(pixels).label == "blue"
 
 
-TRIED = """
-import sys
-from edgecnn.errors import EdgecnnError
-from train.networks import load_network
-for words in sys.argv[1:]:
-    try:
-        load_network(words, (28, 28, 1), 10)
-    except EdgecnnError as error:
-        print(error)
-"""
-
-
 @pytest.mark.slow
 def test_a_network_that_does_not_fit_is_told(pictures: Path) -> None:
     """In one process, since each that loads TensorFlow takes seconds."""
@@ -132,9 +118,7 @@ def test_a_network_that_does_not_fit_is_told(pictures: Path) -> None:
         f"{file}:wide": ("(7,)", "10 probabilities"),
         f"{file}:failing": ("ValueError", "no such thing", "networks.py:18"),
     }
-    done = subprocess.run(
-        [sys.executable, "-c", TRIED, *expected], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = run(ROOT / "tests/try_networks.py", *expected)
     for line, words in zip(done.stdout.splitlines(), expected.values(), strict=True):
         assert all(word in line for word in words), line
     refused(run("train", "--dataset", "digits", "--model", "networks"), "FILE.py:FUNCTION")

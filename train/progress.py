@@ -20,7 +20,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         """Show on `bar`, of which one epoch of `steps` batches is 1."""
         super().__init__()
         self.bar, self.steps = bar, steps
-        self.interrupted = False
+        self.batches, self.interrupted = 0, False
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Count the batch.
@@ -33,7 +33,8 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             raise KeyboardInterrupt
         if logs and not math.isfinite(logs["loss"]):
             raise EdgecnnError(f"the loss became {logs['loss']}: take a smaller --learning-rate")
-        self.bar.update(1 / self.steps)
+        self.batches += 1
+        self.bar.update(min(self.bar.total, self.bar.initial + self.batches / self.steps) - self.bar.n)
 
     def tell(self, epoch: int, found: Mapping[str, float]) -> None:
         """Show what an epoch came to."""
