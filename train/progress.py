@@ -19,7 +19,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, bar: "tqdm[Never]", steps: int) -> None:
         """Show on `bar`, of which one epoch of `steps` batches is 1."""
         super().__init__()
-        self.bar, self.steps = bar, steps
+        self.bar, self.steps, self.done = bar, steps, bar.n
         self.batches, self.interrupted = 0, False
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -34,7 +34,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         if logs and not math.isfinite(logs["loss"]):
             raise EdgecnnError(f"the loss became {logs['loss']}: take a smaller --learning-rate")
         self.batches += 1
-        self.bar.update(min(self.bar.total, self.bar.initial + self.batches / self.steps) - self.bar.n)
+        self.bar.update(self.done + self.batches / self.steps - self.bar.n)
 
     def tell(self, epoch: int, found: Mapping[str, float]) -> None:
         """Show what an epoch came to."""

@@ -31,23 +31,23 @@ RECIPES = {
     "tutorial": Recipe("tutorial", epochs=5, batch=32, learning_rate=1e-3, holds_out_validation=False),
     "best": Recipe(
         "best",
-        epochs=60,
+        epochs=40,
         batch=128,
-        learning_rate=2e-3,
+        learning_rate=3e-3,
         holds_out_validation=True,
         cosine=True,
         weight_decay=1e-4,
         normalized=True,
         distortion=_HANDS,
         teachers=2,
-        copies=15,
+        copies=10,
         temperature=2.0,
     ),
 }
 # How the networks are fitted that teach the one of `best`.
 TEACHER = Recipe(
     "teacher",
-    epochs=14,
+    epochs=12,
     batch=128,
     learning_rate=3e-3,
     holds_out_validation=True,
