@@ -16,11 +16,10 @@ from edgecnn.errors import EdgecnnError
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
     """A callback for every epoch of a training."""
 
-    def __init__(self, bar: "tqdm[Never]", steps: int) -> None:
-        """Show on `bar`, of which one epoch of `steps` batches is 1."""
+    def __init__(self, bar: "tqdm[Never]") -> None:
+        """Show on `bar`, which counts batches."""
         super().__init__()
-        self.bar, self.steps, self.done = bar, steps, bar.n
-        self.batches, self.interrupted = 0, False
+        self.bar, self.interrupted = bar, False
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Count the batch.
@@ -33,8 +32,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             raise KeyboardInterrupt
         if logs and not math.isfinite(logs["loss"]):
             raise EdgecnnError(f"the loss became {logs['loss']}: take a smaller --learning-rate")
-        self.batches += 1
-        self.bar.update(self.done + self.batches / self.steps - self.bar.n)
+        self.bar.update()
 
     def tell(self, epoch: int, found: Mapping[str, float]) -> None:
         """Show what an epoch came to."""
@@ -46,8 +44,9 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
 def watching(name: str, epochs: int, done: int, steps: int) -> Iterator[Watch]:
     """A bar with the time left, on stderr, and Ctrl-C heard between two batches."""
     form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-    with tqdm(total=epochs, initial=done, desc=name, bar_format=form, leave=False, mininterval=_pace()) as bar:
-        watch = Watch(bar, steps)
+    total, initial = epochs * steps, done * steps
+    with tqdm(desc=name, total=total, initial=initial, bar_format=form, leave=False, mininterval=_pace()) as bar:
+        watch = Watch(bar)
 
         def note(*_: object) -> None:
             watch.interrupted = True
