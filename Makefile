@@ -41,6 +41,9 @@ lock:  ## requirements/ anew: the workstation's, and what emulated boards instal
 	  --python-platform aarch64-manylinux_2_36 -o requirements/board-bookworm-arm64.txt
 	$(BOARD) runtime/pyproject.toml --extra litert --extra onnx --extra image --python-version 3.13 \
 	  --python-platform aarch64-manylinux_2_40 -o requirements/board-trixie-arm64.txt
+	$(BOARD) runtime/pyproject.toml --extra litert --extra tflite --extra onnx --extra image --python-version 3.11 \
+	  --python-platform x86_64-manylinux_2_36 -o requirements/board-bookworm-amd64.txt
+	echo pip | $(COMPILE) - --no-annotate --no-deps --python-version 3.10 -o requirements/bundle.txt
 	echo openvino | $(BOARD) - --python-version 3.11 -o requirements/peers.txt
 	echo tflite-runtime | $(BOARD) - --no-deps --python-version 3.11 -o requirements/board-bookworm-armhf.txt
 	echo onnxruntime==1.21.0 | $(COMPILE) - --no-annotate --no-deps --python-version 3.11 \

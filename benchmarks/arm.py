@@ -14,6 +14,7 @@ Examples:
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,24 +25,20 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from benchmarks.boards import BOARDS, HOME, PLUGIN, Board, build
 from benchmarks.models import model_files
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, progress, table
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import NATIVE, engines_of
 from edgecnn.errors import EdgecnnError
+from edgecnn.files import write_file
+from edgecnn.golden import FILE, FLOAT_BOUND, make
 from edgecnn.modelfile import ModelFile, newest_model, read_model
 from edgecnn.native import available
 
 IMAGES = 200  # for `check`
 COMPARED = 64  # of these, plain and blended with noise
-FLOAT_BOUND = 1e-5
-Answers = dict[str, npt.NDArray[np.float32]]
 
-_ANSWERS = Path(__file__).with_name("answers.py")
 HEAD = ("board", "engine", "version", "model", "right", "off by at most", "verdict", "k instr.", "of plain")
 _CALLS = 20
 _TARGETS = {"arm64": "linux-aarch64", "armhf": "linux-armv7"}  # of libraries, by Debian's architecture
@@ -58,7 +55,7 @@ class Trial:
     model: str
     images: int
     correct: int
-    worst: float  # the largest difference of a probability from this machine's; in steps where the output has steps
+    worst: float  # the largest difference of a probability from this machine's, as `edgecnn golden` tells it
     steps: bool
     check: str  # verdict of `edgecnn check` there
     instructions: int | None  # of one call of the engine
@@ -166,7 +163,7 @@ def trials(board: Board, found: dict[str, Any], folder: Path, count: bool = True
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         data = read_dataset(folder / "evaluation.npz", files[0].manifest)
-        sample, images = _sample(data, Path(scratch) / "sample.npz"), _blended(data, Path(scratch) / "images.npz")
+        sample, golden = _sample(data, Path(scratch) / "sample.npz"), _golden(data, folder, Path(scratch) / "models")
         for finding in found["engines"]:
             name = finding["engine"]
             able = [each for each in files if name in engines_of(each.path, each.manifest.format)]
@@ -174,13 +171,14 @@ def trials(board: Board, found: dict[str, Any], folder: Path, count: bool = True
                 able = [each for each in able if _has_library(each.path, board)]
             if finding["state"] != "works" or not able:
                 continue
-            there, here = (_answers(python, name, images, able) for python in (board.python(), Path(sys.executable)))
+            words = ("-m", "edgecnn", "golden", golden, "--engine", name, "--json")
+            compared = {each["model"]: each for each in json.loads(on(board, *words).stdout)}
             counts = instructions(board, name, able) if count else {}
             for model in able:
                 file = model.path.name
-                worst, steps = difference(here[file], there[file], model.manifest.quantization)
-                words = ("-m", "edgecnn", "check", model.path, sample, "--engine", name, "--json")
-                report = json.loads(on(board, *words).stdout)
+                worst, steps = compared[file]["worst"], compared[file]["steps"]
+                judging = ("-m", "edgecnn", "check", model.path, sample, "--engine", name, "--json")
+                report = json.loads(on(board, *judging).stdout)
                 correct = round(report["accuracy"] * report["images"])
                 told = (finding["version"], file, report["images"], correct, worst, steps, report["verdict"])
                 counted, plain = counts.get(file), counts.get(_plain(model, able))
@@ -217,32 +215,11 @@ def _sample(data: Dataset, path: Path) -> Path:
     return path
 
 
-def _blended(data: Dataset, path: Path) -> Path:
-    """A few images, plain and half of them noise."""
-    plain = data.images[:COMPARED]
-    noise = np.random.default_rng(0).integers(0, 256, plain.shape, np.uint8)
-    np.savez(path, images=np.concatenate([plain, plain // 2 + noise // 2]))
-    return path
-
-
-def _answers(python: Path, engine: str, images: Path, models: Sequence[ModelFile]) -> Answers:
-    """The probabilities of each model, by its file's name, in a process of its own."""
-    output = images.with_name("answers.npz")
-    _run(python, _ANSWERS, engine, images, output, *(model.path for model in models))
-    return dict(np.load(output))
-
-
-def difference(here: npt.NDArray[np.float32], there: npt.NDArray[np.float32], quantization: str) -> tuple[float, bool]:
-    """The largest difference between probabilities: in steps of the output where it is int8, else as it is.
-
-    Returns:
-        The difference, and whether it counts steps.
-    """
-    worst = float(np.abs(here - there).max())
-    if quantization != "int8":
-        return worst, False
-    step = float(np.diff(np.unique(np.concatenate([here, there]))).min())
-    return round(worst / step), True
+def _golden(data: Dataset, models: Path, folder: Path) -> Path:
+    """A folder with the models, what lies beside them, and their answers on this machine."""
+    shutil.copytree(models, folder, symlinks=True)
+    write_file(folder / FILE, make(model_files([models]), data.images[:COMPARED]))
+    return folder
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ COMMANDS = (
     "benchmarks.startup",
     "edgecnn",
 )
-SUBCOMMANDS = ("doctor", "info", "classify", "check", "bench", "tune", "watch")
+SUBCOMMANDS = ("doctor", "info", "classify", "check", "golden", "bench", "tune", "watch")
 
 
 @pytest.mark.parametrize("name", [(each,) for each in COMMANDS] + [("edgecnn", each) for each in SUBCOMMANDS])

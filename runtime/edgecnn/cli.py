@@ -4,6 +4,7 @@ edgecnn doctor                  this machine, its engines, and what to install
 edgecnn info [MODEL]            what a model file says of itself
 edgecnn classify IMAGE...       a label for each image
 edgecnn check MODEL DATA        accuracy, flips against the float model, verdict
+edgecnn golden FOLDER           answers beside those of the machine that made the models
 edgecnn bench [MODEL]           latency and throughput on this machine
 edgecnn tune FOLDER             the fastest of a folder's models, engines and thread counts that passes check
 edgecnn watch SOURCE            a label for each frame of a folder that fills, a video, a camera, or stdin
@@ -67,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_engine(check)
     add_json(check)
+
+    golden = add("golden", "answers beside those of the machine that made the models", "golden")
+    golden.add_argument("folder", type=Path, metavar="FOLDER", help="holds the models and golden.npz")
+    golden.add_argument("--engine", help="only this one")
+    add_json(golden)
 
     bench = add("bench", "latency and throughput on this machine", "bench")
     bench.add_argument("model", type=Path, nargs="?", default=SHIPPED, metavar="MODEL")

@@ -1,0 +1,195 @@
+"""Bring a bundle to every host of a pyinfra inventory, and bring the results back.
+
+For each host in parallel: put the bundle there, install it into an environment of its own, then doctor, check, tune and
+bench. A version comes into use only after its checks passed on the host, and the one before stays for --rollback. A
+second run changes nothing where nothing is to be changed. A host that fails names its cause, the others go on, and the
+exit status is 1. Host keys are checked; there is no option for a password: keys and agents are SSH's matter.
+
+An inventory is a Python file of pyinfra's, or names separated by commas. Of a host's data pyinfra takes ssh_user,
+ssh_port, ssh_key and their like; edgecnn_python (default python3) and edgecnn_home (default ~/edgecnn) are taken too.
+
+Examples:
+  python -m deploy.fleet pi@kitchen.local,pi@garage.local --bundle artifacts/mnist/mnist-pi4-bookworm.bundle
+  python -m deploy.fleet boards.py --bundle pi4.bundle pi5.bundle --steps put,install,check
+  python -m deploy.fleet boards.py --rollback
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deploy.install import INDEX, InstallError, unpacked
+from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import read_file, write_file
+
+if TYPE_CHECKING:
+    from deploy.hosts import Bundle, Outcome
+
+_STEPS = "put,install,doctor,check,tune,bench"
+_REFRESH = 0.25  # seconds between two states of the live table
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m deploy.fleet`."""
+    options = _parser().parse_args(argv)
+    from gevent import monkey
+
+    monkey.patch_all()  # before paramiko is imported: pyinfra's hosts run as greenlets
+    import gevent
+    from gevent.pool import Pool
+
+    from deploy.hosts import Order, Outcome, deploy, load_hosts
+
+    bundles = [_bundle(path) for path in options.bundle]
+    if not options.rollback and not bundles and {"put", "install"} & set(options.steps):
+        raise EdgecnnError("--bundle is missing: python -m deploy.bundle makes one")
+    hosts = load_hosts(options.inventory, options.parallel)
+    order = Order(bundles, options.steps, options.signers, options.rollback, options.quick, options.timeout)
+    outcomes = [Outcome(host.name) for host in hosts]
+    pool = Pool(options.parallel)
+    running = [pool.spawn(deploy, host, order, outcome) for host, outcome in zip(hosts, outcomes, strict=True)]
+    with _shown(outcomes) as refresh:
+        while not all(each.ready() for each in running):
+            gevent.joinall(running, timeout=_REFRESH)
+            refresh()
+    for greenlet in running:
+        greenlet.get()  # what is no fault of a host's
+    documents = [each.as_document() for each in outcomes]
+    folder = options.output or Path("artifacts/fleet") / Path(options.inventory.split(",")[0]).stem
+    for each in documents:
+        write_file(folder / f"{each['host'].replace('/', '_')}.json", json.dumps(each, indent=1).encode())
+    write_file(folder / "fleet.json", json.dumps({"schema": 1, "hosts": documents}, indent=1).encode())
+    write_file(folder / "fleet.md", report(documents).encode())
+    if options.json:
+        print_json(documents)
+    else:
+        print(report(documents), f"\n{folder}/fleet.md and a JSON file for each host", sep="")
+    return GATE_FAILED if any(each["cause"] for each in documents) else OK
+
+
+def _bundle(path: Path) -> "Bundle":
+    from deploy.hosts import Bundle
+
+    try:
+        return Bundle(path, json.loads(unpacked(path, read_file(path))[INDEX]))
+    except InstallError as error:
+        raise EdgecnnError(str(error)) from None
+
+
+@contextlib.contextmanager
+def _shown(outcomes: Sequence["Outcome"]) -> Iterator[Any]:
+    """A live table of hosts on stderr; where that is no terminal, a line for each step that a host comes to."""
+    from rich.console import Console
+    from rich.live import Live
+
+    if not sys.stderr.isatty():
+        told: dict[str, str] = {}
+
+        def tell() -> None:
+            for each in outcomes:
+                state = each.cause or each.step
+                if told.get(each.name) != state:
+                    told[each.name] = state
+                    print(f"{each.name}: {f'FAILED at {each.step}: {state}' if each.cause else state}", file=sys.stderr)
+
+        yield tell
+        return
+    with Live(_live(outcomes), console=Console(stderr=True), auto_refresh=False) as live:
+        yield lambda: live.update(_live(outcomes), refresh=True)
+
+
+def _live(outcomes: Sequence["Outcome"]) -> Any:
+    from rich.table import Table
+
+    made = Table("host", "step", "bytes sent", "", box=None, header_style="bold")
+    for each in outcomes:
+        style = "red" if each.cause else "green" if each.done else None
+        made.add_row(each.name, each.step, f"{each.sent:,}", each.cause, style=style)
+    return made
+
+
+HEAD = ("host", "state", "version", "fastest here", "p50 us", "latency", "answers", "seconds", "bytes sent")
+
+
+def report(documents: Sequence[dict[str, Any]]) -> str:
+    """Markdown: a row a host, then what stands out."""
+    rows = [_row(each) for each in documents]
+    lines = ["# Fleet", "", "```", table(HEAD, rows), "```", ""]
+    lines += [f"- FAILED {each['host']} at {each['step']}: {each['cause']}" for each in documents if each["cause"]]
+    timed = {each["host"]: min(_p50s(each)) for each in documents if _p50s(each)}
+    if len(timed) > 1:
+        fastest, slowest = min(timed, key=timed.__getitem__), max(timed, key=timed.__getitem__)
+        lines.append(f"- fastest {fastest} ({timed[fastest]:.1f} us), slowest {slowest} ({timed[slowest]:.1f} us)")
+    different = [each["host"] for each in documents if _changed(each)]
+    lines += [f"- answers differ from the workstation's: {', '.join(different)}"] if different else []
+    invalid = [each["host"] for each in documents if "INVALID" in _verdicts(each)]
+    lines += [f"- latency INVALID: {', '.join(invalid)}"] if invalid else []
+    if all(each["state"] == "unchanged" for each in documents):
+        lines.append("- nothing was changed")
+    return "\n".join([*lines, ""])
+
+
+def _row(each: dict[str, Any]) -> tuple[str, ...]:
+    results = each["results"]
+    winner = (results.get("tune") or {}).get("winner")
+    chosen = f"{winner['model']} on {winner['engine']}, threads {winner['threads']}" if winner else "–"
+    p50s, changed = _p50s(each), _changed(each)
+    return (
+        each["host"],
+        each["state"],
+        (results.get("install") or results.get("put") or {}).get("version", "–"),
+        chosen,
+        f"{min(p50s):.1f}" if p50s else "–",
+        ", ".join(sorted(_verdicts(each))) or "–",
+        "–" if "check" not in results else "the same" if not changed else f"{changed} other labels",
+        f"{each['seconds']:.0f}",
+        f"{each['bytes_sent']:,}",
+    )
+
+
+def _results(each: dict[str, Any]) -> list[dict[str, Any]]:
+    return [row for run in each["results"].get("bench") or [] for row in run["results"]]
+
+
+def _p50s(each: dict[str, Any]) -> list[float]:
+    return [row["end_to_end"]["p50_us"] for row in _results(each)]
+
+
+def _verdicts(each: dict[str, Any]) -> set[str]:
+    return {row["verdict"] for row in _results(each)}
+
+
+def _changed(each: dict[str, Any]) -> int:
+    """Golden answers that are another label on the host."""
+    return sum(found["changed"] for found in (each["results"].get("check") or {}).get("golden", []))
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = parser("python -m deploy.fleet", __doc__)
+    made.add_argument("inventory", metavar="INVENTORY", help="a pyinfra inventory, or hosts separated by commas")
+    made.add_argument("--bundle", type=Path, nargs="+", default=[], help="each host takes the first that fits it")
+    made.add_argument("--steps", type=_steps, default=_STEPS.split(","), metavar="STEP,…", help=f"default {_STEPS}")
+    made.add_argument("--rollback", action="store_true", help="take the version before into use again")
+    made.add_argument("--signers", type=Path, metavar="FILE", help="an allowed_signers file to put on every host")
+    made.add_argument("--quick", action="store_true", help="bench in a hurry: not comparable")
+    made.add_argument("--timeout", type=float, default=900.0, help="seconds that a step may take (default 900)")
+    made.add_argument("--parallel", type=int, default=20, help="hosts at once (default 20)")
+    made.add_argument("--output", type=Path, metavar="FOLDER", help="default artifacts/fleet/<inventory>")
+    return made
+
+
+def _steps(text: str) -> list[str]:
+    steps, known = text.split(","), _STEPS.split(",")
+    if unknown := [step for step in steps if step not in known]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is no step: choose of {_STEPS}")
+    return [step for step in known if step in steps]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Golden answers: what models answered on the machine that they were made on, to be compared with a device's.
+
+`golden.npz` holds images, plain ones and the same blended with noise, since plain ones saturate the softmax, and the
+probabilities of each model on each engine. A device may differ from them by a step of an int8 output, or by 1e-5 of a
+float one: kernels of other CPUs add up in another order.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn.classifier import Classifier
+from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
+from edgecnn.engines import engines_of
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import npz, read_npz
+from edgecnn.modelfile import read_model
+
+FILE = "golden.npz"
+FLOAT_BOUND = 1e-5
+_STEPS = 1  # of an int8 output
+_AT = "@"  # between a model's file name and an engine
+
+Images = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model on an engine beside its golden answers."""
+
+    model: str
+    engine: str
+    images: int
+    changed: int  # answers that are another label
+    worst: float  # the largest difference of a probability; in steps where the output has steps
+    steps: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether it answers as well as the same."""
+        return self.worst <= (_STEPS if self.steps else FLOAT_BOUND)
+
+
+def run(options: argparse.Namespace) -> int:
+    """The command `edgecnn golden`: `GATE_FAILED` where a model answers otherwise."""
+    found = compare(options.folder, options.engine)
+    if options.json:
+        print_json([asdict(each) | {"passed": each.passed} for each in found])
+    else:
+        print(table(("model", "engine", "images", "other labels", "off by at most", "verdict"), map(_cells, found)))
+    return OK if all(each.passed for each in found) else GATE_FAILED
+
+
+def _cells(each: Comparison) -> tuple[object, ...]:
+    worst = f"{each.worst:.0f} steps" if each.steps else f"{each.worst:.0e}"
+    return (each.model, each.engine, each.images, each.changed, worst, "PASS" if each.passed else "FAIL")
+
+
+def blended(images: Images) -> Images:
+    """Images, plain and half of each of them noise."""
+    noise = np.random.default_rng(0).integers(0, 256, images.shape, np.uint8)
+    return np.concatenate([images, images // 2 + noise // 2])
+
+
+def make(models: Sequence[Path], images: Images) -> bytes:
+    """A golden.npz: what every model answers on every engine here."""
+    answers: dict[str, npt.NDArray[Any]] = {"images": blended(images)}
+    for path in models:
+        for engine in engines_of(path, read_model(path).manifest.format):
+            answers[f"{path.name}{_AT}{engine}"] = _answers(path, engine, answers["images"])[0]
+    return npz(answers)
+
+
+def compare(folder: Path, only: str | None = None) -> list[Comparison]:
+    """Compare every model in a folder on every engine that is here and has golden answers, or on `only` one engine.
+
+    Raises:
+        EdgecnnError: there are none, or none of an engine that is here.
+    """
+    path = folder / FILE
+    if not path.exists():
+        raise EdgecnnError(f"{path} is missing: python -m deploy.bundle makes it")
+    stored = read_npz(path)
+    images, found = stored.pop("images"), []
+    for name, expected in stored.items():
+        model, _, engine = name.partition(_AT)
+        if only not in (None, engine) or engine not in engines_of(
+            folder / model, read_model(folder / model).manifest.format
+        ):
+            continue
+        answers, step = _answers(folder / model, engine, images)
+        worst = float(np.abs(answers - expected).max())
+        changed = int((answers.argmax(axis=1) != expected.argmax(axis=1)).sum())
+        worst = round(worst / step) if step else worst
+        found.append(Comparison(model, engine, len(images), changed, worst, step is not None))
+    if not found:
+        engines = ", ".join(sorted({name.partition(_AT)[2] for name in stored}))
+        raise EdgecnnError(f"none of the engines with golden answers ({engines}) is here: edgecnn doctor says why")
+    return found
+
+
+def _answers(path: Path, engine: str, images: Images) -> tuple[npt.NDArray[np.float32], float | None]:
+    """Probabilities, (images, classes), and the step between two of them where the output is quantized."""
+    with quiet(), Classifier(path, engine) as classifier:  # engines greet on stderr
+        found = np.stack([each.probabilities for each in classifier.predict_batch(images)])
+        return found, classifier.output_step if classifier.manifest.output == "probabilities" else None
