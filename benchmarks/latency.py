@@ -12,7 +12,6 @@ Examples:
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from typing import Any
 from benchmarks.models import setups
 from edgecnn.bench import document, leave_out, method_of, screen
 from edgecnn.cli import add_method_options, counts
-from edgecnn.command import OK, command, parser, print_json
+from edgecnn.command import OK, command, commit, parser, print_json
 from edgecnn.files import write_file
 from edgecnn.measuring import Measured, Method, measure
 
@@ -59,14 +58,7 @@ def run_document(found: Sequence[Measured], method: Method) -> dict[str, Any]:
     """A run with when, by what command and at which commit it was made."""
     command_line = " ".join(["python -m", Path(sys.argv[0]).parent.name + "." + Path(sys.argv[0]).stem, *sys.argv[1:]])
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    return document(found, method) | {"time": when, "command": command_line, "commit": commit()}
-
-
-def commit() -> str | None:
-    """The checkout's commit, `+` behind it where files differ from it; None outside of a checkout."""
-    words = ["git", "describe", "--always", "--abbrev=12", "--dirty=+"]
-    done = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or None
+    return document(found, method) | {"time": when, "command": command_line, "commit": commit(Path(__file__).parent)}
 
 
 if __name__ == "__main__":

@@ -131,7 +131,11 @@ def _judged(parent: Parent, variant: Variant, rewrites: tuple[str, ...], max_dro
             proofs[engine] = str(error)
     made = Made(pack_model(payload, manifest), payload, facts(variant.format, payload), proofs, variant.kept, rewrites)
     engine, proof = made.reference()
-    manifest = replace(manifest, agreement=agreement(proof.validation, "validation", engine))
+    manifest = replace(
+        manifest,
+        agreement=agreement(proof.validation, "validation", engine),
+        reported=agreement(proof.evaluation, "evaluation", engine) if proof.evaluation else None,
+    )
     return replace(made, data=pack_model(payload, manifest))
 
 

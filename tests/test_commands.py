@@ -35,6 +35,7 @@ COMMANDS = (
     "benchmarks.demo",
     "benchmarks.readme",
     "benchmarks.report",
+    "benchmarks.seeds",
     "benchmarks.startup",
     "edgecnn",
 )

@@ -20,6 +20,8 @@ def test_every_version_is_read(version: int) -> None:
     assert manifest.baseline is not None
     assert manifest.agreement is not None
     assert (manifest.baseline.max_drop, manifest.agreement.lost) == (0.005, 60)
+    assert manifest.training.teacher_seeds == (() if version < 3 else (0, 1))
+    assert (manifest.reported is None) == (version < 3)
     assert manifest.rewrites == (() if version == 1 else ("crop", "patches"))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow
 
+from edgecnn.command import commit
 from edgecnn.dataset import Dataset, Source
 from edgecnn.files import hash_arrays, write_file
 from edgecnn.manifest import Manifest, Training
@@ -104,7 +105,15 @@ def pack_keras(fitted: Fitted, weights: str, accuracy: dict[str, float]) -> byte
         input=job.input,
         weights_sha256=weights,
         training=Training(
-            job.recipe.name, fitted.epochs, job.seed, data.name, data.sha256, not job.holds_out, accuracy
+            recipe=job.recipe.name,
+            epochs=fitted.epochs,
+            seed=job.seed,
+            dataset=data.name,
+            dataset_sha256=data.sha256,
+            trained_on_validation=not job.holds_out,
+            accuracy=accuracy,
+            teacher_seeds=tuple(range(job.recipe.teachers)),
+            commit=commit(Path(__file__).parent),
         ),
         baseline=data.baseline,
         tools={"tensorflow": tensorflow.__version__, "keras": keras.__version__},

@@ -9,10 +9,12 @@ import functools
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, ParamSpec
 
@@ -88,6 +90,16 @@ def add_json(to: argparse.ArgumentParser) -> None:
 def print_json(document: Any) -> None:
     """Print one JSON document to stdout."""
     print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def commit(folder: Path) -> str | None:
+    """The commit of the checkout that a folder is in, `+` behind it where files differ; None outside of a checkout."""
+    words = ["git", "describe", "--always", "--abbrev=12", "--dirty=+"]
+    try:
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() or None
 
 
 def progress(line: str) -> None:

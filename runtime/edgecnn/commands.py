@@ -57,10 +57,13 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
             ("training", f"{training.recipe}, {training.epochs} epochs, seed {training.seed}, {training.dataset}")
         )
         rows += [("float", f"accuracy {value:.4f} on {split}") for split, value in training.accuracy.items()]
-    if manifest.agreement:
-        found = manifest.agreement
-        flips = f"{found.lost} lost and {found.gained} gained against float"
-        rows.append(("converted", f"accuracy {found.accuracy:.4f} on {found.split} ({found.engine}), {flips}"))
+        if training.teacher_seeds:
+            rows.append(("teachers", f"seeds {' '.join(map(str, training.teacher_seeds))}"))
+        rows.append(("commit", training.commit or "unknown"))
+    for found in (manifest.agreement, manifest.reported):
+        if found:
+            flips = f"{found.lost} lost and {found.gained} gained against float"
+            rows.append(("converted", f"accuracy {found.accuracy:.4f} on {found.split} ({found.engine}), {flips}"))
     rows.append(("tools", ", ".join(f"{name} {version}" for name, version in manifest.tools.items())))
     rows.append(("engines", " ".join(facts["engines_here"]) or "none installed here"))
     return rows

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from edgecnn.errors import EdgecnnError
 
-SCHEMA = 2  # 2: rewrites
+SCHEMA = 3  # 2: rewrites; 3: commit, teacher_seeds, reported
 
 _T = TypeVar("_T")
 
@@ -49,6 +49,8 @@ class Training:
     dataset_sha256: str
     trained_on_validation: bool  # whether the images of validation.npz were among those it was fitted to
     accuracy: dict[str, float]  # the float model's own, by split
+    teacher_seeds: tuple[int, ...] = ()  # of the larger networks that it learnt from
+    commit: str | None = None  # of the checkout that trained it, `+` behind it where files differed
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ class Manifest:
     rewrites: tuple[str, ...] = ()  # that its layers went through, see convert.rewrites
     training: Training | None = None
     baseline: Baseline | None = None
-    agreement: Agreement | None = None
+    agreement: Agreement | None = None  # on validation, which the gate read
+    reported: Agreement | None = None  # on the test split, which chose nothing
     calibration: Calibration | None = None
     tools: dict[str, str] = dataclasses.field(default_factory=dict)  # what made it: package and version
 

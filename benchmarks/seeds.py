@@ -1,0 +1,118 @@
+"""A recipe's worth beyond one lucky seed: train with several, convert, and check every model on every engine.
+
+Each training goes to FOLDER/RECIPE-SEED, and is left as it is where it is there already. Accuracies are of the test
+split, which chooses nothing; flips are against the float model.
+
+Example:
+  python -m benchmarks.seeds --recipe tutorial best --seeds 1 2 3 --json > benchmarks/reference/seeds.json
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edgecnn.check import wilson
+from edgecnn.command import OK, command, parser, print_json, progress, table
+from edgecnn.engines import engines_of
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import write_file
+from edgecnn.modelfile import read_model
+
+STEPS = (("convert.tflite",), ("convert.onnx",), ("convert.onnx", "--quantize", "int8"))
+HEAD = ("recipe", "seed", "float", "model", "engine", "accuracy", "95 %", "flips", "seconds of training")
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m benchmarks.seeds`."""
+    made = parser("python -m benchmarks.seeds", __doc__)
+    made.add_argument("--recipe", nargs="+", default=["tutorial", "best"], help="default tutorial best")
+    made.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="default 1 2 3")
+    made.add_argument("--dataset", default="mnist", help="default mnist")
+    made.add_argument("--folder", type=Path, default=Path("artifacts/seeds"), help="default artifacts/seeds")
+    options = made.parse_args(argv)
+    found = [
+        trained(options.folder / f"{recipe}-{seed}", recipe, seed, options.dataset)
+        for recipe in options.recipe
+        for seed in options.seeds
+    ]
+    if options.json:
+        print_json({"trainings": found, "spread": spread(found)})
+    else:
+        print(table(HEAD, [row for each in found for row in rows(each)]))
+        for each in spread(found):
+            print(f"{each['recipe']} {each['model']} on {each['engine']}: {each['mean']:.4f} ± {each['deviation']:.4f}")
+    return OK
+
+
+def trained(folder: Path, recipe: str, seed: int, dataset: str) -> dict[str, Any]:
+    """What a training with one seed came to."""
+    facts = folder / "seconds.json"
+    if not facts.exists():
+        start = time.perf_counter()
+        _run("train", "--recipe", recipe, "--seed", str(seed), "--dataset", dataset, "--output", str(folder))
+        seconds = time.perf_counter() - start
+        for step in STEPS:
+            _run(step[0], str(folder / "model.keras"), *step[1:])
+        write_file(facts, json.dumps({"seconds": round(seconds)}).encode())
+    training = read_model(folder / "model.keras").manifest.training
+    if training is None:
+        raise EdgecnnError(f"{folder}/model.keras does not say how it was trained: remove it")
+    models = [*sorted(folder.glob("*.tflite")), *sorted(folder.glob("*.onnx"))]
+    checks = [_checked(path, engine) for path in models for engine in engines_of(path, path.suffix[1:])]
+    known = {"recipe": recipe, "seed": seed, "epochs": training.epochs, "commit": training.commit}
+    return known | {"float": training.accuracy["evaluation"], **json.loads(facts.read_bytes()), "models": checks}
+
+
+def _checked(path: Path, engine: str) -> dict[str, Any]:
+    words = ("check", str(path), str(path.with_name("evaluation.npz")), "--engine", engine, "--json")
+    report = json.loads(_run("edgecnn", *words, fine=(0, 1)))
+    flips = report["flips"]
+    known = {"model": path.name, "engine": engine, "images": report["images"], "accuracy": report["accuracy"]}
+    return known | {"lost": len(flips["lost"]), "gained": len(flips["gained"])}
+
+
+def _run(*words: str, fine: Sequence[int] = (OK,)) -> str:
+    progress(" ".join(words[:6]))
+    done = subprocess.run([sys.executable, "-m", *words], stdout=subprocess.PIPE, text=True, check=False)
+    progress("")
+    if done.returncode not in fine:
+        raise EdgecnnError(f"python -m {' '.join(words)} failed with status {done.returncode}")
+    return done.stdout
+
+
+def rows(each: dict[str, Any]) -> list[tuple[str, ...]]:
+    """A training as people read it, under `HEAD`: a row a model and engine."""
+    known = (each["recipe"], str(each["seed"]), f"{each['float']:.4f}")
+    return [(*known, *_cells(found), f"{each['seconds']:,}") for found in each["models"]]
+
+
+def _cells(found: dict[str, Any]) -> tuple[str, ...]:
+    low, high = wilson(round(found["accuracy"] * found["images"]), found["images"])
+    flips = f"-{found['lost']} +{found['gained']}" if found["lost"] or found["gained"] else "none"
+    return found["model"], found["engine"], f"{found['accuracy']:.4f}", f"{low:.4f} to {high:.4f}", flips
+
+
+def spread(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean and standard deviation over the seeds, of every recipe, model and engine."""
+    groups: dict[tuple[str, str, str], list[float]] = {}
+    for each in found:
+        for model in each["models"]:
+            groups.setdefault((each["recipe"], model["model"], model["engine"]), []).append(model["accuracy"])
+    return [
+        {
+            **dict(zip(("recipe", "model", "engine"), key, strict=True)),
+            "mean": round(statistics.mean(values), 6),
+            "deviation": round(statistics.stdev(values), 6) if len(values) > 1 else None,
+        }
+        for key, values in groups.items()
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
