@@ -15,6 +15,7 @@ from paramiko import SSHException
 from pyinfra.api import Config, State, StringCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
+from pyinfra.context import ctx_state
 from pyinfra_cli.exceptions import CliError
 from pyinfra_cli.inventory import make_inventory
 
@@ -90,13 +91,18 @@ def load_hosts(inventory: str, parallel: int) -> list[Host]:
     logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
     if inventory.endswith(".py") and not Path(inventory).exists():
         raise EdgecnnError(f"{inventory} does not exist: name a pyinfra inventory, or hosts separated by commas")
+    state = State()
+    ctx_state.set(state)  # which inventories are read into
     try:
         found = make_inventory(inventory)
     except (CliError, TypeError, SyntaxError, OSError) as error:
         raise EdgecnnError(f"{inventory} is no inventory of pyinfra: {error}") from None
     if not len(found):
         raise EdgecnnError(f"{inventory} names no host")
-    State(found, Config(CONNECT_TIMEOUT=CONNECT_SECONDS, PARALLEL=parallel))
+    for host in found:
+        if host.data.get("ssh_strict_host_key_checking") is None:  # pyinfra would take a key that it never saw
+            host.data.ssh_strict_host_key_checking = "yes"
+    state.init(found, Config(CONNECT_TIMEOUT=CONNECT_SECONDS, PARALLEL=parallel))
     return list(found)
 
 
@@ -141,8 +147,6 @@ class _Remote:
 
     def connect(self) -> None:
         """Connect, and look at the host's Python."""
-        if self._host.data.get("ssh_strict_host_key_checking") is None:
-            self._host.data.ssh_strict_host_key_checking = "yes"
         try:
             self._host.connect(show_errors=False, raise_exceptions=True)
         except ConnectError as error:

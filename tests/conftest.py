@@ -4,6 +4,7 @@ import atexit
 import functools
 import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -17,6 +18,8 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+from edgecnn.files import sha256
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -127,3 +130,32 @@ def mnist_dir() -> Path:
     if not folder:
         pytest.skip("MNIST_DIR is not set: needs the real MNIST")
     return Path(folder)
+
+
+BUNDLED = "pc-bookworm"  # this machine, as a target of bundles
+
+
+def fits() -> bool:
+    """Whether this Python is the target's: the bundle is tried on this machine."""
+    from deploy.targets import TARGETS
+
+    here = (f"{sys.version_info[0]}.{sys.version_info[1]}", platform.machine())
+    return here == (TARGETS[BUNDLED].python, TARGETS[BUNDLED].machine)
+
+
+@pytest.fixture(scope="session")
+def bundle(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle for this machine, with all that it needs."""
+    if not fits():
+        pytest.skip(f"the bundle for {BUNDLED} is for Python 3.11 on x86_64")
+    path = tmp_path_factory.mktemp("bundles") / "digits.bundle"
+    words = ("deploy.bundle", trained / "model_int8.tflite", "--target", BUNDLED, "--offline", "--images", 100)
+    done = run(*words, "--output", path, "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["bytes"], said["sha256"]) == (path.stat().st_size, sha256(path.read_bytes()))
+    assert said["engines"] == ["litert"]
+    again = path.with_name("again.bundle")
+    assert run(*words, "--output", again).returncode == 0
+    assert again.read_bytes() == path.read_bytes()  # the same inputs, the same bytes
+    return path
