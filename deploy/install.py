@@ -46,7 +46,7 @@ class InstallError(Exception):
     """What the user can mend, in one line."""
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def run(argv: Optional[Sequence[str]] = None) -> int:
     """Install, tell or roll back; the exit status: 0 fine, 1 a check failed, 2 the input was wrong."""
     options = _options(argv)
     home = Path(options.to).expanduser().absolute()
@@ -321,4 +321,4 @@ def _point(link: Path, version: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-TOP = ("train", "convert", "benchmarks")
+TOP = ("train", "convert", "benchmarks", "deploy")
 MODULES = [path for folder in (*TOP, "runtime/edgecnn") for path in sorted((ROOT / folder).rglob("*.py"))]
 
 

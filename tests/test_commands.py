@@ -37,6 +37,8 @@ COMMANDS = (
     "benchmarks.report",
     "benchmarks.seeds",
     "benchmarks.startup",
+    "deploy.bundle",
+    "deploy.fleet",
     "edgecnn",
 )
 SUBCOMMANDS = ("doctor", "info", "classify", "check", "golden", "bench", "tune", "watch")
@@ -61,7 +63,7 @@ def test_help_comes_at_once_and_tells_the_purpose(name: tuple[str, ...]) -> None
 def test_all_commands_are_known() -> None:
     """A module with a `main` is a command, and stands in the list above."""
     found = set()
-    for folder in ("train", "convert", "benchmarks"):
+    for folder in ("train", "convert", "benchmarks", "deploy"):
         for path in (ROOT / folder).rglob("*.py"):
             functions = [each.name for each in ast.parse(path.read_text()).body if isinstance(each, ast.FunctionDef)]
             if "main" in functions:

@@ -5,7 +5,10 @@ import re
 
 from conftest import ROOT
 
-from benchmarks.readme import BLOCKS, REFERENCES, filled
+from benchmarks.card import card
+from benchmarks.readme import BLOCKS, CARD, REFERENCES, filled
+from edgecnn import SHIPPED
+from edgecnn.modelfile import read_model
 
 TEXT = (ROOT / "README.md").read_text()
 
@@ -14,6 +17,10 @@ def test_the_results_are_generated() -> None:
     for name, (file, _) in BLOCKS.items():
         results = json.loads((ROOT / REFERENCES / file).read_text())
         assert filled(TEXT, name, results) == TEXT, "run: make readme"
+
+
+def test_the_card_is_that_of_the_model_in_the_wheel() -> None:
+    assert (ROOT / CARD).read_text() == card(read_model(SHIPPED)), "run: make readme"
 
 
 def test_targets_and_folders_it_names_exist() -> None:

@@ -1,0 +1,54 @@
+"""The card of the model that the wheel holds, from its own manifest."""
+
+from edgecnn.check import wilson
+from edgecnn.manifest import Agreement
+from edgecnn.modelfile import ModelFile
+
+
+def card(model: ModelFile) -> str:
+    """Markdown: what the model is, where it comes from, what it is worth, what it is for."""
+    manifest = model.manifest
+    height, width, channels = manifest.input.shape
+    labels = ", ".join(manifest.labels)
+    lines = [
+        f"# {model.path.name}",
+        "",
+        f"A {manifest.quantization} {manifest.format} classifier of {manifest.name}: {height}x{width}x{channels} raw pixels"
+        f" (uint8) to {labels}. {len(model.data):,} bytes.",
+        "",
+        "| | |",
+        "| --- | --- |",
+    ]
+    rows: list[tuple[str, str]] = []
+    if training := manifest.training:
+        rows += [
+            ("recipe", f"{training.recipe}, {training.epochs} epochs, seed {training.seed}"),
+            ("teachers", f"seeds {', '.join(map(str, training.teacher_seeds))}" if training.teacher_seeds else "none"),
+            ("commit", training.commit or "unknown"),
+            ("data", f"{training.dataset}, SHA-256 {training.dataset_sha256}"),
+            ("validation images", "trained on" if training.trained_on_validation else "not trained on"),
+        ]
+        rows += [(f"float model, {split}", f"{value:.4f}") for split, value in training.accuracy.items()]
+    rows += [_row(found) for found in (manifest.agreement, manifest.reported) if found]
+    rows.append(("weights", f"SHA-256 {manifest.weights_sha256}"))
+    if manifest.calibration:
+        calibration = manifest.calibration
+        rows.append(("calibration", f"{calibration.images:,} images, SHA-256 {calibration.sha256}"))
+    rows.append(("rewrites", ", ".join(manifest.rewrites) or "none"))
+    rows.append(("made with", ", ".join(f"{name} {version}" for name, version in manifest.tools.items())))
+    lines += [f"| {name} | {value} |" for name, value in rows]
+    lines += [
+        "",
+        "It was trained on single handwritten digits, light on dark, as MNIST frames them (`edgecnn classify` frames any"
+        " picture of one digit so). Of anything else it gives some digit, and no sign that it is none. The test split was"
+        " looked at once, after the training.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _row(found: Agreement) -> tuple[str, str]:
+    low, high = wilson(round(found.accuracy * found.images), found.images)
+    flips = f"{found.lost} right answers lost and {found.gained} gained against the float model"
+    accuracy = f"{found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f})"
+    return f"int8, {found.split}, on {found.engine}", f"{accuracy}, {flips}"
