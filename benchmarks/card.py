@@ -13,8 +13,8 @@ def card(model: ModelFile) -> str:
     lines = [
         f"# {model.path.name}",
         "",
-        f"A {manifest.quantization} {manifest.format} classifier of {manifest.name}: {height}x{width}x{channels} raw pixels"
-        f" (uint8) to {labels}. {len(model.data):,} bytes.",
+        f"A {manifest.quantization} {manifest.format} classifier of {manifest.name}: {height}x{width}x{channels} raw"
+        f" pixels (uint8) to {labels}. {len(model.data):,} bytes.",
         "",
         "| | |",
         "| --- | --- |",
@@ -39,9 +39,9 @@ def card(model: ModelFile) -> str:
     lines += [f"| {name} | {value} |" for name, value in rows]
     lines += [
         "",
-        "It was trained on single handwritten digits, light on dark, as MNIST frames them (`edgecnn classify` frames any"
-        " picture of one digit so). Of anything else it gives some digit, and no sign that it is none. The test split was"
-        " looked at once, after the training.",
+        "It was trained on single handwritten digits, light on dark, as MNIST frames them (`edgecnn classify` frames"
+        " any picture of one digit so). Of anything else it gives some digit, and no sign that it is none. The test"
+        " split was looked at once, after the training.",
         "",
     ]
     return "\n".join(lines)

@@ -196,8 +196,8 @@ def seeds_block(seeds: dict[str, Any]) -> str:
         rows.append((recipe, "mean ± deviation", "", *means, ""))
     return (
         f"{markdown(head, rows)}\n\n"
-        "Accuracy on the 10,000 test images, flips against the float model; one standard deviation of the test itself is"
-        " 0.0006. Minutes of training on two cores, without the teachers where another seed's were there.\n"
+        "Accuracy on the 10,000 test images, flips against the float model; one standard deviation of the test itself"
+        " is 0.0006. Minutes of training on two cores, without the teachers where another seed's were there.\n"
     )
 
 
