@@ -67,7 +67,7 @@ def source(names: Names, made: Plan, manifest: Manifest, included: str) -> str:
             "// Generated; every part of it is explained where it first stands.",
             f'#include "{included}"\n',
             _kernel("common"),
-            *([_convolutions()] if "conv" in kinds else [_TARGETS]),
+            *([_convolutions(made)] if "conv" in kinds else [_TARGETS]),
             *(_kernel(kind) for kind in sorted(kinds - {"conv"})),
             *layers,
             _labels(names, manifest),
@@ -108,9 +108,13 @@ def _kernel(name: str) -> str:
 _TARGETS = (_KERNELS / "targets.h").read_text()
 
 
-def _convolutions() -> str:
+def _convolutions(made: Plan) -> str:
     """The kernels for convolutions, those for a CPU's own instructions only where that CPU is."""
-    x86 = _only("TARGET_X86", "#include <immintrin.h>\n", _kernel("conv_avx512vnni"), _kernel("conv_avx2"))
+    widest = max(step.inputs[0].size for step in made.steps if isinstance(step, Conv))
+    widest_input = f"enum {{ WIDEST = {widest} }};  // bytes of the largest input of a convolution\n"
+    x86 = _only(
+        "TARGET_X86", "#include <immintrin.h>\n", widest_input, _kernel("conv_avx512vnni"), _kernel("conv_avx2")
+    )
     neon = _only("TARGET_NEON", "#include <arm_neon.h>\n", _kernel("neon"), _kernel("conv_neon"))
     dot = _only("TARGET_NEON_DOT", _kernel("conv_neon_dot"))
     return "\n".join([_TARGETS, _kernel("conv"), _kernel("conv_portable"), x86, neon, dot])

@@ -78,6 +78,7 @@ def _walk(taken: Value, output: Value, strides: tuple[int, int], pooling: Op | N
         tall, wide, steps = 1, _tile(output.width), (down, across)
     return {
         "row": taken.row,
+        "input_size": taken.size,
         "step_y": steps[0],
         "step_x": steps[1],
         "positions": tall * wide,

@@ -8,6 +8,11 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size);  // all
 
 #define INLINE static inline __attribute__((always_inline))
 #define ALIGNED __attribute__((aligned(64)))
+#if __STDC_HOSTED__ && !defined EDGECNN_NO_THREADS
+#define OF_THREAD static _Thread_local
+#else
+#define OF_THREAD static
+#endif
 
 // A stored integer q stands for (q - zero_point) * scale. An accumulator x becomes an output by x * scale_in * scale_weight
 // / scale_out = x * multiplier * 2^-31 * 2^-shift, rounded as TFLite's reference kernels do: the doubling high product to

@@ -9,7 +9,7 @@ struct conv {
     const int16_t *few_weights;      // [blocks * 2][kernel_height][taps][8], where a row is few bytes; for NEON
     const int32_t *multiplier, *shift;
     int blocks, kernel_height, groups, taps;  // taps: bytes of a kernel's row where there are few_weights, else 0
-    int row;                         // bytes from one row of the input to the next
+    int row, input_size;             // bytes from one row of the input to the next; of all of it
     int step_y, step_x;              // bytes in the input from one output to the next, down and across
     int positions, positions_across; // of the convolution that are computed at once: those pooled, or neighbours in a row
     int position_y, position_x;      // bytes from one of them to the next, down and across

@@ -1,5 +1,19 @@
-// A tile is up to 4 positions by 8 channels. Bytes are widened: vpmaddwd adds pairs of products of 16 bits exactly, so that
-// a channel's sum lies in two lanes until the end.
+// A tile is up to 4 positions by 8 channels. Bytes are widened, those of the input once for all: vpmaddwd adds pairs of
+// products of 16 bits exactly, so that a channel's sum lies in two lanes until the end.
+OF_THREAD int16_t ALIGNED widened[WIDEST + GROUP];
+
+AVX2 INLINE void widen_avx2(const int8_t *input, int size) {
+    int i = 0;
+    for (; i + 16 <= size; i += 16)
+        _mm256_store_si256((__m256i *)(widened + i), _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(input + i))));
+    for (; i < size; i++) widened[i] = input[i];
+}
+
+AVX2 INLINE __m256i four_wide(const int16_t *from) {
+    int64_t value;
+    memcpy(&value, from, 8);
+    return _mm256_set1_epi64x(value);
+}
 
 AVX2 INLINE void store_avx2(const struct conv *c, __m256i x, int8_t *output, int channel) {
     if (c->dense) {
@@ -30,7 +44,7 @@ AVX2 INLINE __m256i channels_avx2(const __m256i sum[2]) {
     return _mm256_permute4x64_epi64(_mm256_hadd_epi32(sum[0], sum[1]), 0xD8);
 }
 
-AVX2 INLINE void tile_avx2(const struct conv *c, const int8_t *input, int8_t *output, int block, int half) {
+AVX2 INLINE void tile_avx2(const struct conv *c, const int16_t *input, int8_t *output, int block, int half) {
     const int channel = block * BLOCK + half * 8;
     const int8_t *weights = c->weights + (ptrdiff_t)block * c->kernel_height * c->groups * BLOCK * GROUP + half * 32;
     const __m256i bias = _mm256_loadu_si256((const __m256i *)(c->bias + channel));
@@ -43,8 +57,7 @@ AVX2 INLINE void tile_avx2(const struct conv *c, const int8_t *input, int8_t *ou
             const __m256i w1 = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(weights + 16)));
 #pragma GCC unroll 4
             for (int p = 0; p < c->positions; p++) {
-                const int8_t *from = input + position(c, p) + (ptrdiff_t)i * c->row + k * GROUP;
-                const __m256i x = _mm256_cvtepi8_epi16(_mm_set1_epi32(four_bytes(from)));
+                const __m256i x = four_wide(input + position(c, p) + (ptrdiff_t)i * c->row + k * GROUP);
                 sum[p][0] = _mm256_add_epi32(sum[p][0], _mm256_madd_epi16(x, w0));
                 sum[p][1] = _mm256_add_epi32(sum[p][1], _mm256_madd_epi16(x, w1));
             }
@@ -60,7 +73,9 @@ AVX2 INLINE void tile_avx2(const struct conv *c, const int8_t *input, int8_t *ou
             store_avx2(c, _mm256_add_epi32(channels_avx2(sum[p]), bias), output + (ptrdiff_t)p * c->channels, channel);
 }
 
-AVX2 INLINE void conv_avx2(const struct conv *c, const int8_t *input, int8_t *output) {
+AVX2 INLINE void conv_avx2(const struct conv *c, const int8_t *bytes, int8_t *output) {
+    const int16_t *input = widened;
+    widen_avx2(bytes, c->input_size);
     for (int block = 0; block < c->blocks; block++)
         for (int half = 0; half < 2; half++) {
 #define TILE_OF(from, to) tile_avx2(c, from, to, block, half)
