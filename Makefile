@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
+WORKERS ?= -n 3 --dist loadgroup
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-quick test-arm boards lint wheel reference-model readme lock clean
@@ -11,13 +12,13 @@ demo: $(READY)  ## train, convert, check, measure: the main job
 	$(RUN) -m benchmarks.demo
 
 test: $(READY)  ## all tests; with MNIST_DIR set they train on MNIST too
-	$(RUN) -m pytest -n 2
+	$(RUN) -m pytest $(WORKERS)
 
 test-quick: $(READY)  ## without MNIST, other networks and fresh environments; TESTS=tests/test_train.py: only these
-	$(RUN) -m pytest -n 2 -m "not slow" $(TESTS)
+	$(RUN) -m pytest $(WORKERS) -m "not slow" $(TESTS)
 
 test-arm: boards  ## the wheel and C on emulated Raspberry Pis; C on a microcontroller too (qemu-system-arm)
-	$(RUN) -m pytest -n 2 tests/arm
+	$(RUN) -m pytest $(WORKERS) tests/arm
 
 boards: $(READY)  ## emulated Raspberry Pis; needs root, qemu-user, debootstrap and gcc
 	$(RUN) -m benchmarks.boards

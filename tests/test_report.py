@@ -14,7 +14,7 @@ from selenium import webdriver
 from edgecnn import Classifier
 from edgecnn.dataset import read_dataset
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("report")]
 
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 _QUIET = (

@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,10 @@ def document(found: Sequence[Measured], method: Method) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "kind": "latency",
+        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": " ".join(sys.argv),
         "edgecnn": __version__,
+        "numpy": np.__version__,
         "device": asdict(describe()),
         "method": method.as_document(),
         "results": [result(each) for each in found],
