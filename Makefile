@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
-WORKERS ?= -n 3 --dist loadgroup
+WORKERS ?= -n 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-quick test-arm boards lint wheel reference-model readme lock clean

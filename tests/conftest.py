@@ -98,23 +98,43 @@ def refused(done: "subprocess.CompletedProcess[str]", *words: str) -> None:
         assert word in line
 
 
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The folder of a network trained on digits, shared between pytest's workers, so not to be written into.
+Once = Callable[[str, Callable[[Path], None]], Path]
 
-    With TRAINED=FOLDER it is kept there, for the next run of pytest.
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
+    """A function that gives the folder of a name, filled by whichever of pytest's workers asks first, for all of them.
+
+    With TRAINED=FOLDER these folders are kept there, for the next run of pytest. They are not to be written into.
     """
     base = tmp_path_factory.getbasetemp()
-    kept = os.environ.get("TRAINED", base if worker_id == "master" else base.parent)
-    folder = Path(kept) / "digits"
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "model_int8.onnx").exists():
-            done = run("train", "--dataset", "digits", "--output", folder)
+    kept = Path(os.environ.get("TRAINED", base if worker_id == "master" else base.parent))
+
+    def filled(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = kept / name, kept / f"{name}.done"
+        with FileLock(f"{folder}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return filled
+
+
+@pytest.fixture(scope="session")
+def trained(once: Once) -> Path:
+    """The folder of a network trained on digits and its conversions."""
+
+    def fill(folder: Path) -> None:
+        done = run("train", "--dataset", "digits", "--output", folder)
+        assert done.returncode == 0, done.stderr
+        for words in (("convert.tflite",), ("convert.onnx",), ("convert.onnx", "--quantize", "int8")):
+            done = run(*words, folder / "model.keras")
             assert done.returncode == 0, done.stderr
-            for words in (("convert.tflite",), ("convert.onnx",), ("convert.onnx", "--quantize", "int8")):
-                done = run(*words, folder / "model.keras")
-                assert done.returncode == 0, done.stderr
-    return folder
+
+    return once("digits", fill)
 
 
 @pytest.fixture
@@ -144,18 +164,22 @@ def fits() -> bool:
 
 
 @pytest.fixture(scope="session")
-def bundle(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(trained: Path, once: Once) -> Path:
     """A bundle for this machine, with all that it needs."""
     if not fits():
         pytest.skip(f"the bundle for {BUNDLED} is for Python 3.11 on x86_64")
-    path = tmp_path_factory.mktemp("bundles") / "digits.bundle"
-    words = ("deploy.bundle", trained / "model_int8.tflite", "--target", BUNDLED, "--offline", "--images", 100)
-    done = run(*words, "--output", path, "--json")
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert (said["bytes"], said["sha256"]) == (path.stat().st_size, sha256(path.read_bytes()))
-    assert said["engines"] == ["litert"]
-    again = path.with_name("again.bundle")
-    assert run(*words, "--output", again).returncode == 0
-    assert again.read_bytes() == path.read_bytes()  # the same inputs, the same bytes
-    return path
+
+    def fill(folder: Path) -> None:
+        path = folder / "digits.bundle"
+        words = ("deploy.bundle", trained / "model_int8.tflite", "--target", BUNDLED, "--offline", "--images", 100)
+        done = run(*words, "--output", path, "--json")
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        assert (said["bytes"], said["sha256"]) == (path.stat().st_size, sha256(path.read_bytes()))
+        assert said["engines"] == ["litert"]
+        again = path.with_name("again.bundle")
+        assert run(*words, "--output", again).returncode == 0
+        assert again.read_bytes() == path.read_bytes()  # the same inputs, the same bytes
+        again.unlink()
+
+    return once("bundles", fill) / "digits.bundle"

@@ -17,7 +17,7 @@ from edgecnn.files import SEAL, sha256, unzip_members, zip_members
 
 Members = dict[str, bytes]
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bundle")]
+pytestmark = pytest.mark.slow
 
 
 def on_device(

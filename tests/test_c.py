@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, refused, run
+from conftest import ROOT, Once, refused, run
 
 from edgecnn import Classifier, EdgecnnError
 from edgecnn.dataset import read_dataset
@@ -25,17 +25,19 @@ SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 
 
 @pytest.fixture(scope="session")
-def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(trained: Path, once: Once) -> Path:
     """C of the plain conversion, with libraries for this machine and for a Raspberry Pi, beside the int8 model."""
-    folder = tmp_path_factory.mktemp("c")
-    for name in ("model.keras", "model_int8.tflite", "calibration.npz", "validation.npz", "evaluation.npz"):
-        shutil.copy(trained / name, folder)
-    done = run("convert.c", folder / "model.keras", "--build", "host", "linux-armv7", "--json")
-    assert done.returncode == 0, done.stderr
-    facts = json.loads(done.stdout)
-    assert facts["golden"].startswith("all ")
-    assert facts["arena"] < 16_000
-    return folder
+
+    def fill(folder: Path) -> None:
+        for name in ("model.keras", "model_int8.tflite", "calibration.npz", "validation.npz", "evaluation.npz"):
+            shutil.copy(trained / name, folder)
+        done = run("convert.c", folder / "model.keras", "--build", "host", "linux-armv7", "--json")
+        assert done.returncode == 0, done.stderr
+        facts = json.loads(done.stdout)
+        assert facts["golden"].startswith("all ")
+        assert facts["arena"] < 16_000
+
+    return once("c", fill)
 
 
 @pytest.fixture

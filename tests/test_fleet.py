@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT, run
 from hosts import Fleet
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bundle")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
