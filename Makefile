@@ -51,7 +51,7 @@ lock:  ## requirements/ anew: the workstation's, and what emulated boards instal
 	$(BOARD) runtime/pyproject.toml --extra litert --extra tflite --extra onnx --extra image --python-version 3.11 \
 	  --python-platform x86_64-manylinux_2_36 -o requirements/board-bookworm-amd64.txt
 	echo pip | $(COMPILE) - --no-annotate --no-deps --python-version 3.10 -o requirements/bundle.txt
-	echo openvino | $(BOARD) - --python-version 3.11 -o requirements/peers.txt
+	printf 'openvino\nMNN\nncnn\n' | $(BOARD) - --python-version 3.11 -o requirements/peers.txt
 	echo tflite-runtime | $(BOARD) - --no-deps --python-version 3.11 -o requirements/board-bookworm-armhf.txt
 	echo onnxruntime==1.21.0 | $(COMPILE) - --no-annotate --no-deps --python-version 3.11 \
 	  -o requirements/board-onnxruntime-1.21.0.txt

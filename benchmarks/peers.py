@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import scripts
+from edgecnn.apart import apart
 from edgecnn.command import OK, command, parser, print_json, progress, quiet, table
 from edgecnn.dataset import read_dataset
 from edgecnn.errors import EdgecnnError
@@ -43,6 +44,8 @@ CONTESTANTS = (
     "onnx_float_script",
     "openvino_int8",
     "openvino_float",
+    "mnn_float",
+    "ncnn_float",
     "keras_call",
     "keras_predict",
     "edgecnn_native_int8_call",
@@ -63,13 +66,10 @@ RATIOS = (
     ("edgecnn_onnx_int8", "onnx_float_script", 0.45),
     ("edgecnn_litert_int8", "openvino_int8", 0.65),
     ("edgecnn_litert_int8", "openvino_float", 0.65),
+    ("edgecnn_litert_int8", "mnn_float", 0.65),
+    ("edgecnn_litert_int8", "ncnn_float", 0.65),
     ("edgecnn_litert_int8", "keras_predict", 0.01),
 )
-# Peers that have no row, and why.
-LEFT_OUT = {
-    "MNN": "its converter installs other packages by itself when it is imported",
-    "ncnn": "its converter from ONNX (pnnx) needs PyTorch",
-}
 TURNS, CALLS, SETTLE = 40, 40, 5
 ACCURACY_IMAGES = 1000
 _KERAS_IMAGES = 100  # milliseconds each
@@ -103,11 +103,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     picture = options.picture or folder / "peers.png"
     write_file(picture, draw(rows))
     if options.json:
-        print_json({"rows": [asdict(row) for row in rows], "ratios": ratios, "missing": LEFT_OUT | missing})
+        print_json({"rows": [asdict(row) for row in rows], "ratios": ratios, "missing": missing})
     else:
         print(table(("contestant", "accuracy", "p50 us", "p99 us"), map(_cells, rows)))
         print("\n" + table(("ours", "theirs", "ratio", "95 %", "aim"), map(_ratio_cells, ratios)))
-        for name, reason in (LEFT_OUT | missing).items():
+        for name, reason in missing.items():
             print(f"{name} is missing: {reason}")
         print(picture)
     return OK
@@ -130,6 +130,7 @@ def prepare(folder: Path) -> Path:
         _convert(output, f"convert.{kind}", parent, "--quantize", quantize, "--optimize", how, "--batch", batch)
         if (how, quantize, kind, batch) == ("none", "int8", "tflite", "1"):
             _convert(output.with_suffix(".c"), "convert.c", output, "--build", "host")
+    apart(scripts.write_ncnn, files)  # TensorFlow and ncnn do not live in one process
     return files
 
 

@@ -160,3 +160,77 @@ def _openvino(path: Path) -> Classify:
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": "1", "NUM_STREAMS": "1"}
     request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
     return lambda image: int(np.argmax(request.infer({0: np.expand_dims(image, 0)})[0]))
+
+
+def mnn_float(folder: Path) -> Classify:
+    """MNN on the float ONNX, batch fixed, by its own converter."""
+    import _tools  # of MNN: what its command mnnconvert calls
+    import MNN
+
+    given, made = folder / "plain_float32.onnx", folder / "plain_float32.mnn"
+    words = ["-f", "ONNX", "--modelFile", str(given), "--MNNModel", str(made), "--bizCode", "peers"]
+    _tools.mnnconvert(["mnnconvert", *words])
+    interpreter = MNN.Interpreter(str(made))
+    session = interpreter.createSession({"numThread": 1, "precision": "high"})
+    taken, given_ = interpreter.getSessionInput(session), interpreter.getSessionOutput(session)
+
+    def classify(image: Image) -> int:
+        pixels = np.expand_dims(image, 0)
+        taken.copyFrom(MNN.Tensor(pixels.shape, MNN.Halide_Type_Uint8, pixels, MNN.Tensor_DimensionType_Caffe))
+        interpreter.runSession(session)
+        return int(np.argmax(given_.getNumpyData()))
+
+    return classify
+
+
+def ncnn_float(folder: Path) -> Classify:
+    """The engine ncnn, float, on the files that `write_ncnn` left."""
+    import ncnn
+
+    net = ncnn.Net()
+    net.opt.num_threads = 1
+    net.load_param(str(folder / "plain_float32.param"))
+    net.load_model(str(folder / "plain_float32.bin"))
+
+    def classify(image: Image) -> int:
+        extractor = net.create_extractor()
+        pixels = ncnn.Mat.from_pixels(image, ncnn.Mat.PixelType.PIXEL_GRAY, image.shape[1], image.shape[0])
+        pixels.substract_mean_normalize([], [1 / 255.0])
+        extractor.input("image", pixels)
+        return int(np.argmax(np.array(extractor.extract("answer")[1])))
+
+    return classify
+
+
+def write_ncnn(folder: Path) -> None:
+    """The reference network for ncnn, whose converter needs PyTorch; call it in a process of its own.
+
+    Source: ncnn's documentation, param-and-model-file-structure and operators.
+    """
+    model = _keras(folder)
+    rows, values, last, side = [("Input", "image", "", "image", "")], list[bytes](), "image", 0
+    for layer in model.layers:
+        kind, name = type(layer).__name__, layer.name
+        if kind == "Conv2D":
+            kernel, bias = layer.get_weights()
+            stored, side = kernel.transpose(3, 2, 0, 1), layer.output.shape[1]
+            options = f"0={kernel.shape[3]} 1={kernel.shape[0]} 5=1 6={kernel.size} 9=1"
+            rows.append(("Convolution", name, last, name, options))
+        elif kind == "MaxPooling2D":
+            rows.append(("Pooling", name, last, name, "0=0 1=2 2=2 5=1"))
+        elif kind == "Dense":
+            kernel, bias = layer.get_weights()
+            if side:  # Keras flattens height, width, channels; ncnn channels, height, width
+                kernel = kernel.reshape(side, side, -1, kernel.shape[1]).transpose(2, 0, 1, 3).reshape(kernel.shape)
+            stored, side, relu = kernel.T, 0, int(layer.activation.__name__ == "relu")
+            rows.append(("InnerProduct", name, last, name, f"0={kernel.shape[1]} 1=1 2={kernel.size} 9={relu}"))
+        else:
+            continue
+        last = name
+        if kind != "MaxPooling2D":
+            flag = np.zeros(1, np.uint32)  # the weights are float32
+            values += [flag.tobytes(), stored.astype(np.float32).tobytes(), bias.astype(np.float32).tobytes()]
+    rows.append(("Softmax", "softmax", last, "answer", "0=0"))
+    lines = [f"{kind} {name} {int(bool(taken))} 1 {taken} {given} {more}" for kind, name, taken, given, more in rows]
+    (folder / "plain_float32.param").write_text("\n".join(["7767517", f"{len(rows)} {len(rows)}", *lines, ""]))
+    (folder / "plain_float32.bin").write_bytes(b"".join(values))
