@@ -13,8 +13,8 @@ def card(model: ModelFile) -> str:
     lines = [
         f"# {model.path.name}",
         "",
-        f"A {manifest.quantization} {manifest.format} classifier of {manifest.name}: {height}x{width}x{channels} raw"
-        f" pixels (uint8) to {labels}. {len(model.data):,} bytes.",
+        f"A classifier of {manifest.name}, {manifest.quantization} for {manifest.format}: {height}x{width}x{channels}"
+        f" raw pixels (uint8) to {labels}. {len(model.data):,} bytes.",
         "",
         "| | |",
         "| --- | --- |",
@@ -49,6 +49,6 @@ def card(model: ModelFile) -> str:
 
 def _row(found: Agreement) -> tuple[str, str]:
     low, high = wilson(round(found.accuracy * found.images), found.images)
-    flips = f"{found.lost} right answers lost and {found.gained} gained against the float model"
+    flips = f"of the float model's right answers {found.lost} lost, {found.gained} gained"
     accuracy = f"{found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f})"
     return f"int8, {found.split}, on {found.engine}", f"{accuracy}, {flips}"
