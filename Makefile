@@ -62,6 +62,6 @@ clean:
 $(READY): requirements/workstation.txt runtime/pyproject.toml
 	@echo "Setting up $(VENV): about 1 GB of packages, once"
 	@$(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --require-hashes -r requirements/workstation.txt
+	@$(RUN) -m pip install --quiet --no-compile --require-hashes -r requirements/workstation.txt
 	@$(RUN) -m pip install --quiet --no-build-isolation --no-deps --editable ./runtime
 	@touch $@

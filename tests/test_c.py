@@ -219,7 +219,7 @@ def cpu_kernels() -> list[str]:
 
 def test_every_layer_of_random_networks(tmp_path: Path, trained: Path) -> None:
     """Each equals TFLite's reference kernels bit for bit; one set of kernels under sanitizers."""
-    made = c_networks(tmp_path, 4, trained / "model_int8.tflite")
+    made = c_networks(tmp_path, 3, trained / "model_int8.tflite")
     assert made.returncode == 0, made.stderr[-3000:]
     compiler = shutil.which("gcc")
     for kernels in cpu_kernels():
@@ -238,14 +238,12 @@ def c_networks(folder: Path, examples: int, *models: Path) -> "subprocess.Comple
 
 
 @pytest.mark.parametrize("name", ["resnet8", "ds_cnn", "mobilenet"])
-def test_networks_of_others(tmp_path: Path, name: str) -> None:
-    """Convert, compile, and compare on golden inputs."""
-    assert run(ROOT / "tests/networks.py", name, "keras", tmp_path).returncode == 0
-    labels = ",".join(f"class {number}" for number in range(12 if name == "ds_cnn" else 10))
-    words = ("--labels", labels, "--normalization", "unit", "--calibration", tmp_path / "calibration.npz")
-    done = run("convert.c", tmp_path / f"{name}.keras", *words, "--max-drop", "1")
-    assert done.returncode == 0, done.stderr
-    sources = [tmp_path / "model_int8.c", tmp_path / "model_int8_test.c"]
-    compiled(tmp_path, tmp_path / "golden", sources, "-O1", "-w", f"-DEDGECNN_ONLY={cpu_kernels()[0]}")
+def test_networks_of_others(once: Once, tmp_path: Path, name: str) -> None:
+    """Compile what was converted, and compare on golden inputs."""
+    from test_any_model import converted
+
+    folder = converted(once, name)
+    sources = [folder / "model_int8.c", folder / "model_int8_test.c"]
+    compiled(folder, tmp_path / "golden", sources, "-O1", "-w", f"-DEDGECNN_ONLY={cpu_kernels()[0]}")
     done = subprocess.run([tmp_path / "golden"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -35,16 +35,15 @@ def test_a_model_that_is_not_int8_or_of_other_weights_is_refused(copied: Path) -
 
 @pytest.mark.parametrize(("command", "name"), [("convert.tflite", "tflite"), ("convert.onnx", "onnx")])
 def test_a_loud_channel_is_found_and_mended(copied: Path, command: str, name: str) -> None:
-    """Plain int8 fails the gate; debug puts the loud layer first; --keep-float auto passes with few layers."""
+    """Plain int8 loses much; debug puts the loud layer first; --keep-float auto passes with few layers."""
     assert run(ROOT / "tests/networks.py", "loud", "keras", copied).returncode == 0
     about = ["--labels", "0,1,2,3,4,5,6,7,8,9", "--normalization", "unit"]
     about += ["--calibration", copied / "calibration.npz", "--validation", copied / "validation.npz"]
     words = [copied / "loud.keras", *about, "--quantize", "int8", "--output", copied / f"loud.{name}"]
-    plain = run(command, *words, "--optimize", "none")
-    assert plain.returncode == 1, plain.stdout + plain.stderr
-    assert "NOTHING WRITTEN" in plain.stdout
-
-    assert run(command, *words, "--optimize", "none", "--max-drop", 1).returncode == 0
+    plain = run(command, *words, "--optimize", "none", "--max-drop", 1, "--json")
+    assert plain.returncode == 0, plain.stdout + plain.stderr
+    judged = [each["validation"] for each in json.loads(plain.stdout)["engines"].values()]
+    assert all(each["lost"] - each["gained"] > 0.02 * each["images"] for each in judged)
     parent = ["--parent", copied / "loud.keras", *about]
     debug = json.loads(run("convert.debug", copied / f"loud.{name}", *parent, "--json").stdout)
     assert debug["layers"][0]["layer"] in ("conv2d", "max_pooling2d")  # the loud tensor, before and after pooling
