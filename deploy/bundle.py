@@ -15,6 +15,7 @@ Examples:
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -56,9 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise EdgecnnError("the models of a bundle lie in one folder, each once, with their evaluation.npz")
     models = [read_model(path) for path in paths]
     files, index = contents(models, TARGETS[options.target], options.offline, options.images)
-    index |= {"name": models[0].manifest.name, "target": options.target}
+    name = re.sub("[^A-Za-z0-9]+", "-", models[0].manifest.name).strip("-") or "model"  # a folder's on the device
+    index |= {"name": name, "target": options.target}
     data = packed(files, index, options.sign)
-    output = options.output or paths[0].with_name(f"{index['name']}-{options.target}.bundle")
+    output = options.output or paths[0].with_name(f"{name}-{options.target}.bundle")
     write_file(output, data)
     said = {"written": str(output), "bytes": len(data), "sha256": sha256(data), **index}
     if options.json:

@@ -232,7 +232,8 @@ class _Remote:
         return f"{self._home}/current/models"
 
     def _names(self) -> list[str]:
-        index: dict[str, Any] = json.loads(self._said(f"cat {self._home}/current/index.json", "nothing is installed"))
+        path = shlex.quote(f"{self._home}/current/index.json")
+        index: dict[str, Any] = json.loads(self._said(f"cat {path}", "nothing is installed"))
         return list(index["models"])
 
     def _edgecnn(self, *words: str) -> Any:
@@ -250,7 +251,7 @@ class _Remote:
         return self._said(f"test -e {shlex.quote(path)} && echo yes || echo no", "it cannot be looked at") == "yes"
 
     def _send(self, data: bytes, name: str) -> None:
-        """Write a file there whole or not at all; one that is the same is left."""
+        """Write a file there, whole or not at all."""
         path, beside = f"{self._home}/{name}", f"{self._home}/.{name.replace('/', '-')}.tmp"
         try:
             self._host.put_file(io.BytesIO(data), beside)

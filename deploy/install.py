@@ -19,6 +19,7 @@ import io
 import json
 import os
 import platform
+import re
 import runpy
 import shutil
 import struct
@@ -150,7 +151,8 @@ def unpacked(bundle: Path, data: bytes, signers: Optional[Path] = None) -> Membe
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
-        files = json.loads(members[INDEX].decode())["files"]
+        index = json.loads(members[INDEX].decode())
+        files, version = index["files"], str(index["version"])
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise InstallError("{} is no bundle of edgecnn ({})".format(bundle, error)) from None
     if signers is not None and signers.exists():
@@ -158,6 +160,8 @@ def unpacked(bundle: Path, data: bytes, signers: Optional[Path] = None) -> Membe
     for name in members:
         if name.startswith("/") or ".." in name.split("/") or "\\" in name or ":" in name:
             raise InstallError("{} holds a file that leaves its folder: {!r}".format(bundle, name))
+    if not re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*$", version):
+        raise InstallError("{} names a version that is no folder's name: {!r}".format(bundle, version))
     if set(members) - {INDEX, SIGNATURE} != set(files):
         raise InstallError("{} does not hold the files that its index lists".format(bundle))
     for name, expected in files.items():

@@ -113,6 +113,8 @@ def test_one_flipped_bit_is_refused(bundle: Path, tmp_path: Path) -> None:
 def test_unpacking_never_leaves_its_folder(bundle: Path, tmp_path: Path, name: str) -> None:
     path = changed(bundle, tmp_path / "bad.bundle", lambda members, _: members.update({name: b"x"}))
     refused(on_device(path, tmp_path / "home"), "leaves its folder")
+    path = changed(bundle, path, lambda _, index: index.update(version=name))
+    refused(on_device(path, tmp_path / "home"), "no folder's name")
     assert not (tmp_path / "home").exists()
 
 
