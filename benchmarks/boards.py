@@ -205,7 +205,7 @@ def _install(disk: Disk, name: str, home: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     tags = [f"--platform=manylinux_2_{minor}_{disk.machine}" for minor in range(17, 37)]
     where = [*tags, f"--python-version={disk.python}", "--only-binary=:all:", "--ignore-requires-python"]
-    _pip("install", "--require-hashes", "--no-deps", *where, f"--target={folder}", "-r", lock)
+    _pip("install", "--no-compile", "--require-hashes", "--no-deps", *where, f"--target={folder}", "-r", lock)
     shutil.copy(lock, folder)
 
 
@@ -216,7 +216,7 @@ def _equip(board: Board, home: Path) -> None:
     files = _files(board, home / board.disk.name / "root", folder / "files")
     packages = folder / f"env/lib/python{board.disk.python}/site-packages"
     packages.parent.mkdir(parents=True)
-    _pip("install", "--no-deps", "--no-build-isolation", f"--target={packages}", "./runtime")
+    _pip("install", "--no-compile", "--no-deps", "--no-build-isolation", f"--target={packages}", "./runtime")
     (packages / "engines.pth").write_text("".join(f"{home}/wheels/{name}\n" for name in board.locks))
     shared = str(bool(board.disk.packages)).lower()
     home_of_python = files / "usr/bin"  # in full: QEMU does not redirect each of the ways to look at a file

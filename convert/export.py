@@ -1,6 +1,7 @@
 """Convert, and compare the result with its parent on every engine."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -123,12 +124,11 @@ def _judged(parent: Parent, variant: Variant, rewrites: tuple[str, ...], max_dro
         tools={name: import_module(name).__version__ for name in _TOOLS[variant.format]},
     )
     model = ModelFile(Path(variant.file_name), pack_model(payload, manifest), manifest)
-    proofs: dict[str, Proof | str] = {}
-    for engine in engines_for(variant.format, variant.file_name):
-        try:
-            proofs[engine] = _prove(parent, model, engine, max_drop)
-        except EdgecnnError as error:
-            proofs[engine] = str(error)
+    engines = engines_for(variant.format, variant.file_name)
+    with ThreadPoolExecutor() as pool:  # each engine is in a process of its own
+        proofs = dict(
+            zip(engines, pool.map(lambda engine: _prove(parent, model, engine, max_drop), engines), strict=True)
+        )
     made = Made(pack_model(payload, manifest), payload, facts(variant.format, payload), proofs, variant.kept, rewrites)
     engine, proof = made.reference()
     manifest = replace(
@@ -139,10 +139,14 @@ def _judged(parent: Parent, variant: Variant, rewrites: tuple[str, ...], max_dro
     return replace(made, data=pack_model(payload, manifest))
 
 
-def _prove(parent: Parent, model: ModelFile, engine: str, max_drop: float) -> Proof:
+def _prove(parent: Parent, model: ModelFile, engine: str, max_drop: float) -> Proof | str:
+    """The model's proof on an engine; a string says why the engine does not run it."""
     splits = [parent.validation, *([parent.evaluation] if parent.evaluation else [])]
     images = [noise(parent), *(split.images for split in splits)]
-    found = probabilities(model, engine, np.concatenate(images))
+    try:
+        found = probabilities(model, engine, np.concatenate(images))
+    except EdgecnnError as error:
+        return str(error)
     parts = np.split(found, np.cumsum([len(each) for each in images])[:-1])
     return prove(splits, parts, max_drop)
 

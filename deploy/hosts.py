@@ -276,7 +276,8 @@ class _Remote:
         if not succeeded:
             lines = [line for line in output.stderr.splitlines() if line.strip()]
             errors = [line for line in lines if line.startswith("error: ")]
-            raise StepError((errors or lines or [otherwise])[-1].removeprefix("error: "))
+            last = f"{otherwise}: {lines[-1]}" if lines else otherwise
+            raise StepError(errors[-1].removeprefix("error: ") if errors else last)
         return str(output.stdout)
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,11 @@ def gather(folder: Path) -> Facts:
     subjects = tuple(_subject(folder, data, times) for times in run["results"])
     profiled = [each for each in subjects if each.times["engine"] != NATIVE]
     limits = {each.name: profile(folder / each.times["model"], each.times["engine"]).verdict for each in profiled}
-    models = {each.times["model"]: each.quantization for each in subjects}
-    layers = {name: _layers(folder / name) for name, quantization in models.items() if quantization == "int8"}
+    quantized = dict.fromkeys(each.times["model"] for each in subjects if each.quantization == "int8")
+    progress(f"looking into the layers of {', '.join(quantized)}")
+    with ThreadPoolExecutor() as pool:  # each in a process of its own
+        layers = dict(zip(quantized, pool.map(lambda name: _layers(folder / name), quantized), strict=True))
+    progress("")
     boards = json.loads(BOARDS.read_bytes()) if BOARDS.exists() and manifest.name == "mnist" else None
     flips = _flips(data, manifest.labels, subjects)
     return Facts(folder, manifest, run, subjects, data, flips, limits, layers, boards)
@@ -164,10 +168,8 @@ def _flips(data: Dataset, labels: tuple[str, ...], subjects: tuple[Subject, ...]
 
 def _layers(model: Path) -> list[dict[str, Any]]:
     """The noise of an int8 model's layers, by `python -m convert.debug`; none where that cannot tell."""
-    progress(f"looking into {model.name}")
     words = [sys.executable, "-m", "convert.debug", str(model), "--json"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    progress("")
     if done.returncode != OK:
         print(f"no noise of layers: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
         return []

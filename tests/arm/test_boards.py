@@ -35,14 +35,15 @@ def models(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_a_board_answers_as_this_machine_does(name: str, models: Path, tmp_path: Path) -> None:
+def test_a_board_answers_as_this_machine_does(name: str, models: Path, trained: Path, tmp_path: Path) -> None:
+    """All models on a Raspberry Pi 4, those of the demo on the others."""
     board = BOARDS[name]
     found = doctor(board)
     assert {each["engine"]: each["state"] for each in found["engines"]} == ENGINES[name]
     assert found["device"]["board"] == board.model
     assert found["device"]["machine"] == board.disk.machine
     assert ("dot product" in found["device"]["features"]) == name.startswith("pi5")
-    rows = trials(board, found, models, count=False)
+    rows = trials(board, found, models if name == "pi4" else trained, count=False)
     assert rows
     for row in rows:
         assert row.passed, row
@@ -60,8 +61,8 @@ def test_the_rewritten_model_takes_fewer_instructions(models: Path, trained: Pat
 
 
 def test_a_small_board_classifies() -> None:
-    done = on(BOARDS["pi3"], "-m", "edgecnn", "bench", "--rounds", 1, "--calls", 5, "--json")
-    assert json.loads(done.stdout)[0]["engine"] == "litert"
+    done = on(BOARDS["pi3"], "-m", "edgecnn", "bench", "--quick", "--json")
+    assert json.loads(done.stdout)["results"][0]["engine"] == "litert"
 
 
 def test_an_engine_that_kills_its_process_is_told_as_what_it_is() -> None:

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import run
+from conftest import Once, run
 from test_c import c_networks, compiled
 
 from benchmarks.arm import on
@@ -25,23 +25,27 @@ MACHINES = {
 
 
 @pytest.fixture(scope="session")
-def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(trained: Path, once: Once) -> Path:
     """C of the model trained on digits, and what is built of it for boards."""
-    folder = tmp_path_factory.mktemp("c")
-    for name in ("model.keras", "model_int8.tflite", "calibration.npz", "validation.npz", "evaluation.npz"):
-        shutil.copy(trained / name, folder)
-    done = run("convert.c", folder / "model.keras", "--build", *TARGETS)
-    assert done.returncode == 0, done.stderr
-    return folder
+
+    def fill(folder: Path) -> None:
+        for name in ("model.keras", "model_int8.tflite", "calibration.npz", "validation.npz", "evaluation.npz"):
+            shutil.copy(trained / name, folder)
+        done = run("convert.c", folder / "model.keras", "--build", *TARGETS)
+        assert done.returncode == 0, done.stderr
+
+    return once("c_for_boards", fill)
 
 
 @pytest.fixture(scope="session")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def networks(once: Once) -> Path:
     """C with golden tests for every layer of random networks."""
-    folder = tmp_path_factory.mktemp("networks")
-    done = c_networks(folder, 3)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder
+
+    def fill(folder: Path) -> None:
+        done = c_networks(folder, 3)
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    return once("c_networks", fill)
 
 
 @pytest.mark.parametrize("machine", MACHINES)
