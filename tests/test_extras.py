@@ -24,6 +24,14 @@ WHEELS = {
 CASES = [(machine, extra, python) for machine in WHEELS for extra in ENGINES for python in ALL]
 
 
+def is_edge(case: tuple[str, str, str]) -> bool:
+    """Whether the table begins, changes or ends at this Python."""
+    machine, extra, python = case
+    near = [ALL[place] for place in (ALL.index(python) - 1, ALL.index(python) + 1) if 0 <= place < len(ALL)]
+    there = WHEELS[machine][extra]
+    return len(near) == 1 or any((python in there) != (other in there) for other in near)
+
+
 def brought(extra: str, machine: str, python: str) -> list[str]:
     """What an extra asks for on a Linux board; on 32-bit ones numpy is Debian's."""
     there = {"platform_machine": machine, "sys_platform": "linux", "python_version": python}
@@ -49,9 +57,10 @@ def resolves(case: tuple[str, str, str]) -> bool:
 
 
 def test_the_table_of_wheels_is_that_of_the_package_index() -> None:
+    edges = list(filter(is_edge, CASES))
     with ThreadPoolExecutor(4) as pool:
-        found = dict(zip(CASES, pool.map(resolves, CASES), strict=True))
-    assert found == {(machine, extra, python): python in WHEELS[machine][extra] for machine, extra, python in CASES}
+        found = dict(zip(edges, pool.map(resolves, edges), strict=True))
+    assert found == {(machine, extra, python): python in WHEELS[machine][extra] for machine, extra, python in edges}
 
 
 @pytest.mark.parametrize(("machine", "extra", "python"), CASES)
