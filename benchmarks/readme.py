@@ -197,7 +197,7 @@ def seeds_block(seeds: dict[str, Any]) -> str:
     return (
         f"{markdown(head, rows)}\n\n"
         "Accuracy on the 10,000 test images, flips against the float model; one standard deviation of the test itself"
-        " is 0.0006. Minutes of training on two cores, without the teachers where another seed's were there.\n"
+        " is 0.0006. Minutes by the clock, beside what else the machine did, without the teachers, which were there.\n"
     )
 
 
