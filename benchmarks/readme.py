@@ -192,13 +192,18 @@ def seeds_block(seeds: dict[str, Any]) -> str:
         rows.append((each["recipe"], str(each["seed"]), f"{each['float']:.4f}", *cells_, f"{each['seconds'] / 60:.0f}"))
     for recipe in dict.fromkeys(each["recipe"] for each in seeds["spread"]):
         mine = {(each["model"], each["engine"]): each for each in seeds["spread"] if each["recipe"] == recipe}
-        means = [f"{mine[column]['mean']:.4f} ± {mine[column]['deviation']:.4f}" for column in columns]
+        means = [_mean(mine[column]) for column in columns]
         rows.append((recipe, "mean ± deviation", "", *means, ""))
     return (
         f"{markdown(head, rows)}\n\n"
         "Accuracy on the 10,000 test images, flips against the float model; one standard deviation of the test itself"
         " is 0.0006. Minutes by the clock, beside what else the machine did, without the teachers, which were there.\n"
     )
+
+
+def _mean(found: dict[str, Any]) -> str:
+    spread = "" if found["deviation"] is None else f" ± {found['deviation']:.4f}"
+    return f"{found['mean']:.4f}{spread}"
 
 
 def _with_flips(found: dict[str, Any]) -> str:
