@@ -210,6 +210,25 @@ def _with_flips(found: dict[str, Any]) -> str:
     return f"{found['accuracy']:.4f} (-{found['lost']} +{found['gained']})"
 
 
+def latency_block(run: dict[str, Any]) -> str:
+    """Markdown: the percentiles of every model on every engine."""
+    head = ("model", "engine", "p50", "p90", "p99", "p99.9", "min", "± windows", "call p50", "")
+    rows = [
+        (
+            f"`{each['model']}`",
+            each["engine"],
+            *(f"{each['end_to_end'][name]:.1f}" for name in ("p50_us", "p90_us", "p99_us", "p99.9_us", "min_us")),
+            f"{each['end_to_end']['spread']:.1%}",
+            f"{each['engine_call']['p50_us']:.1f}",
+            each["verdict"],
+        )
+        for each in run["results"]
+    ]
+    device = f"{run['device']['cpu']} with {' and '.join(run['device']['features']) or 'no vector instructions'}"
+    said = f"Microseconds from raw pixels to label, one thread, {device}; {run['time'][:10]}."
+    return f"{markdown(head, rows)}\n\n{said}\n"
+
+
 def _accuracy(row: dict[str, Any]) -> str:
     return "–" if row["accuracy"] is None else f"{row['accuracy']:.3f}"
 
@@ -223,6 +242,7 @@ BLOCKS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "native": ("native.json", native_block),
     "micro": ("micro.json", micro_block),
     "seeds": ("seeds.json", seeds_block),
+    "latency": ("latency.json", latency_block),
 }
 
 
