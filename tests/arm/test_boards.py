@@ -36,13 +36,15 @@ def models(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_board_answers_as_this_machine_does(name: str, models: Path, trained: Path, tmp_path: Path) -> None:
-    """All models on a Raspberry Pi 4, those of the demo on the others."""
+    """All models on a Raspberry Pi 4; on the others those of the demo, each engine once a CPU."""
     board = BOARDS[name]
     found = doctor(board)
     assert {each["engine"]: each["state"] for each in found["engines"]} == ENGINES[name]
     assert found["device"]["board"] == board.model
     assert found["device"]["machine"] == board.disk.machine
     assert ("dot product" in found["device"]["features"]) == name.startswith("pi5")
+    if name == "pi5":  # the other two run on the same CPU below, on a newer Debian
+        found["engines"] = [each for each in found["engines"] if each["engine"] == "tflite"]
     rows = trials(board, found, models if name == "pi4" else trained, count=False)
     assert rows
     for row in rows:

@@ -13,11 +13,11 @@ from benchmarks.arm import on
 from benchmarks.boards import BOARDS
 
 TARGETS = ("linux-aarch64", "linux-armv7", "linux-riscv64-musl")
-# What zig's compiler aims at, and the emulators that run it, with the kernels that their CPU gets. With -s the libc is
-# the one that `python -m convert.c` has built.
+# What zig's compiler aims at, and the emulators that run it, with the kernels that their CPU gets. With -s and the same
+# -mtune the libc is the one that `python -m convert.c` has built.
 MACHINES = {
     "aarch64": (
-        ("-target", "aarch64-linux-musl", "-s"),
+        ("-target", "aarch64-linux-musl", "-mtune=cortex_a53", "-s"),
         {("qemu-aarch64", "-cpu", "cortex-a53"): "neon", ("qemu-aarch64", "-cpu", "cortex-a76"): "neon_dot"},
     ),
     "armv7": (("-target", "arm-linux-musleabihf", "-mcpu=generic+v7a+neon", "-s"), {("qemu-arm",): "neon"}),
