@@ -46,13 +46,11 @@ def own(exported: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(exported, tmp_path / "own"))
 
 
-def c_compiler() -> list[str]:
-    """The compiler that every environment of ours has."""
-    return [sys.executable, "-m", "ziglang", "cc"]
-
-
-def compiled(folder: Path, output: Path, sources: list[Path], *more: str, compiler: list[str] | None = None) -> None:
-    words = [*(compiler or c_compiler()), "-std=c11", "-ffp-contract=off", *more, f"-I{folder}", "-o", output, *sources]
+def compiled(folder: Path, output: Path, sources: list[Path], *more: str) -> None:
+    """Compile for this machine by its own compiler; for another one by the one that every environment of ours has."""
+    gcc = shutil.which("gcc")
+    compiler = [gcc] if gcc and "-target" not in more else [sys.executable, "-m", "ziglang", "cc"]
+    words = [*compiler, "-std=c11", "-ffp-contract=off", *more, f"-I{folder}", "-o", output, *sources]
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
 
@@ -142,11 +140,11 @@ def test_threads_of_a_library_are_one(exported: Path) -> None:
         Classifier(exported / "model_int8.tflite", "native", 2)
 
 
-def test_bad_input_gets_a_line_and_no_file(trained: Path, tmp_path: Path) -> None:
+def test_bad_input_gets_a_line_and_no_file(once: Once, trained: Path, tmp_path: Path) -> None:
+    from test_any_model import converted
+
     output = ("--output", tmp_path / "out.c")
-    done = run("convert.tflite", trained / "model.keras", "--quantize", "none", "--output", tmp_path / "float.tflite")
-    assert done.returncode == 0, done.stderr
-    refused(run("convert.c", tmp_path / "float.tflite", *output), "is not full int8")
+    refused(run("convert.c", converted(once, "ds_cnn") / "model_float32.tflite", *output), "is not full int8")
     dynamic = tmp_path / "dynamic.tflite"
     done = run("convert.tflite", trained / "model.keras", "--batch", "dynamic", "--output", dynamic)
     assert done.returncode == 0, done.stderr
@@ -156,10 +154,7 @@ def test_bad_input_gets_a_line_and_no_file(trained: Path, tmp_path: Path) -> Non
     refused(run("convert.c", damaged, *output), "damaged.tflite")
     refused(run("convert.c", trained / "model_int8.tflite", *output, "--build", "amiga"), "no target amiga")
     refused(run("convert.c", trained / "model_int8.tflite", "--output", tmp_path / "out.cpp"), "does not end in .c")
-    words = [sys.executable, ROOT / "tests/networks.py", "nested", "keras", tmp_path]
-    assert subprocess.run(words, capture_output=True, check=False).returncode == 0
-    words = ("--labels", "a,b,c,d", "--normalization", "none", "--calibration", tmp_path / "calibration.npz")
-    refused(run("convert.c", tmp_path / "nested.keras", *words, *output, "--max-drop", "1"), "not written for: ")
+    refused(run("convert.c", converted(once, "nested") / "model_int8.tflite", *output), "not written for: ")
     left = {file.name for file in tmp_path.iterdir()}
     assert not [name for name in left if name.startswith("out")], left
 
@@ -200,12 +195,11 @@ def test_sources_are_plain_c11_and_need_memcpy_alone(exported: Path, tmp_path: P
 
 def test_no_sanitizer_complains(exported: Path, tmp_path: Path) -> None:
     """AddressSanitizer and UndefinedBehaviorSanitizer, with the CPU's own kernels and the portable ones."""
-    compiler = shutil.which("gcc")
-    if not compiler:
+    if not shutil.which("gcc"):
         pytest.skip("gcc is not here: its sanitizers are wanted")
     sources = [exported / "model_int8.c", exported / "model_int8_test.c"]
     for more in ((), ("-DEDGECNN_ONLY=portable",)):
-        compiled(exported, tmp_path / "t", sources, *SANITIZE, "-O1", *more, compiler=[compiler])
+        compiled(exported, tmp_path / "t", sources, *SANITIZE, "-O1", *more)
         done = subprocess.run([tmp_path / "t"], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -217,24 +211,26 @@ def cpu_kernels() -> list[str]:
     return [*(kernels for kernels, flag in wanted.items() if flag in flags), "portable"]
 
 
-def test_every_layer_of_random_networks(tmp_path: Path, trained: Path) -> None:
+def c_networks(once: Once, trained: Path) -> Path:
+    """The folder of C with golden tests for every layer of random networks, and of the model trained on digits."""
+
+    def fill(folder: Path) -> None:
+        done = run(ROOT / "tests/c_networks.py", folder, 2, trained / "model_int8.tflite")
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    return once("c_networks", fill)
+
+
+def test_every_layer_of_random_networks(once: Once, trained: Path, tmp_path: Path) -> None:
     """Each equals TFLite's reference kernels bit for bit; one set of kernels under sanitizers."""
-    made = c_networks(tmp_path, 3, trained / "model_int8.tflite")
-    assert made.returncode == 0, made.stderr[-3000:]
-    compiler = shutil.which("gcc")
+    folder = c_networks(once, trained)
     for kernels in cpu_kernels():
         more = (f"-DEDGECNN_ONLY={kernels}", "-DEDGECNN_NO_STDIO", "-O1", "-w")
-        checked = SANITIZE if compiler and kernels == cpu_kernels()[0] else ()
-        sources = sorted(tmp_path.glob("*.c"))
-        compiled(tmp_path, tmp_path / "all", sources, *more, *checked, compiler=[compiler] if compiler else None)
+        checked = SANITIZE if shutil.which("gcc") and kernels == cpu_kernels()[0] else ()
+        compiled(folder, tmp_path / "all", sorted(folder.glob("*.c")), *more, *checked)
         done = subprocess.run([tmp_path / "all"], capture_output=True, text=True, check=False)
         assert done.returncode == 0, (kernels, done.stdout[-2000:], done.stderr[-2000:])
         print(kernels, done.stdout.strip())
-
-
-def c_networks(folder: Path, examples: int, *models: Path) -> "subprocess.CompletedProcess[str]":
-    """C with golden tests for every layer of random networks, and of models."""
-    return run(ROOT / "tests/c_networks.py", folder, examples, *models)
 
 
 @pytest.mark.parametrize("name", ["resnet8", "ds_cnn", "mobilenet"])

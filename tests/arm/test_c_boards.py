@@ -38,22 +38,11 @@ def exported(trained: Path, once: Once) -> Path:
     return once("c_for_boards", fill)
 
 
-@pytest.fixture(scope="session")
-def networks(once: Once) -> Path:
-    """C with golden tests for every layer of random networks."""
-
-    def fill(folder: Path) -> None:
-        done = c_networks(folder, 2)
-        assert done.returncode == 0, done.stderr[-3000:]
-
-    return once("c_networks", fill)
-
-
 @pytest.mark.parametrize("machine", MACHINES)
 def test_kernels_give_what_the_reference_kernels_give(
-    machine: str, exported: Path, networks: Path, tmp_path: Path
+    machine: str, exported: Path, once: Once, trained: Path, tmp_path: Path
 ) -> None:
-    aimed, emulators = MACHINES[machine]
+    networks, (aimed, emulators) = c_networks(once, trained), MACHINES[machine]
     golden, layers = tmp_path / "golden", tmp_path / "layers"
     compiled(exported, golden, [exported / "model_int8.c", exported / "model_int8_test.c"], *aimed, "-O2", "-static")
     compiled(networks, layers, sorted(networks.glob("*.c")), *aimed, "-O1", "-w", "-static", "-DEDGECNN_NO_STDIO")
