@@ -19,7 +19,8 @@ from typing import Any
 
 from benchmarks.card import card
 from benchmarks.demo import HEAD, cells
-from edgecnn import SHIPPED
+from benchmarks.seeds import mean
+from edgecnn import SHIPPED, bench
 from edgecnn.command import OK, command, parser, print_json
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, write_file
@@ -192,7 +193,7 @@ def seeds_block(seeds: dict[str, Any]) -> str:
         rows.append((each["recipe"], str(each["seed"]), f"{each['float']:.4f}", *cells_, f"{each['seconds'] / 60:.0f}"))
     for recipe in dict.fromkeys(each["recipe"] for each in seeds["spread"]):
         mine = {(each["model"], each["engine"]): each for each in seeds["spread"] if each["recipe"] == recipe}
-        means = [_mean(mine[column]) for column in columns]
+        means = [mean(mine[column]) for column in columns]
         rows.append((recipe, "mean ± deviation", "", *means, ""))
     return (
         f"{markdown(head, rows)}\n\n"
@@ -201,32 +202,15 @@ def seeds_block(seeds: dict[str, Any]) -> str:
     )
 
 
-def _mean(found: dict[str, Any]) -> str:
-    spread = "" if found["deviation"] is None else f" ± {found['deviation']:.4f}"
-    return f"{found['mean']:.4f}{spread}"
-
-
 def _with_flips(found: dict[str, Any]) -> str:
     return f"{found['accuracy']:.4f} (-{found['lost']} +{found['gained']})"
 
 
 def latency_block(run: dict[str, Any]) -> str:
     """Markdown: the percentiles of every model on every engine."""
-    head = ("model", "engine", "p50", "p90", "p99", "p99.9", "min", "± windows", "call p50", "")
-    rows = [
-        (
-            f"`{each['model']}`",
-            each["engine"],
-            *(f"{each['end_to_end'][name]:.1f}" for name in ("p50_us", "p90_us", "p99_us", "p99.9_us", "min_us")),
-            f"{each['end_to_end']['spread']:.1%}",
-            f"{each['engine_call']['p50_us']:.1f}",
-            each["verdict"],
-        )
-        for each in run["results"]
-    ]
     device = f"{run['device']['cpu']} with {' and '.join(run['device']['features']) or 'no vector instructions'}"
-    said = f"Microseconds from raw pixels to label, one thread, {device}; {run['time'][:10]}."
-    return f"{markdown(head, rows)}\n\n{said}\n"
+    said = f"Microseconds from raw pixels to label, {device}; {run['time'][:10]}."
+    return f"{markdown(bench.HEAD, list(map(bench.cells, run['results'])))}\n\n{said}\n"
 
 
 def _accuracy(row: dict[str, Any]) -> str:

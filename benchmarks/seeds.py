@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         print(table(HEAD, [row for each in found for row in rows(each)]))
         for each in spread(found):
-            print(f"{each['recipe']} {each['model']} on {each['engine']}: {each['mean']:.4f} ± {each['deviation']:.4f}")
+            print(f"{each['recipe']} {each['model']} on {each['engine']}: {mean(each)}")
     return OK
 
 
@@ -112,6 +112,11 @@ def spread(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         }
         for key, values in groups.items()
     ]
+
+
+def mean(each: dict[str, Any]) -> str:
+    """One of `spread` as people read it; of a single seed there is no deviation."""
+    return f"{each['mean']:.4f}" + ("" if each["deviation"] is None else f" ± {each['deviation']:.4f}")
 
 
 if __name__ == "__main__":
