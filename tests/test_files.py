@@ -1,7 +1,11 @@
 """Files are whole or not there; damage is seen."""
 
 import io
+import json
 import resource
+import signal
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -9,7 +13,16 @@ import numpy as np
 import pytest
 
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import check_seal, has_sealed_zip, hash_arrays, stored_member, unzip_members, write_file, zip_members
+from edgecnn.files import (
+    check_seal,
+    has_sealed_zip,
+    hash_arrays,
+    locked,
+    stored_member,
+    unzip_members,
+    write_file,
+    zip_members,
+)
 
 
 def test_a_sealed_zip_reads_back_and_is_a_zip() -> None:
@@ -48,6 +61,46 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+ADD = """
+import json, sys
+from pathlib import Path
+from edgecnn.files import locked, write_file
+path = Path(sys.argv[1])
+for number in range(20):
+    with locked(path):
+        known = json.loads(path.read_bytes()) if path.exists() else []
+        write_file(path, json.dumps([*known, number]).encode())
+"""
+
+
+def test_a_file_that_four_processes_change_at_once_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "models.json"
+    running = [subprocess.Popen([sys.executable, "-c", ADD, path]) for _ in range(4)]
+    assert [process.wait(60) for process in running] == [0] * 4
+    assert sorted(json.loads(path.read_bytes())) == sorted([*range(20)] * 4)
+    assert [file.name for file in tmp_path.iterdir()] == ["models.json"]  # neither a lock nor a temporary file stays
+
+
+def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
+    path = tmp_path / "models.json"
+    hold = "import sys, time\nfrom pathlib import Path\nfrom edgecnn.files import locked\n"
+    hold += "with locked(Path(sys.argv[1])):\n print(flush=True)\n time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", hold, path], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+    with locked(path):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_changed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    wrong = pytest.raises(EdgecnnError, match=r"models\.json cannot be changed: its folder cannot be written")
+    with wrong, locked(tmp_path / "file" / "models.json"):
+        raise AssertionError("it is not locked")
 
 
 def test_hash_of_arrays_sees_values_shape_dtype_and_order() -> None:

@@ -4,11 +4,13 @@ A sealed file ends with the SHA-256, as 64 hexadecimal digits, of every byte bef
 and the one appended to a `.tflite`) the digits are the archive's comment; in an `.onnx` its last metadata entry.
 """
 
+import contextlib
 import hashlib
 import io
 import os
 import struct
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +46,9 @@ def write_file(path: Path, data: bytes) -> None:
         OSError: the folder cannot be written, or the disk is full; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")  # threads share a number
     try:
-        with beside.open("wb") as file:
+        with beside.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -56,6 +58,57 @@ def write_file(path: Path, data: bytes) -> None:
         raise
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep others out while `path` is read, changed and written: a second process, or thread, waits here.
+
+    The lock is the system's own on a file beside `path`: it ends with its process, however that ends, and the file is
+    taken away at the end.
+
+    Raises:
+        EdgecnnError: the folder cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = _lock(beside)
+    except OSError as error:
+        raise EdgecnnError(f"{path} cannot be changed: its folder cannot be written ({error.strerror})") from None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows keeps a file that is open
+            beside.unlink(missing_ok=True)
+        os.close(held)
+
+
+def _lock(beside: Path) -> int:
+    """The descriptor of a lock file that is locked, and that is the one which still lies there."""
+    while True:
+        held = os.open(beside, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        try:
+            _wait_for(held)
+            if os.path.samestat(os.fstat(held), beside.stat()):
+                return held
+        except FileNotFoundError:  # whoever held it took it away
+            pass
+        except BaseException:
+            os.close(held)
+            raise
+        os.close(held)
+
+
+def _wait_for(held: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(held, msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(held, fcntl.LOCK_EX)
 
 
 def read_file(path: Path) -> bytes:
