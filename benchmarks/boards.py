@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.boards`."""
     made = parser("python -m benchmarks.boards", __doc__)
     made.add_argument("board", nargs="?", choices=list(BOARDS), metavar="BOARD", help=", ".join(BOARDS))
-    made.add_argument("words", nargs=argparse.REMAINDER, metavar="…", help="what its Python is given")
+    made.add_argument("words", type=str, nargs=argparse.REMAINDER, metavar="…", help="what its Python is given")
     options = made.parse_args(argv)
     boards = [BOARDS[options.board]] if options.board else list(BOARDS.values())
     build(boards)

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecnn import arguments
 from edgecnn.bench import SCHEMA, named
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
@@ -59,7 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("old", type=Path, metavar="OLD", help="a run's JSON")
     made.add_argument("new", type=Path, metavar="NEW", help="a later run's")
     made.add_argument(
-        "--threshold", type=float, default=THRESHOLD, help=f"share that may be lost besides noise (default {THRESHOLD})"
+        "--threshold",
+        type=arguments.share,
+        default=THRESHOLD,
+        help=f"share that may be lost besides noise (default {THRESHOLD})",
     )
     made.add_argument("--anyway", action="store_true", help="compare other devices, INVALID and hurried runs too")
     options = made.parse_args(argv)

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.models import setups
+from edgecnn import arguments
 from edgecnn.bench import document, leave_out, method_of, screen
-from edgecnn.cli import add_method_options, counts
+from edgecnn.cli import add_engine_option, add_method_options
 from edgecnn.command import OK, command, commit, parser, print_json
 from edgecnn.files import write_file
 from edgecnn.measuring import Measured, Method, measure
@@ -33,11 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.latency`."""
     made = parser("python -m benchmarks.latency", __doc__)
     made.add_argument("models", type=Path, nargs="*", help="model files, or a folder of them (default: the newest)")
-    made.add_argument("--engine", help="only this one")
+    add_engine_option(made, "only this one")
     made.add_argument(
-        "--threads", type=counts, default=[1], metavar="N,…", help="threads for one inference (default 1)"
+        "--threads", type=arguments.counts(), default=[1], metavar="N,…", help="threads for one inference (default 1)"
     )
-    made.add_argument("--batch", type=counts, default=[1], metavar="N,…", help="images a call (default 1)")
+    batches = arguments.counts(1, arguments.BATCH)
+    made.add_argument("--batch", type=batches, default=[1], metavar="N,…", help="images a call (default 1)")
     made.add_argument("--output", type=Path, help=f"default: {FILE} beside the first model")
     add_method_options(made)
     options = made.parse_args(argv)

@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.peak import compiled
 from benchmarks.peak import measured as peak_of
 from benchmarks.startup import EDGECNN, compiling
+from edgecnn import arguments
 from edgecnn.command import OK, command, parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import Manifest
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.native`."""
     made = parser("python -m benchmarks.native", __doc__)
     made.add_argument("model", type=Path, nargs="?", help="with libraries beside it (default: the newest int8)")
-    made.add_argument("--core", type=int, default=0, help="that all are pinned to (default 0)")
+    made.add_argument("--core", type=arguments.core, default=0, help="that all are pinned to (default 0)")
     options = made.parse_args(argv)
     model = options.model or newest_model().with_name("model_int8.tflite")
     os.sched_setaffinity(0, {options.core})  # the children's too

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import scripts
+from edgecnn import arguments
 from edgecnn.apart import apart
 from edgecnn.command import OK, command, parser, print_json, progress, quiet, table
 from edgecnn.dataset import read_dataset
@@ -91,8 +92,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.peers`."""
     made = parser("python -m benchmarks.peers", __doc__)
     made.add_argument("folder", type=Path, nargs="?", help="holds model.keras and its images (default: the newest)")
-    made.add_argument("--turns", type=int, default=TURNS, help=f"of each contestant (default {TURNS})")
-    made.add_argument("--core", type=int, default=0, help="that all are pinned to (default 0)")
+    made.add_argument(
+        "--turns", type=arguments.count(1, 10_000), default=TURNS, help=f"of each contestant (default {TURNS})"
+    )
+    made.add_argument("--core", type=arguments.core, default=0, help="that all are pinned to (default 0)")
     made.add_argument("--picture", type=Path, help="default: peers.png in the folder")
     options = made.parse_args(argv)
     folder = options.folder or newest_model().parent

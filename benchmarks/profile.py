@@ -21,7 +21,7 @@ from benchmarks.peak import peaks
 from edgecnn.apart import apart
 from edgecnn.command import OK, command, parser, print_json, progress, table
 from edgecnn.device import describe
-from edgecnn.engines import engines_for
+from edgecnn.engines import ENGINES, engines_for
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import newest_model, read_model
 
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.profile`."""
     made = parser("python -m benchmarks.profile", __doc__)
     made.add_argument("model", type=Path, nargs="?", help="a .tflite or .onnx file (default: the newest int8 .tflite)")
-    made.add_argument("--engine", help="litert, tflite or onnx (default: the first that runs it)")
+    made.add_argument("--engine", choices=ENGINES, help="default: the first that runs it")
     options = made.parse_args(argv)
     found = profile(options.model or newest_model().with_name("model_int8.tflite"), options.engine)
     if options.json:

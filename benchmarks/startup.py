@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgecnn import SHIPPED
+from edgecnn import SHIPPED, arguments
 from edgecnn.command import OK, command, parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
 
@@ -49,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     made = parser("python -m benchmarks.startup", __doc__)
     made.add_argument("model", type=Path, nargs="?", default=SHIPPED, help="int8 (default: the MNIST model that ships)")
     made.add_argument("--engine", choices=_ENGINES, default="litert", help="default litert")
-    made.add_argument("--runs", type=int, default=RUNS, help=f"of each (default {RUNS})")
-    made.add_argument("--core", type=int, default=0, help="that all are pinned to (default 0)")
+    made.add_argument("--runs", type=arguments.count(1, 10_000), default=RUNS, help=f"of each (default {RUNS})")
+    made.add_argument("--core", type=arguments.core, default=0, help="that all are pinned to (default 0)")
     options = made.parse_args(argv)
     named = {"model": options.model, "engine": options.engine, "module": _ENGINES[options.engine]}
     scripts = {"bare script": _BARE.format(**named) + _MEMORY, "edgecnn": EDGECNN.format(**named) + _MEMORY}

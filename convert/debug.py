@@ -20,6 +20,7 @@ from convert.noise import Noise, layer_noise, worst_first
 from convert.optimize import PIXELS
 from convert.parent import add_foreign_options, add_image_options, load_parent
 from convert.source import is_saved_model
+from edgecnn import arguments
 from edgecnn.command import OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file
@@ -34,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     made = parser("python -m convert.debug", __doc__)
     made.add_argument("model", type=Path, help="an int8 .tflite or .onnx that edgecnn exported")
     made.add_argument("--parent", type=Path, help="its float parent (default: model.keras beside it)")
-    made.add_argument("--images", type=int, default=NOISE_IMAGES, help=f"validation images (default {NOISE_IMAGES})")
+    made.add_argument(
+        "--images", type=arguments.count(), default=NOISE_IMAGES, help=f"validation images (default {NOISE_IMAGES})"
+    )
     made.add_argument("--picture", type=Path, help="default: NAME_debug.png beside the model")
     add_image_options(made)
     add_foreign_options(made)

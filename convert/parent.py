@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from convert.names import mark_layers
 from convert.source import is_hdf5, is_saved_model, load_keras, weights_hash
+from edgecnn import arguments
 from edgecnn.dataset import Dataset, read_dataset, split_labels
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
@@ -58,7 +59,7 @@ def add_parent_options(to: argparse.ArgumentParser) -> None:
 def add_image_options(to: argparse.ArgumentParser) -> None:
     """Add the options that name the images that belong to a model."""
     to.add_argument("--calibration", type=Path, metavar="SOURCE", help=".npz or folder of images (default: beside)")
-    to.add_argument("--calibration-count", type=int, metavar="N", help="use N images drawn from it")
+    to.add_argument("--calibration-count", type=arguments.count(), metavar="N", help="use N images drawn from it")
     to.add_argument("--validation", type=Path, metavar="SOURCE", help=".npz or folder a label (default: beside)")
 
 

@@ -13,6 +13,7 @@ from convert.optimize import ALL, NONE, add_form_options
 from convert.parent import add_parent_options, load_parent
 from convert.proof import Made, document, summary
 from convert.record import record
+from edgecnn import arguments
 from edgecnn.check import MAX_DROP
 from edgecnn.command import GATE_FAILED, OK, print_json
 from edgecnn.errors import EdgecnnError
@@ -77,23 +78,17 @@ def _document(path: Path, file: Path, made: Made) -> dict[str, Any]:
 def add_gate_option(parser: argparse.ArgumentParser) -> None:
     """Add the option that says how much a conversion may lose."""
     parser.add_argument(
-        "--max-drop", type=_share, default=MAX_DROP, help=f"share of right answers it may lose (default {MAX_DROP})"
+        "--max-drop",
+        type=arguments.share,
+        default=MAX_DROP,
+        help=f"share of right answers it may lose (default {MAX_DROP})",
     )
 
 
 def _batch(text: str) -> int | None:
     if text == "dynamic":
         return None
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of 1 or more nor 'dynamic'")
-    return int(text)
-
-
-def _share(text: str) -> float:
     try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1")
-    return value
+        return arguments.count(1, arguments.BATCH)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, nor 'dynamic'") from None

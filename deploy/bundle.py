@@ -26,7 +26,7 @@ from typing import Any
 
 from deploy.install import INDEX, NAMESPACE, SCHEMA, SIGNATURE
 from deploy.targets import INSTALLER, TARGETS, Target, fetch, locked, wheels
-from edgecnn import __version__
+from edgecnn import __version__, arguments
 from edgecnn.command import OK, command, parser, print_json, progress
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.errors import EdgecnnError
@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("models", type=Path, nargs="*", help="model files (default: model_int8.tflite of the newest)")
     made.add_argument("--target", choices=TARGETS, required=True, metavar="TARGET", help=", ".join(TARGETS))
     made.add_argument("--offline", action="store_true", help="with the engines' wheels, for a board without network")
-    made.add_argument("--images", type=int, default=IMAGES, help=f"of each split (default {IMAGES})")
+    sample = arguments.count(GOLDEN_IMAGES)
+    made.add_argument("--images", type=sample, default=IMAGES, help=f"of each split (default {IMAGES})")
     made.add_argument("--sign", type=Path, metavar="KEY", help="an SSH private key")
     made.add_argument("--output", type=Path, help="default: NAME-TARGET.bundle beside the first model")
     options = made.parse_args(argv)

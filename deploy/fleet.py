@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.install import INDEX, InstallError, unpacked
+from edgecnn import arguments
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, write_file
@@ -178,8 +179,10 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--rollback", action="store_true", help="take the version before into use again")
     made.add_argument("--signers", type=Path, metavar="FILE", help="an allowed_signers file to put on every host")
     made.add_argument("--quick", action="store_true", help="bench in a hurry: not comparable")
-    made.add_argument("--timeout", type=float, default=900.0, help="seconds that a step may take (default 900)")
-    made.add_argument("--parallel", type=int, default=20, help="hosts at once (default 20)")
+    made.add_argument(
+        "--timeout", type=arguments.positive, default=900.0, help="seconds that a step may take (default 900)"
+    )
+    made.add_argument("--parallel", type=arguments.count(1, 1000), default=20, help="hosts at once (default 20)")
     made.add_argument("--output", type=Path, metavar="FOLDER", help="default artifacts/fleet/<inventory>")
     return made
 

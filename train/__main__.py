@@ -20,14 +20,13 @@ Examples:
 """
 
 import argparse
-import contextlib
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgecnn import arguments
 from edgecnn.check import wilson
 from edgecnn.command import OK, command, parser, print_json, quiet, table
 from edgecnn.manifest import Baseline
@@ -99,10 +98,19 @@ def _baseline(baseline: Baseline | None, held: bool | None) -> str:
 def _parser() -> argparse.ArgumentParser:
     made = parser("python -m train", __doc__)
     made.add_argument("--recipe", choices=RECIPES, default="tutorial", help="how to fit (default tutorial)")
-    made.add_argument("--epochs", type=_positive, help="instead of the recipe's (under 10,000 images: 6 times that)")
-    made.add_argument("--learning-rate", type=_rate, metavar="RATE", help="instead of the recipe's")
-    made.add_argument("--patience", type=_positive, metavar="N", help="stop N epochs after the best on validation")
-    made.add_argument("--seed", type=int, default=0, help="of weights, order and distortions (default 0)")
+    made.add_argument(
+        "--epochs", type=arguments.count(), help="instead of the recipe's (under 10,000 images: 6 times that)"
+    )
+    made.add_argument("--learning-rate", type=arguments.positive, metavar="RATE", help="instead of the recipe's")
+    made.add_argument(
+        "--patience", type=arguments.count(), metavar="N", help="stop N epochs after the best on validation"
+    )
+    made.add_argument(
+        "--seed",
+        type=arguments.seed,
+        default=0,
+        help="of weights, order and distortions (default 0)",
+    )
     made.add_argument("--resume", action="store_true", help="go on where a training with the same words was cut off")
     made.add_argument("--model", metavar="FILE.py:FUNCTION", help="another network (default: the reference CNN)")
     made.add_argument("--output", type=Path, metavar="FOLDER", help="default artifacts/<dataset>")
@@ -112,27 +120,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     images.add_argument("--data", type=Path, metavar="FOLDER", help="where MNIST's four files lie (or set MNIST_DIR)")
     images.add_argument("--labels", help="--data is like MNIST: its classes, by commas or in a file with one a line")
-    images.add_argument("--image-size", type=_size, default=(28, 28), metavar="N or HxW", help="folder (default 28)")
+    images.add_argument(
+        "--image-size", type=arguments.square, default=(28, 28), metavar="N or HxW", help="folder (default 28)"
+    )
     images.add_argument("--channels", type=int, choices=(1, 3), default=1, help="folder: grey or colour (default 1)")
     return made
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
-    return int(text)
-
-
-def _rate(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 < float(text) < math.inf:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no learning rate such as 0.001")
-
-
-def _size(text: str) -> tuple[int, int]:
-    height, _, width = text.partition("x")
-    return _positive(height), _positive(width or height)
 
 
 if __name__ == "__main__":

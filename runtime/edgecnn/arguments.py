@@ -6,6 +6,7 @@
 """
 
 import math
+import os
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
@@ -14,8 +15,9 @@ from pathlib import Path
 from edgecnn.errors import EdgecnnError
 
 MOST = 1_000_000  # of whatever is counted, where an option says nothing else
+BATCH = 4096  # images a call
+DAY = 86_400  # seconds
 SIDE = 32_768  # pixels of an image's side
-SEED = 2**32 - 1  # the largest that NumPy and Keras take
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _SHOWN = 40  # characters of a value that does not fit
 _DIGITS = 20  # a longer number is none: int() refuses thousands of digits by an error of its own
@@ -72,7 +74,7 @@ share = number(0, 1)  # a type for shares and probabilities, 0 to 1
 
 
 def path(text: str) -> Path:
-    """A type for files and folders: an empty word, as of an unset variable in a script, is none."""
+    """A type for files and folders: an empty word, as of an unset variable in a script, names none."""
     if not text or "\0" in text:
         raise ArgumentTypeError(f"{_shown(text)} names no file")
     return Path(text)
@@ -93,6 +95,18 @@ def square(text: str) -> tuple[int, int]:
 
 
 _side = count(1, SIDE)
+
+
+def core(text: str) -> int:
+    """A type for the number of a core that this process may use."""
+    usable = sorted(os.sched_getaffinity(0))
+    number = count(0)(text)
+    if number not in usable:
+        raise ArgumentTypeError(f"{number} is no core that may be used here: choose of {', '.join(map(str, usable))}")
+    return number
+
+
+seed = count(0, 2**32 - 1)  # a type for what NumPy and Keras take as a seed
 
 
 def words(text: str) -> str:

@@ -18,9 +18,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgecnn import SHIPPED, __version__
-from edgecnn.command import add_json, command
-from edgecnn.engines import named
+from edgecnn import SHIPPED, __version__, arguments
+from edgecnn.command import Parser, add_json, command
+from edgecnn.engines import ENGINES, NATIVE, named
 from edgecnn.errors import EdgecnnError
 
 
@@ -37,9 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="edgecnn", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    top = Parser(prog="edgecnn", description=__doc__)
     top.add_argument("--version", action="version", version=f"edgecnn {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
@@ -64,24 +62,27 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("model", type=Path, metavar="MODEL")
     check.add_argument("data", type=Path, metavar="DATA", help="an .npz of training, or a folder of class folders")
     check.add_argument(
-        "--max-drop", type=float, help="share of right answers that may be lost (default: the manifest's)"
+        "--max-drop", type=arguments.share, help="share of right answers that may be lost (default: the manifest's)"
     )
     _add_engine(check)
     add_json(check)
 
     golden = add("golden", "answers beside those of the machine that made the models", "golden")
     golden.add_argument("folder", type=Path, metavar="FOLDER", help="holds the models and golden.npz")
-    golden.add_argument("--engine", help="only this one")
+    add_engine_option(golden, "only this one")
     add_json(golden)
 
     bench = add("bench", "latency and throughput on this machine", "bench")
     bench.add_argument("model", type=Path, nargs="?", default=SHIPPED, metavar="MODEL")
-    bench.add_argument("--engine", default="auto", help=f"auto (default), all, {named()}")
+    add_engine_option(bench, f"auto (default), all, {named()}", "auto", "all")
     bench.add_argument(
-        "--threads", type=counts, default=[1], metavar="N,…", help="threads for one inference (default 1)"
+        "--threads", type=arguments.counts(), default=[1], metavar="N,…", help="threads for one inference (default 1)"
     )
-    bench.add_argument("--batch", type=counts, default=[1], metavar="N,…", help="images a call (default 1)")
-    bench.add_argument("--workers", type=counts, default=[], metavar="N,…", help="throughput with as many workers too")
+    batches = arguments.counts(1, arguments.BATCH)
+    bench.add_argument("--batch", type=batches, default=[1], metavar="N,…", help="images a call (default 1)")
+    bench.add_argument(
+        "--workers", type=arguments.counts(), default=[], metavar="N,…", help="throughput with as many workers too"
+    )
     bench.add_argument("--data", type=Path, help="images (default: evaluation.npz beside the model, else noise)")
     add_method_options(bench)
     add_json(bench)
@@ -89,16 +90,20 @@ def _parser() -> argparse.ArgumentParser:
     tune = add("tune", "the fastest model, engine and thread count of a folder that passes check", "tune")
     tune.add_argument("folder", type=Path, metavar="FOLDER", help="holds the models and validation.npz")
     tune.add_argument("--data", type=Path, help="labelled images (default: validation.npz in the folder)")
-    tune.add_argument("--threads", type=counts, metavar="N,…", help="thread counts to try (default 1, 2, … cores)")
+    tune.add_argument(
+        "--threads", type=arguments.counts(), metavar="N,…", help="thread counts to try (default 1, 2, … cores)"
+    )
     add_json(tune)
 
     watch = add("watch", "a line of JSON for each frame of a folder that fills, a video, a camera, or stdin", "watch")
     watch.add_argument("source", metavar="SOURCE", help="a folder, a video, a camera (0), or - for raw frames on stdin")
     _add_model(watch)
-    watch.add_argument("--fps", type=float, help="at most so many frames a second")
-    watch.add_argument("--threshold", type=float, default=0.0, help="answers less probable are 'unknown' (default 0)")
-    watch.add_argument("--frames", type=_count, help="stop after so many")
-    watch.add_argument("--size", type=_size, metavar="WxH", help="of raw frames (default: the model's own)")
+    watch.add_argument("--fps", type=arguments.positive, help="at most so many frames a second")
+    watch.add_argument(
+        "--threshold", type=arguments.share, default=0.0, help="answers less probable are 'unknown' (default 0)"
+    )
+    watch.add_argument("--frames", type=arguments.count(1, 10**12), help="stop after so many")
+    watch.add_argument("--size", type=arguments.size, metavar="WxH", help="of raw frames (default: the model's own)")
     _add_engine(watch)
     return top
 
@@ -108,32 +113,21 @@ def _add_model(to: argparse.ArgumentParser) -> None:
 
 
 def _add_engine(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--engine", default="auto", help=f"auto (default), {named()}")
-    to.add_argument("--threads", type=int, help="threads for one inference (default 1)")
+    add_engine_option(to, f"auto (default), {named()}", "auto")
+    to.add_argument("--threads", type=arguments.count(), help="threads for one inference (default 1)")
+
+
+def add_engine_option(to: argparse.ArgumentParser, purpose: str, *others: str) -> None:
+    """Add the option that names an engine, or one of `others`, of which the first is the default."""
+    names = [*others, *ENGINES, NATIVE]
+    to.add_argument("--engine", choices=names, default=next(iter(others), None), metavar="NAME", help=purpose)
 
 
 def add_method_options(to: argparse.ArgumentParser) -> None:
     """Add the options that say how long a benchmark looks."""
     to.add_argument("--quick", action="store_true", help="a fraction of a second a window: not comparable")
-    to.add_argument("--seconds", type=float, help="of a window, at least (default 10): else not comparable")
-
-
-def counts(text: str) -> list[int]:
-    """Whole numbers from 1, separated by commas, of an option."""
-    return [_count(each) for each in text.split(",")]
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, by, height = text.partition("x")
-    if not by:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size: give WIDTHxHEIGHT, as 640x480")
-    return _count(width), _count(height)
+    seconds = arguments.number(0, arguments.DAY)
+    to.add_argument("--seconds", type=seconds, help="of a window, at least (default 10): else not comparable")
 
 
 if __name__ == "__main__":

@@ -1,57 +1,117 @@
 """What every command shares: exit statuses, errors in one line, tables, JSON.
 
-Exit status: 0 fine, 1 a gate failed, 2 the input was wrong (or Ctrl-C).
+Exit status: 0 fine, 1 a gate failed, 2 the input was wrong (or Ctrl-C), 70 a fault of edgecnn itself.
 """
 
 import argparse
-import contextlib
 import functools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
+import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, ParamSpec
+from typing import Any, NoReturn, ParamSpec
 
-from edgecnn.errors import EdgecnnError
+from edgecnn import arguments
+from edgecnn.errors import EdgecnnError, EdgecnnWarning
+from edgecnn.streams import Stream, lasting, show_warning
+from edgecnn.streams import quiet as quiet  # noqa: PLC0414
 
 _P = ParamSpec("_P")
 
-OK, GATE_FAILED, WRONG_INPUT = 0, 1, 2
+OK, GATE_FAILED, WRONG_INPUT, BROKEN = 0, 1, 2, 70  # the last is EX_SOFTWARE of sysexits.h
+DEBUG = "EDGECNN_DEBUG"  # in the environment: stack traces are shown
 _INTERRUPTED = "interrupted; what was begun was not written"
 
 
 def command(main: Callable[_P, int]) -> Callable[_P, int]:
-    """Make `main(argv)` end a user's mistake, Ctrl-C or a failing disk with one line and `WRONG_INPUT`."""
+    """Make `main(argv)` end with a status whatever happens, and with one line where something is wrong.
+
+    A user's mistake, Ctrl-C or a failing disk is `WRONG_INPUT`, what nobody foresaw is `BROKEN`. A status stands when
+    its words find no reader (`edgecnn check … | head -1`).
+    """
 
     @functools.wraps(main)
     def guarded(*args: _P.args, **kwargs: _P.kwargs) -> int:
-        heard = _hear_interrupts()
-        try:
-            status = main(*args, **kwargs)
-            sys.stdout.flush()
-            return status
-        except EdgecnnError as error:
-            return _fail(str(error))
-        except KeyboardInterrupt:
-            return _fail(_INTERRUPTED)
-        except BrokenPipeError:  # `edgecnn … | head`: the reader has what it wanted
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return OK
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            return _fail(f"{where}{error.strerror or error}")
-        except Exception:
-            if not heard:
-                raise
-            return _fail(_INTERRUPTED)  # an import makes errors of its own of Ctrl-C
+        with lasting() as out, _own_warnings():
+            heard = _hear_interrupts()
+            try:
+                status = main(*args, **kwargs)
+            except SystemExit as end:  # of argparse, after --help or a wrong command line
+                status = end.code if isinstance(end.code, int) else _failed(str(end.code)) if end.code else OK
+            except BaseException as error:
+                status = _ended(error, bool(heard), out)
+            return _written(status, out)
 
     return guarded
+
+
+def _ended(error: BaseException, interrupted: bool, out: Stream) -> int:
+    """The status of what ended a command, told in a line."""
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error)
+    if interrupted or isinstance(error, KeyboardInterrupt):  # an import makes errors of its own of Ctrl-C
+        return _failed(_INTERRUPTED)
+    if error is out.failure and isinstance(error, BrokenPipeError):  # a stream's reader has what it wanted
+        return OK
+    if isinstance(error, EdgecnnError):
+        return _failed(str(error))
+    if isinstance(error, MemoryError):
+        return _failed(f"memory ran out{f' ({error})' if str(error) else ''}: give it less at once, or more memory")
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return _failed(f"{where}{error.strerror or error}")
+    return _broken(error)
+
+
+def _broken(error: BaseException) -> int:
+    """What is told of an error that nobody foresaw: a line that helps whoever mends it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+    words = f"{type(error).__name__}: {str(error)[:200]} (at {at})"
+    _failed(
+        f"{words}: this is a fault of edgecnn's, not yours; please report this line and the command to its"
+        f" maintainers ({DEBUG}=1 shows the stack trace)"
+    )
+    return BROKEN
+
+
+def _written(status: int, out: Stream) -> int:
+    """The status, unless all is well but for what could not be written to stdout."""
+    out.flush()
+    if status != OK or out.failure is None or isinstance(out.failure, BrokenPipeError):
+        return status
+    return _failed(f"stdout: {out.failure.strerror}")
+
+
+def _failed(line: str) -> int:
+    print("error:", " ".join(line.split()), file=sys.stderr)
+    return WRONG_INPUT
+
+
+@contextmanager
+def _own_warnings() -> Iterator[None]:
+    """Show warnings of ours as lines for people, those of others as Python does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", EdgecnnWarning)
+        others = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, EdgecnnWarning):
+                show_warning(message)
+            else:
+                others(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def _hear_interrupts() -> list[int]:
@@ -68,16 +128,25 @@ def _hear_interrupts() -> list[int]:
     return heard
 
 
-def _fail(line: str) -> int:
-    print("error:", " ".join(line.split()), file=sys.stderr)
-    return WRONG_INPUT
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose help is laid out by hand, and which tells a wrong command line as all errors are.
+
+    Types are stricter than Python's: a word and a Path are not empty, a float is finite.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        for plain, strict in ((None, arguments.words), (Path, arguments.path), (float, arguments.number())):
+            self.register("type", plain, strict)
+
+    def error(self, message: str) -> NoReturn:
+        """End with a line that says where help is."""
+        raise EdgecnnError(f"{re.sub('^argument ', '', message)} ({self.prog} --help)")
 
 
 def parser(prog: str, doc: str | None, **options: Any) -> argparse.ArgumentParser:
     """An argument parser whose help is the module's docstring, with `--json` as every command has it."""
-    made = argparse.ArgumentParser(
-        prog=prog, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, **options
-    )
+    made = Parser(prog=prog, description=doc, **options)
     add_json(made)
     return made
 
@@ -89,7 +158,25 @@ def add_json(to: argparse.ArgumentParser) -> None:
 
 def print_json(document: Any) -> None:
     """Print one JSON document to stdout."""
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    print(_json(document, indent=2))
+
+
+def stream_json(document: Any) -> None:
+    """Print one JSON document in a line, at once.
+
+    Raises:
+        OSError: nobody reads it, or it cannot be written: a stream ends there.
+    """
+    print(_json(document), flush=True)
+    failure = getattr(sys.stdout, "failure", None)
+    if failure:
+        raise failure
+
+
+def _json(document: Any, indent: int | None = None) -> str:
+    """JSON that stays JSON in any encoding."""
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") in ("utf8", "utf8sig")
+    return json.dumps(document, indent=indent, ensure_ascii=not unicode)
 
 
 def commit(folder: Path) -> str | None:
@@ -106,35 +193,6 @@ def progress(line: str) -> None:
     """Show on stderr what is being done, over the last such line; only to people at a terminal."""
     if sys.stderr.isatty():
         print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[Callable[[], str]]:
-    """Keep what is printed meanwhile off the screen, native code's too.
-
-    Yields:
-        A function that gives what was printed so far.
-    """
-    streams = (sys.stdout, sys.stderr)
-    with tempfile.TemporaryFile() as log:
-
-        def printed() -> str:
-            log.seek(0)
-            return log.read().decode(errors="replace")
-
-        for stream in streams:
-            stream.flush()
-        kept = [os.dup(1), os.dup(2)]
-        try:
-            for number in (1, 2):
-                os.dup2(log.fileno(), number)
-            text = os.fdopen(os.dup(log.fileno()), "w")
-            with text, contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
-                yield printed
-        finally:
-            for number, original in zip((1, 2), kept, strict=True):
-                os.dup2(original, number)
-                os.close(original)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

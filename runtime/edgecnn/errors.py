@@ -1,5 +1,20 @@
-"""The one exception for a user's mistake."""
+"""The one exception for a user's mistake, and the one warning."""
+
+import sys
+import warnings
 
 
 class EdgecnnError(Exception):
     """Something the user can mend; its text is one line that says what is wrong and how to mend it."""
+
+
+class EdgecnnWarning(UserWarning):
+    """Something the user may want to mend; its text is one line. The command line shows it as `warning: ...`."""
+
+
+def warn(line: str) -> None:
+    """Warn of what goes on all the same; the place named is the first outside of this package."""
+    level, frame, package = 1, sys._getframe(), __name__.partition(".")[0]
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(line, EdgecnnWarning, stacklevel=level)

@@ -5,13 +5,12 @@ a classifier still opens, with a warning, on the model that is the safest guess.
 """
 
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
 from edgecnn.device import identify
 from edgecnn.engines import ENGINES
-from edgecnn.errors import EdgecnnError
+from edgecnn.errors import EdgecnnError, warn
 from edgecnn.files import read_file, sha256, write_file
 from edgecnn.modelfile import model_format, read_model
 from edgecnn.native import LIBRARIES
@@ -65,7 +64,7 @@ def choose(folder: Path, engine: str, threads: int | None) -> tuple[Path, str, i
     if winner is not None:
         return folder / winner["model"], winner["engine"], winner["threads"]
     path = _guess(folder)
-    warnings.warn(f"{reason}: taking {path.name}; run edgecnn tune {folder}", stacklevel=4)
+    warn(f"{reason}: taking {path.name}; run edgecnn tune {folder}")
     return path, "auto", 1
 
 

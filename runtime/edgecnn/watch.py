@@ -5,7 +5,6 @@ until the source ends, or Ctrl-C or SIGTERM comes. An answer less probable than 
 """
 
 import argparse
-import json
 import signal
 import sys
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from edgecnn.classifier import Classifier
-from edgecnn.command import OK, quiet
+from edgecnn.command import OK, quiet, stream_json
 from edgecnn.device import Ticks, cpu_ticks
 from edgecnn.errors import EdgecnnError
 from edgecnn.frames import Frame, folder_frames, is_camera, raw_frames, video_frames
@@ -64,9 +63,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         for number, frame in enumerate(_paced(_open(options, classifier.manifest.input), options.fps)):
             start = time.perf_counter()
-            said = json.dumps(answer(classifier, frame, options.threshold), ensure_ascii=False)
+            said = answer(classifier, frame, options.threshold)
             meter.frames, meter.busy = meter.frames + 1, meter.busy + frame.seconds + time.perf_counter() - start
-            print(said, flush=True)
+            stream_json(said)
             if start - meter.since >= STATUS_SECONDS:
                 print(meter.status(), file=sys.stderr)
                 meter = Meter()
