@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.models import setups
 from edgecnn import arguments
-from edgecnn.bench import document, leave_out, method_of, screen
+from edgecnn.bench import document, leave_out, method_of, screen, usable
 from edgecnn.cli import add_engine_option, add_method_options
 from edgecnn.command import OK, command, commit, parser, print_json
 from edgecnn.files import write_file
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_method_options(made)
     options = made.parse_args(argv)
     method = method_of(options)
-    wanted = setups(options.models, options.engine, options.threads, options.batch)
+    wanted = setups(options.models, options.engine, usable(options.threads), options.batch)
     found = measure(wanted, method, leave_out=None if options.engine else leave_out)
     said = run_document(found, method)
     output = options.output or wanted[0].model.with_name(FILE)

@@ -12,8 +12,6 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
 
-from edgecnn.errors import EdgecnnError
-
 MOST = 1_000_000  # of whatever is counted, where an option says nothing else
 BATCH = 4096  # images a call
 DAY = 86_400  # seconds
@@ -114,14 +112,3 @@ def words(text: str) -> str:
     if not text.strip():
         raise ArgumentTypeError(f"{_shown(text)} is empty: give a name")
     return text
-
-
-def check_share(value: float, name: str) -> float:
-    """A share that came by a call and not by an option.
-
-    Raises:
-        EdgecnnError: it is not a number from 0 to 1.
-    """
-    if not (isinstance(value, (int, float)) and 0 <= value <= 1):
-        raise EdgecnnError(f"{name} is {value!r}: give a share from 0 to 1")
-    return value

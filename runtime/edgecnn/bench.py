@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn import __version__
+from edgecnn.classifier import usable_threads
 from edgecnn.command import OK, print_json, table
 from edgecnn.device import describe
 from edgecnn.engines import ENGINES, NATIVE, engines_for, engines_of
@@ -33,7 +34,10 @@ Times = npt.NDArray[np.int64]
 def run(options: argparse.Namespace) -> int:
     """The command `edgecnn bench`."""
     method = method_of(options)
-    found = measure(_setups(options), method, options.workers, leave_out if options.engine == "all" else None)
+    workers = usable(options.workers, "workers")
+    if workers and not (1 in options.threads and 1 in options.batch):
+        raise EdgecnnError("--workers is measured with one thread and one image a call: put 1 in --threads and --batch")
+    found = measure(_setups(options), method, workers, leave_out if options.engine == "all" else None)
     if options.json:
         print_json(document(found, method))
     else:
@@ -46,13 +50,16 @@ def leave_out(error: EdgecnnError) -> None:
     print(f"left out: {error}", file=sys.stderr)
 
 
+def usable(numbers: Sequence[int], name: str = "threads") -> list[int]:
+    """The numbers of threads to measure, each no larger than the cores of this machine."""
+    return list(dict.fromkeys(usable_threads(number, name) for number in numbers))
+
+
 def method_of(options: argparse.Namespace) -> Method:
     """The method that the options ask for."""
     method = QUICK if options.quick else FULL
     if options.seconds is None:
         return method
-    if options.seconds < 0:
-        raise EdgecnnError(f"--seconds is {options.seconds:g}: give 0 or more")
     return Method(method.windows, options.seconds, method.calls, method.warm_up_seconds, comparable=False)
 
 
@@ -65,7 +72,7 @@ def _setups(options: argparse.Namespace) -> list[Setup]:
     return [
         Setup(options.model, engine, threads, batch, options.data)
         for engine in engines
-        for threads in options.threads
+        for threads in usable(options.threads)
         for batch in options.batch
         if engine != NATIVE or threads == 1 or options.engine != "all"
     ]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from edgecnn.classifier import Classifier
 from edgecnn.dataset import Dataset
-from edgecnn.errors import EdgecnnError
+from edgecnn.errors import EdgecnnError, check_share
 from edgecnn.manifest import Agreement, Baseline
 
 MAX_DROP = 0.005  # share of predictions that a conversion may lose, net, where nothing else is said
@@ -125,11 +125,16 @@ def judge(
     baseline: Baseline | None,
     max_drop: float | None = None,
 ) -> Report:
-    """The rules of `check`, on answers already given; all of shape (n,)."""
+    """The rules of `check`, on answers already given; all of shape (n,).
+
+    Raises:
+        EdgecnnError: the drop is no share.
+    """
     labels = np.asarray(labels)
     images, correct = len(labels), int((labels == np.asarray(child)).sum())
     if max_drop is None:
         max_drop = baseline.max_drop if baseline else MAX_DROP
+    check_share(max_drop, "max_drop")  # nothing is more than nan: it would let everything pass
     failures, rules, flips = [], 0, None
     if parent is not None:
         flips, allowed, rules = find_flips(labels, parent, child), allowed_loss(max_drop, images), rules + 1

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edgecnn import SHIPPED
 from edgecnn.engines import load_engine
-from edgecnn.errors import EdgecnnError
+from edgecnn.errors import EdgecnnError, check_count, warn
 from edgecnn.interpreters import Array, Engine, Tensor
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, read_model
@@ -67,7 +67,8 @@ class Classifier:
             `edgecnn tune` chose on this device. Without a path, the MNIST classifier inside this package.
         engine: `litert`, `tflite`, `onnx`, `native`, or `auto` for the best one present that runs the file, `native`
             excepted: a library is loaded only where it is asked for, or chosen by `edgecnn tune`.
-        threads: threads for one inference; 1 where nothing is said, or what `edgecnn tune` chose.
+        threads: threads for one inference, no more than there are cores; 1 where nothing is said, or what
+            `edgecnn tune` chose.
 
     Attributes:
         path: the model file.
@@ -77,7 +78,8 @@ class Classifier:
         batch: images that the file takes at once.
 
     Raises:
-        EdgecnnError: the file is missing, damaged or has no manifest; the engine is not installed or cannot run it.
+        EdgecnnError: the file is missing, damaged or has no manifest; the engine is not installed or cannot run it;
+            threads is no whole number of 1 or more.
     """
 
     def __init__(self, path: Path | str = SHIPPED, engine: str = "auto", threads: int | None = None) -> None:
@@ -97,6 +99,7 @@ class Classifier:
 
     def _open(self, model: ModelFile, engine: str, threads: int) -> None:
         self.path = model.path
+        threads = usable_threads(threads)
         self.manifest: Manifest = model.manifest
         self.threads = threads
         self._model: ModelFile | None = model
@@ -129,11 +132,13 @@ class Classifier:
         """The interpreter of the thread that asks: two threads in one would read each other's answers."""
         mine: Engine | None = getattr(self._own, "engine", None)
         if mine is None:
-            if self._model is None:
-                raise EdgecnnError("this classifier is closed: open the model again")
+            own = self._own
             with self._loading:
-                _, mine = load_engine(self.engine, self._model.data, self.manifest.format, str(self.path), self.threads)
-            self._own.engine = mine
+                model = self._model  # another thread may close it meanwhile
+                if model is None:
+                    raise EdgecnnError("this classifier is closed: open the model again")
+                _, mine = load_engine(self.engine, model.data, self.manifest.format, str(self.path), self.threads)
+            own.engine = mine
         return mine
 
     def _renew(self) -> None:
@@ -169,8 +174,8 @@ class Classifier:
 
         Args:
             images: any iterable of images, also one that never ends.
-            workers: threads that share the work, each with an interpreter of its own. The engines work outside Python's
-                lock, so that the larger the network, the more is gained.
+            workers: threads that share the work, each with an interpreter of its own; no more than there are cores.
+                The engines work outside Python's lock, so that the larger the network, the more is gained.
 
         Yields:
             A prediction an image, in their order.
@@ -178,7 +183,9 @@ class Classifier:
         Raises:
             EdgecnnError: as `predict` does, at the image concerned.
         """
-        waiting = iter(images)
+        return self._stream(iter(images), usable_threads(workers, "workers"))
+
+    def _stream(self, waiting: Iterator[npt.NDArray[np.uint8]], workers: int) -> Iterator[Prediction]:
         if workers == 1:
             while chunk := list(islice(waiting, self.batch)):
                 yield from self._predict_all(chunk)
@@ -241,6 +248,25 @@ class Classifier:
         if stored[index] != stored[index]:  # argmax takes a NaN for the largest
             raise EdgecnnError("the model's answer is not a number (NaN): its weights are damaged; convert it again")
         return Prediction(self._labels[index], index, stored, self._output, self._logits)
+
+
+def usable_threads(threads: int, name: str = "threads") -> int:
+    """As many of the threads as there are cores to run them, with a warning where that is fewer.
+
+    A number that nobody meant would take every process slot of the machine.
+
+    Raises:
+        EdgecnnError: it is not a whole number of 1 or more.
+    """
+    wanted = check_count(threads, name)
+    if wanted == 1:
+        return 1
+    from edgecnn.device import cores  # what it imports takes time that one thread need not wait for
+
+    most = cores()
+    if wanted > most:
+        warn(f"{name} is {wanted}, and this process may use {most} core{'s' if most > 1 else ''}: taking {most}")
+    return min(wanted, most)
 
 
 def _wrong_image(pixels: Array, shape: tuple[int, ...]) -> str:

@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     top = Parser(prog="edgecnn", description=__doc__)
     top.add_argument("--version", action="version", version=f"edgecnn {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
+    commands.type = str  # its own parser looks at what follows it
 
     def add(name: str, purpose: str, module: str, function: str = "run") -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=purpose, description=purpose)

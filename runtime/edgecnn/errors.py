@@ -1,7 +1,9 @@
 """The one exception for a user's mistake, and the one warning."""
 
+import contextlib
 import sys
 import warnings
+from operator import index
 
 
 class EdgecnnError(Exception):
@@ -10,6 +12,28 @@ class EdgecnnError(Exception):
 
 class EdgecnnWarning(UserWarning):
     """Something the user may want to mend; its text is one line. The command line shows it as `warning: ...`."""
+
+
+def check_share(value: float, name: str) -> None:
+    """Check a share that came by a call.
+
+    Raises:
+        EdgecnnError: it is not a number from 0 to 1.
+    """
+    if not (isinstance(value, (int, float)) and 0 <= value <= 1):
+        raise EdgecnnError(f"{name} is {value!r}: give a share from 0 to 1")
+
+
+def check_count(value: int, name: str) -> int:
+    """Check a count that came by a call, and give it as Python's int.
+
+    Raises:
+        EdgecnnError: it is not a whole number of 1 or more.
+    """
+    with contextlib.suppress(TypeError):
+        if index(value) >= 1:
+            return index(value)
+    raise EdgecnnError(f"{name} is {value!r}: give a whole number of 1 or more")
 
 
 def warn(line: str) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from edgecnn.classifier import Classifier
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
-from edgecnn.engines import engines_of
+from edgecnn.engines import ENGINES, NATIVE, engines_of, named
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import npz, read_npz
 from edgecnn.modelfile import read_model
@@ -82,6 +82,8 @@ def compare(folder: Path, only: str | None = None) -> list[Comparison]:
     Raises:
         EdgecnnError: there are none, or none of an engine that is here.
     """
+    if only not in (None, *ENGINES, NATIVE):
+        raise EdgecnnError(f"there is no engine {only!r}: choose {named()}")
     path = folder / FILE
     if not path.exists():
         raise EdgecnnError(f"{path} is missing: python -m deploy.bundle makes it")

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.apart import Apart, DiedError
+from edgecnn.bench import usable
 from edgecnn.command import GATE_FAILED, OK, print_json, progress, table
 from edgecnn.device import cores
 from edgecnn.engines import NATIVE, engines_of
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         raise EdgecnnError(f"{folder} is no folder: name the one that holds the models and validation.npz")
     if not data.exists():
         raise EdgecnnError(f"{data} is missing: copy validation.npz there, or name labelled images with --data")
-    found = tune(folder, data, options.threads or thread_counts())
+    found = tune(folder, data, usable(options.threads) if options.threads else thread_counts())
     winner = best(found)
     documents = [each.as_document() for each in found]
     path = write_selection(folder, winner.as_document(), documents) if winner else None
