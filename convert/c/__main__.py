@@ -26,8 +26,9 @@ from convert.proof import summary
 from convert.run import add_gate_option
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import write_file
+from edgecnn.files import locked, write_file
 from edgecnn.modelfile import newest_model, read_model
+from edgecnn.native import description
 
 
 @command
@@ -53,11 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = options.output or model.path.with_suffix(".c")
     if output.suffix != ".c":
         raise EdgecnnError(f"{output} does not end in .c: name the C file")
-    files, facts = make_c(model, output, targets)
-    for file, data in files.items():
-        write_file(file, data)
-        if not file.suffix:
-            file.chmod(0o755)  # a program
+    with locked(description(output)):  # it keeps the libraries that it describes already
+        files, facts = make_c(model, output, targets)
+        for file, data in files.items():
+            write_file(file, data)
+            if not file.suffix:
+                file.chmod(0o755)  # a program
     if model.manifest.rewrites:
         why = f"{model.path.name} was rewritten for engines ({', '.join(model.manifest.rewrites)})"
         print(f"warning: {why}: C of the .keras file is faster", file=sys.stderr)
