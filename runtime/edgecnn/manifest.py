@@ -6,28 +6,70 @@ JSON with the schema's version; files of every version up to `SCHEMA` stay reada
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 
-SCHEMA = 3  # 2: rewrites; 3: commit, teacher_seeds, reported
+SCHEMA = 4  # 2: rewrites; 3: commit, teacher_seeds, reported; 4: without _DROPPED
+FORMATS, LAYOUTS, OUTPUTS = ("keras", "tflite", "onnx"), ("NHWC", "NCHW"), ("probabilities", "logits")
+_DROPPED = ("polarity", "center")  # of a frame: nothing ever read them
+_SIDE, _AREA = 2**15, 2**26  # pixels of an image's side; values of an image
+_SCALE = 1e6  # of a pixel's factor and offset
+_SHA256 = frozenset("0123456789abcdef")
 
 _T = TypeVar("_T")
 
 
+class _Bounded:
+    """What is checked of every field when a value is made, so that what is written is what can be read."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            _check(getattr(self, field.name), field.name)
+
+
+def _check(value: Any, name: str) -> None:
+    """Check a value of any of the types that a manifest has.
+
+    Raises:
+        EdgecnnError: it is beyond the bounds of `edgecnn.bounds`.
+    """
+    if isinstance(value, str):
+        bounds.text(value, name)
+        if name.endswith("sha256") and not (len(value) == 64 and _SHA256.issuperset(value)):
+            raise EdgecnnError(f"{name} is {bounds.short(value)}, no SHA-256")
+    elif isinstance(value, float):
+        bounds.number(value, name)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        bounds.whole(value, name)
+    elif isinstance(value, (tuple, dict)):
+        for item in bounds.count(value, name):
+            _check(item, name)
+        for item in value.values() if isinstance(value, dict) else ():
+            _check(item, name)
+
+
+def _shares(*values: float) -> None:
+    for value in values:
+        bounds.number(value, "a share", 0, 1)
+
+
 @dataclass(frozen=True)
-class Frame:
-    """How a drawn character of any size is brought into the picture the network was trained on, as in MNIST."""
+class Frame(_Bounded):
+    """How a drawn character of any size is brought into the picture the network was trained on, as in MNIST.
+
+    It becomes light on dark, and its centre of mass the picture's centre.
+    """
 
     box: int  # pixels: the longer side of the character
-    polarity: str = "light-on-dark"
-    center: str = "mass"
 
 
 @dataclass(frozen=True)
-class Input:
+class Input(_Bounded):
     """What the network takes, and how raw pixels (uint8, 0 to 255) become that: pixel * scale + offset."""
 
     shape: tuple[int, ...]  # height, width, channels
@@ -37,9 +79,25 @@ class Input:
     layout: str = "NHWC"  # or NCHW: how the file's own tensor is laid out
     frame: Frame | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.shape) != 3:
+            raise EdgecnnError(f"the image's shape has {len(self.shape)} axes: height, width and channels are wanted")
+        for side in self.shape:
+            bounds.whole(side, "a side of the image", 1, _SIDE)
+        bounds.whole(math.prod(self.shape), "the number of values of an image", 1, _AREA)
+        for values in (self.pixel_scale, self.pixel_offset):
+            if len(values) not in (1, self.shape[2]):
+                raise EdgecnnError(f"{len(values)} factors or offsets of pixels, but {self.shape[2]} channels")
+            for value in values:
+                bounds.number(value, "a pixel's factor or offset", -_SCALE, _SCALE)
+        bounds.choice(self.layout, "layout", LAYOUTS)
+        if self.frame:
+            bounds.whole(self.frame.box, "box", 1, min(self.shape[:2]))
+
 
 @dataclass(frozen=True)
-class Training:
+class Training(_Bounded):
     """Where the weights come from."""
 
     recipe: str
@@ -52,17 +110,25 @@ class Training:
     teacher_seeds: tuple[int, ...] = ()  # of the larger networks that it learnt from
     commit: str | None = None  # of the checkout that trained it, `+` behind it where files differed
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _shares(*self.accuracy.values())
+
 
 @dataclass(frozen=True)
-class Baseline:
+class Baseline(_Bounded):
     """The accuracy that a model of this data set is held to."""
 
     accuracy: float
     max_drop: float
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _shares(self.accuracy, self.max_drop)
+
 
 @dataclass(frozen=True)
-class Agreement:
+class Agreement(_Bounded):
     """How a converted model answered beside its float parent, on one split and one engine."""
 
     split: str
@@ -74,9 +140,15 @@ class Agreement:
     gained: int  # the other way round
     agreement: float  # share of images with the same answer
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        bounds.whole(self.images, "images", 1)
+        bounds.whole(max(self.lost, self.gained), "flips", 0, self.images)
+        _shares(self.accuracy, self.parent_accuracy, self.agreement)
+
 
 @dataclass(frozen=True)
-class Calibration:
+class Calibration(_Bounded):
     """The images whose activations set the ranges of a quantized model."""
 
     images: int
@@ -84,7 +156,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class Manifest(_Bounded):
     """What a model file says of itself."""
 
     name: str
@@ -102,6 +174,13 @@ class Manifest:
     calibration: Calibration | None = None
     tools: dict[str, str] = dataclasses.field(default_factory=dict)  # what made it: package and version
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        bounds.choice(self.format, "format", FORMATS)
+        bounds.choice(self.output, "output", OUTPUTS)
+        if not self.labels:
+            raise EdgecnnError("there are no labels")
+
     def to_json(self) -> str:
         """This manifest as JSON text, the schema's version first."""
         return json.dumps({"schema": SCHEMA} | dataclasses.asdict(self), indent=1, ensure_ascii=False)
@@ -114,16 +193,16 @@ class Manifest:
             EdgecnnError: it is no manifest, or its schema is newer than this package knows.
         """
         try:
-            document = json.loads(text)
-            schema = document.pop("schema")
-            if isinstance(schema, int) and schema > SCHEMA:
-                raise EdgecnnError(
-                    f"{source} was made by a newer edgecnn (manifest schema {schema}, this one reads up to {SCHEMA}):"
-                    " update edgecnn here"
-                )
-            return _read(Manifest, document)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            document = bounds.parsed(text)
+            schema = bounds.whole(document.pop("schema"), "schema", 1)
+            if schema <= SCHEMA:
+                return _read(Manifest, document)
+        except (EdgecnnError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise EdgecnnError(f"{source} has a manifest that cannot be read ({error}): make the file again") from None
+        raise EdgecnnError(
+            f"{source} was made by a newer edgecnn (manifest schema {schema}, this one reads up to {SCHEMA}):"
+            " update edgecnn here"
+        )
 
 
 def _read(kind: type[_T], value: Any) -> _T:
@@ -132,13 +211,17 @@ def _read(kind: type[_T], value: Any) -> _T:
         return value if value is None else _read(get_args(kind)[0], value)
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
+        if kind is Frame:
+            value = {name: item for name, item in value.items() if name not in _DROPPED}
+        if unknown := [name for name in value if name not in hints]:
+            raise EdgecnnError(f"{bounds.short(unknown[0])} is no field of it")
         return kind(**{name: _read(hints[name], item) for name, item in value.items()})
-    if get_origin(kind) is tuple:
+    if get_origin(kind) is tuple and isinstance(value, list):
         return tuple(_read(get_args(kind)[0], item) for item in value)  # type: ignore[return-value]
     if get_origin(kind) is dict:
         return {str(name): _read(get_args(kind)[1], item) for name, item in value.items()}  # type: ignore[return-value]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)  # type: ignore[return-value]
     if type(value) is not kind:
-        raise TypeError(f"{value!r} is not of type {kind.__name__}")
+        raise TypeError(f"{bounds.short(value)} is not of type {getattr(kind, '__name__', kind)}")
     return value
