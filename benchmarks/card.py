@@ -1,6 +1,6 @@
 """The card of the model that the wheel holds, from its own manifest."""
 
-from edgecnn.check import wilson
+from edgecnn.chance import wilson
 from edgecnn.manifest import Agreement
 from edgecnn.modelfile import ModelFile
 

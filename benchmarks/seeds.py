@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn import arguments
-from edgecnn.check import wilson
+from edgecnn.chance import wilson
 from edgecnn.command import OK, command, parser, print_json, progress, table
 from edgecnn.engines import engines_of
 from edgecnn.errors import EdgecnnError

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from convert.graph import Facts
 from convert.parent import Parent
-from edgecnn.check import Report, judge, mcnemar
+from edgecnn.chance import mcnemar
+from edgecnn.check import Report, judge
 from edgecnn.command import table
 from edgecnn.dataset import Dataset
 from edgecnn.errors import EdgecnnError
@@ -111,6 +112,7 @@ def _split_document(report: Report) -> dict[str, Any]:
         "mcnemar_p": mcnemar(lost, gained),
         "verdict": report.verdict,
         "failures": list(report.failures),
+        "notes": list(report.notes),
     }
 
 
@@ -127,8 +129,15 @@ def summary(made: Made, parent: Parent, output: Path) -> str:
         f"against its parent on {len(parent.validation):,} validation images{seen}",
         "",
         table(HEAD, [_row(engine, proof) for engine, proof in made.proofs.items()]),
+        *_remarks(made),
     ]
     return "\n".join(lines)
+
+
+def _remarks(made: Made) -> list[str]:
+    """What to know of the verdicts, once where it is of several engines."""
+    proofs = [proof for proof in made.proofs.values() if isinstance(proof, Proof)]
+    return list(dict.fromkeys(note for proof in proofs for note in proof.validation.notes))
 
 
 def _row(engine: str, proof: Proof | str) -> tuple[str, ...]:

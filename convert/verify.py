@@ -21,7 +21,8 @@ from convert.outputs import answers
 from convert.parent import is_probabilities, own_manifest, predict
 from convert.run import add_gate_option
 from convert.source import is_hdf5, is_saved_model, load_keras
-from edgecnn.check import Report, flipped, judge, mcnemar
+from edgecnn.chance import mcnemar
+from edgecnn.check import Report, flipped, judge
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import ENGINES, engines_for
@@ -135,6 +136,7 @@ def document(a: Side, b: Side, data: Dataset, found: Found) -> dict[str, Any]:
         "largest_difference_steps": found.steps,
         "verdict": found.report.verdict,
         "failures": list(found.report.failures),
+        "notes": list(found.report.notes),
     }
 
 
@@ -154,6 +156,7 @@ def _rows(data: Dataset, found: Found) -> list[tuple[str, str]]:
         ("McNemar p", f"{p:.2f}"),
         ("difference", f"largest {found.largest_difference:.1e}, mean {found.mean_difference:.1e}{steps}"),
         ("verdict", "   ".join((found.report.verdict, *found.report.failures))),
+        *(("", note) for note in found.report.notes),
     ]
 
 

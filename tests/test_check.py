@@ -1,7 +1,9 @@
 """Accuracy, intervals, flips and the verdict."""
 
 import json
+import math
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 from conftest import refused, run
 from PIL import Image
 
-from edgecnn import Classifier
-from edgecnn.check import allowed_loss, check, find_flips, judge, mcnemar, wilson
+from edgecnn import Classifier, EdgecnnError
+from edgecnn.chance import loss_interval, mcnemar, wilson
+from edgecnn.check import allowed_loss, check, find_flips, judge
 from edgecnn.dataset import read_dataset
 from edgecnn.manifest import Baseline
 
@@ -36,6 +39,32 @@ def test_mcnemar_is_exact(lost: int, gained: int, p: float) -> None:
     assert mcnemar(lost, gained) == pytest.approx(p)
 
 
+@pytest.mark.parametrize("lost", [0, 1, 7, 40, 300, 1000])
+@pytest.mark.parametrize("gained", [0, 2, 45, 290, 1000])
+def test_mcnemar_equals_the_sum_of_whole_numbers(lost: int, gained: int) -> None:
+    tail = sum(math.comb(lost + gained, k) for k in range(min(lost, gained) + 1))
+    exact = min(Fraction(1), Fraction(2 * tail, 2 ** (lost + gained)))
+    assert mcnemar(lost, gained) == pytest.approx(float(exact), rel=1e-12)
+
+
+def test_mcnemar_takes_a_million_flips_each_way() -> None:
+    """The sum of whole numbers would not end today. Expected: the normal approximation, which is good to 1e-5 here."""
+    assert mcnemar(1_000_000, 1_000_000) == 1
+    z = (2_000 - 1) / math.sqrt(1_998_000)
+    assert mcnemar(1_000_000, 998_000) == pytest.approx(math.erfc(z / math.sqrt(2)), rel=1e-4)
+    assert mcnemar(1_000_000, 0) == 0
+
+
+@pytest.mark.parametrize("shares", [(0.012, 0.004), (0.2, 0.1), (0.005, 0.005)])
+@pytest.mark.parametrize("images", [100, 1000])
+def test_nineteen_in_twenty_intervals_hold_the_true_loss(images: int, shares: tuple[float, float]) -> None:
+    drawn = np.random.default_rng(0).multinomial(images, (*shares, 1 - sum(shares)), 2000)
+    intervals = np.array([loss_interval(lost, gained, images) for lost, gained, _ in drawn.tolist()])
+    held = (intervals[:, 0] <= shares[0] - shares[1]) & (shares[0] - shares[1] <= intervals[:, 1])
+    assert 0.94 < held.mean() <= 1
+    assert (intervals[:, 1] - intervals[:, 0]).mean() < 7 * np.sqrt(sum(shares) / images + 1 / images**2)
+
+
 def test_flips_are_told_apart() -> None:
     flips = find_flips(labels=[1, 1, 1, 1, 1, 1], parent=[1, 1, 2, 2, 2, 1], child=[1, 2, 1, 2, 3, 2])
     assert [places.tolist() for places in (flips.lost, flips.gained, flips.changed)] == [[1, 5], [2], [4]]
@@ -55,6 +84,55 @@ def test_each_rule_can_fail() -> None:
     child[6] = 1
     assert judge(labels, None, child, baseline).failures == ("accuracy 0.9930 is below 0.9940 (0.999 - 0.005)",)
     assert judge(labels, None, child, None).verdict == "NONE"
+
+
+def test_a_loss_within_chance_fails_and_says_so() -> None:
+    labels = np.zeros(300, int)
+    child = labels.copy()
+    child[:2] = 1
+    report = judge(labels, labels, child, None)
+    assert report.verdict == "FAIL"
+    (note,) = report.notes
+    assert "within chance: 300 images put the loss between -0.0063 and 0.0196" in note
+    assert "about 2,100 would tell" in note
+    assert "would tell" not in judge(labels, labels, child, None, max_drop=0.0).notes[0]
+    child[:40] = 1
+    assert judge(labels, labels, child, None).notes == ()  # beyond doubt
+    child[:] = 0
+    assert judge(labels, labels, child, None).notes == ()  # passed
+    child[:3] = 1
+    (note,) = judge(labels, None, child, Baseline(0.999, 0.005)).notes
+    assert "put the accuracy between 0.9710 and 0.9966" in note
+
+
+def test_answers_of_another_shape_are_refused() -> None:
+    """Labels (n, 1) beside answers (n,) would be compared each with all, and nearly every model be right."""
+    labels, answers = np.arange(10), np.zeros(10, int)
+    for one, other, third in (
+        (labels[:, np.newaxis], answers, answers),
+        (labels, answers[:, np.newaxis], answers),
+        (labels, answers, answers[:9]),
+        (labels, answers[:1], answers),
+        (labels[0], answers[0], answers[0]),
+        (np.eye(10), answers, answers),
+        (labels[:0], answers[:0], answers[:0]),
+    ):
+        with pytest.raises(EdgecnnError):
+            judge(one, other, third, None)
+
+
+def test_an_image_of_several_labels_is_right_where_all_are() -> None:
+    labels = np.array([[1, 0], [1, 1], [0, 0], [0, 1]])
+    parent = np.array([[1, 0], [1, 1], [0, 1], [1, 0]])
+    child = np.array([[1, 0], [1, 0], [0, 0], [0, 0]])
+    report = judge(labels, parent, child, None)
+    assert report.flips is not None
+    assert report.correct == 2
+    assert [places.tolist() for places in (report.flips.lost, report.flips.gained, report.flips.changed)] == [
+        [1],
+        [2],
+        [3],
+    ]
 
 
 def test_a_sound_model_passes_and_a_spoilt_one_fails(copied: Path) -> None:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn import arguments
-from edgecnn.check import wilson
+from edgecnn.chance import wilson
 from edgecnn.command import OK, command, parser, print_json, quiet, table
 from edgecnn.manifest import Baseline
 from train.datasets import Data, load

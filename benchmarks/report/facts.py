@@ -15,7 +15,8 @@ from benchmarks.latency import FILE, run_document
 from benchmarks.models import setups
 from benchmarks.profile import profile
 from edgecnn.bench import leave_out
-from edgecnn.check import Report, judge, wilson
+from edgecnn.chance import wilson
+from edgecnn.check import Report, judge
 from edgecnn.classifier import Classifier
 from edgecnn.command import OK, progress, quiet
 from edgecnn.dataset import Dataset, read_dataset

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn.chance import images_for_loss, images_for_share, loss_interval, wilson
 from edgecnn.classifier import Classifier
 from edgecnn.dataset import Dataset
 from edgecnn.errors import EdgecnnError, check_share
@@ -14,7 +15,6 @@ from edgecnn.manifest import Agreement, Baseline
 
 MAX_DROP = 0.005  # share of predictions that a conversion may lose, net, where nothing else is said
 _SHOWN = 20  # indices of flipped images that people get to see
-_Z95 = 1.959963984540054  # the normal quantile of 0.975
 
 Indices = npt.NDArray[np.intp]
 
@@ -49,6 +49,7 @@ class Report:
     max_drop: float
     failures: tuple[str, ...]  # the rules that were broken, in words
     rules: int  # how many rules applied
+    notes: tuple[str, ...] = ()  # what to know of the verdict, in words
 
     @property
     def accuracy(self) -> float:
@@ -61,17 +62,6 @@ class Report:
         return "FAIL" if self.failures else "PASS" if self.rules else "NONE"
 
 
-def wilson(correct: int, images: int, z: float = _Z95) -> tuple[float, float]:
-    """The Wilson score interval of a share, 95 % by default.
-
-    Source: E. B. Wilson (1927), "Probable inference, the law of succession, and statistical inference".
-    """
-    share, weight = correct / images, z * z / images
-    middle = (share + weight / 2) / (1 + weight)
-    half = z / (1 + weight) * math.sqrt(share * (1 - share) / images + weight / (4 * images))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def allowed_loss(max_drop: float, images: int) -> int:
     """Right answers that may be lost, net: max(1, floor(max_drop * images))."""
     return max(1, math.floor(max_drop * images + 1e-9))  # 0.29 * 100 is 28.999999999999996
@@ -79,13 +69,25 @@ def allowed_loss(max_drop: float, images: int) -> int:
 
 def find_flips(labels: npt.ArrayLike, parent: npt.ArrayLike, child: npt.ArrayLike) -> Flips:
     """Compare two models' answers with the labels and with each other; all of shape (n,)."""
-    labels, parent, child = np.asarray(labels), np.asarray(parent), np.asarray(child)
-    was, is_ = parent == labels, child == labels
+    was, is_, same = _equal(labels, parent), _equal(labels, child), _equal(parent, child)
     return Flips(
         lost=np.flatnonzero(was & ~is_),
         gained=np.flatnonzero(~was & is_),
-        changed=np.flatnonzero(~was & ~is_ & (parent != child)),
+        changed=np.flatnonzero(~was & ~is_ & ~same),
     )
+
+
+def _equal(one: npt.ArrayLike, other: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """For each image whether two answers to it are the same; where it has an answer a label, whether all are.
+
+    Raises:
+        EdgecnnError: they are not of one shape: numpy would hold each against all.
+    """
+    one, other = np.asarray(one), np.asarray(other)
+    if one.shape != other.shape or one.ndim not in (1, 2):
+        raise EdgecnnError(f"answers of shape {one.shape} and {other.shape} cannot be compared: give both (images,)")
+    equal: npt.NDArray[np.bool_] = one == other
+    return equal if equal.ndim == 1 else equal.all(axis=1)
 
 
 def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) -> Report:
@@ -125,36 +127,51 @@ def judge(
     baseline: Baseline | None,
     max_drop: float | None = None,
 ) -> Report:
-    """The rules of `check`, on answers already given; all of shape (n,).
+    """The rules of `check`, on answers already given; all of shape (n,), or (n, labels) where an image has several.
 
     Raises:
-        EdgecnnError: the drop is no share.
+        EdgecnnError: there are none, or they are not of one shape, or the drop is no share.
     """
-    labels = np.asarray(labels)
-    images, correct = len(labels), int((labels == np.asarray(child)).sum())
+    right = _equal(labels, child)
+    images, correct = len(right), int(right.sum())
+    if images == 0:
+        raise EdgecnnError("there are no answers to judge")
     if max_drop is None:
         max_drop = baseline.max_drop if baseline else MAX_DROP
     check_share(max_drop, "max_drop")  # nothing is more than nan: it would let everything pass
-    failures, rules, flips = [], 0, None
+    failures, notes, rules, flips = [], [], 0, None
     if parent is not None:
         flips, allowed, rules = find_flips(labels, parent, child), allowed_loss(max_drop, images), rules + 1
         if flips.net_loss > allowed:
             failures.append(f"{flips.net_loss} right answers fewer than the float model, {allowed} allowed")
+            notes += _loss_by_chance(flips, images, max_drop)
     if baseline is not None:
         least, rules = baseline.accuracy - max_drop, rules + 1
         if correct < least * images - 1e-9:
             failures.append(f"accuracy {correct / images:.4f} is below {least:.4f} ({baseline.accuracy} - {max_drop})")
-    return Report(images, correct, flips, baseline, max_drop, tuple(failures), rules)
+            notes += _accuracy_by_chance(correct, images, least, max_drop)
+    return Report(images, correct, flips, baseline, max_drop, tuple(failures), rules, tuple(notes))
 
 
-def mcnemar(lost: int, gained: int) -> float:
-    """Exact two-sided p of McNemar's test: how often chance alone flips this unevenly.
+def _loss_by_chance(flips: Flips, images: int, max_drop: float) -> list[str]:
+    """Whether so few images leave open if a model that failed loses too much, and how many would not."""
+    low, high = loss_interval(len(flips.lost), len(flips.gained), images)
+    if low > max_drop:
+        return []
+    enough = max_drop and images_for_loss(len(flips.lost), len(flips.gained), images, max_drop)
+    return [f"within chance: {images:,} images put the loss between {low:.4f} and {high:.4f} (95 %){_more(enough)}"]
 
-    Source: Q. McNemar (1947); the exact form is a binomial test of `lost` among `lost + gained` with share 1/2.
-    """
-    flips = lost + gained
-    tail: float = sum(math.comb(flips, k) for k in range(min(lost, gained) + 1)) / 2**flips
-    return min(1.0, 2 * tail)
+
+def _accuracy_by_chance(correct: int, images: int, least: float, max_drop: float) -> list[str]:
+    low, high = wilson(correct, images)
+    if high < least:
+        return []
+    enough = max_drop and images_for_share(correct, images, max_drop)
+    return [f"within chance: {images:,} images put the accuracy between {low:.4f} and {high:.4f} (95 %){_more(enough)}"]
+
+
+def _more(enough: float) -> str:
+    return f"; about {enough:,} would tell" if enough else ""
 
 
 def agreement(report: Report, split: str, engine: str) -> Agreement:
@@ -190,6 +207,7 @@ def as_document(report: Report, data: Dataset) -> dict[str, Any]:
     return {
         "verdict": report.verdict,
         "failures": list(report.failures),
+        "notes": list(report.notes),
         "images": report.images,
         "accuracy": report.accuracy,
         "wilson_95": [low, high],
@@ -198,6 +216,7 @@ def as_document(report: Report, data: Dataset) -> dict[str, Any]:
         "flips": flips
         and {
             "net_loss": flips.net_loss,
+            "net_loss_95": loss_interval(len(flips.lost), len(flips.gained), report.images),
             "lost": data.indices[flips.lost].tolist(),
             "gained": data.indices[flips.gained].tolist(),
             "changed": data.indices[flips.changed].tolist(),

@@ -5,8 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgecnn.chance import wilson
 from edgecnn.check import Report as CheckReport
-from edgecnn.check import as_document, flipped, wilson
+from edgecnn.check import as_document, flipped
 from edgecnn.check import check as check_model
 from edgecnn.classifier import Classifier
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
@@ -110,7 +111,7 @@ def _verdict(path: Path, report: CheckReport, data: Dataset) -> list[tuple[str, 
         rows += [(name, flipped(data, getattr(report.flips, name))) for name in ("lost", "gained", "changed")]
     else:
         rows.append(("flips", "unknown: the data does not hold the float model's answers"))
-    return [*rows, ("verdict", _words(report))]
+    return [*rows, ("verdict", _words(report)), *(("", note) for note in report.notes)]
 
 
 def _trained_on(data: Dataset) -> str:
