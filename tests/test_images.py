@@ -1,5 +1,8 @@
 """Image files become raw pixels; a drawn digit is brought into the frame it was trained in."""
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from edgecnn import EdgecnnError
+from edgecnn import EdgecnnError, decoding
 from edgecnn.images import frame_character, read_image
 from edgecnn.manifest import Frame, Input
 from train.datasets import digits
@@ -17,6 +20,7 @@ DIGIT = Input((28, 28, 1), (1 / 255,), (0.0,), frame=FRAME)
 PHOTO = Input((8, 6, 3), (1 / 255,), (0.0,))
 
 Pixels = npt.NDArray[np.uint8]
+Crop = Callable[..., Image.Image]
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +81,20 @@ def test_a_blank_image_is_told(level: int) -> None:
 def test_files_of_every_mode_are_read(tmp_path: Path, framed: Pixels) -> None:
     drawn = 255 - np.pad(framed[3], 30)
     clear = np.zeros((*drawn.shape, 4), np.uint8)
-    clear[..., 3] = 255 - drawn  # black ink on nothing: white shows through
-    deep = drawn.astype(np.uint16) * 257
+    clear[..., 3] = 255 - drawn  # black ink on nothing
+    white = clear.copy()
+    white[..., :3] = 255
     for name, image in {
         "grey.png": Image.fromarray(drawn),
         "colour.jpg": Image.fromarray(drawn).convert("RGB"),
         "palette.png": Image.fromarray(drawn).convert("P"),
         "clear.png": Image.fromarray(clear),
-        "deep.png": Image.fromarray(deep),
+        "white.png": Image.fromarray(white),
+        "deep.png": Image.fromarray(drawn.astype(np.uint16) * 257),
+        "twelve.png": Image.fromarray(drawn.astype(np.uint16) * 16),
+        "shares.tif": Image.fromarray(drawn.astype(np.float32) / 255),
+        "levels.tif": Image.fromarray(drawn.astype(np.float32)),
+        "print.jpg": Image.fromarray(drawn).convert("CMYK"),
     }.items():
         image.save(tmp_path / name)
         found = read_image(tmp_path / name, DIGIT)
@@ -99,6 +109,122 @@ def test_an_image_lying_on_its_side_is_turned(tmp_path: Path) -> None:
     exif[0x0112] = 6  # turn by 90 degrees clockwise to view
     Image.fromarray(np.rot90(upright)).save(tmp_path / "side.png", exif=exif)
     assert far(read_image(tmp_path / "side.png", PHOTO), upright) == 0
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
+def test_a_large_png_is_read_in_bands_as_if_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    random = np.random.default_rng(0)
+    values = random.integers(0, 256, (90, 70, len(mode)), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    path = tmp_path / "image.png"
+    options = {"transparency": tuple(map(int, values[3, 4]))} if mode == "RGB" else {}
+    Image.fromarray(values, mode=mode).save(path, exif=exif, **options)
+    whole = [read_image(path, wanted) for wanted in (DIGIT, PHOTO)]
+    for name, value in (("_LARGE", 0), ("_BAND", 70 * 7)):
+        monkeypatch.setattr(decoding, name, value)
+    monkeypatch.setattr(Image.Image, "crop", kept_to_rows(Image.Image.crop, 8))
+    for wanted, expected in zip((DIGIT, PHOTO), whole, strict=True):
+        assert (read_image(path, wanted) == expected).all()
+    data = path.read_bytes()
+    for damaged in (data[:-3000], data[:5000] + bytes([data[5000] ^ 1]) + data[5001:]):
+        path.write_bytes(damaged)
+        with pytest.raises(EdgecnnError, match="does not decode"):
+            read_image(path, PHOTO)
+
+
+def kept_to_rows(crop: Crop, most: int) -> Crop:
+    """`Image.crop` that fails on an image of more rows."""
+
+    def cropped(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+        assert image.size[1] <= most
+        return crop(image, box)
+
+    return cropped
+
+
+_READ = """
+import resource, sys
+from pathlib import Path
+from edgecnn.frames import folder_frames
+from edgecnn.images import read_image
+from edgecnn.manifest import Frame, Input
+wanted = Input((28, 28, 1), (1 / 255,), (0.0,), frame=Frame(box=20))
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+small, *others = map(Path, sys.argv[1:])
+print(read_image(small, wanted).sum())
+"""
+
+
+def child(script: str, *words: object) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _READ + script, *map(str, words)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("\n")
+
+
+def test_a_photograph_takes_little_memory(tmp_path: Path) -> None:
+    drawn = Image.new("RGB", (600, 400), (225, 222, 215))
+    drawn.paste((40, 40, 60), (200, 100, 260, 300))
+    drawn.save(tmp_path / "small.png")
+    large = drawn.resize((6000, 4000), Image.Resampling.NEAREST)
+    large.save(tmp_path / "large.jpg")
+    large.save(tmp_path / "large.png", compress_level=1)
+    script = "before = peak()\nfor path in others: print(read_image(path, wanted).sum())\nprint(peak() - before)"
+    small, jpeg, png, kilobytes, _ = child(
+        script, *(tmp_path / name for name in ("small.png", "large.jpg", "large.png"))
+    )
+    assert int(small) == pytest.approx(int(jpeg), rel=0.05) == pytest.approx(int(png), rel=0.05)
+    assert int(kilobytes) < 60_000
+
+
+def test_where_memory_ends_the_stream_goes_on(tmp_path: Path, framed: Pixels) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("in/b.png", "small.png"):
+        Image.fromarray(np.pad(framed[0], 40)).save(tmp_path / name)
+    Image.new("L", (9000, 9000)).save(tmp_path / "in/a.png")
+    script = """
+virtual = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (virtual + 30_000_000, virtual + 30_000_000))
+frames = folder_frames(others[0], wanted)
+for frame in (next(frames), next(frames)): print(frame.name, frame.error)
+"""
+    _, good, large, _ = child(script, tmp_path / "small.png", tmp_path / "in")
+    assert large.endswith("a.png takes more memory than there is: make the picture smaller")
+    assert good == "b.png "
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("cut.avif", "does not decode"),
+        ("damaged.dds", "does not decode"),
+        ("telephone.heic", "it is HEIC, as telephones take it, which Pillow does not read: save it as JPEG"),
+        ("drawing.eps", "is EPS, which is not read here: save it as JPEG or PNG"),
+        ("signed.tif", "its values go from -1 to 1: save it as JPEG or PNG"),
+        ("nan.tif", "its values go from nan to nan: save it as JPEG or PNG"),
+    ],
+)
+def test_what_is_not_read_is_told_with_its_cure(tmp_path: Path, framed: Pixels, name: str, cure: str) -> None:
+    path = tmp_path / name
+    if name.endswith("heic"):
+        path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    elif name.endswith("tif"):
+        values = framed[0] / np.float32(127.5) - 1
+        Image.fromarray(values * (np.nan if name == "nan.tif" else 1)).save(path)
+    else:
+        Image.fromarray(framed[0]).convert("RGB").save(path)
+    if name == "cut.avif":
+        path.write_bytes(path.read_bytes()[:-200])
+    if name == "damaged.dds":
+        data = bytearray(path.read_bytes())
+        data[84:88] = b"WHAT"  # the kind of its pixels
+        data[80] = 4
+        path.write_bytes(data)
+    with pytest.raises(EdgecnnError) as told:
+        read_image(path, DIGIT)
+    assert cure in str(told.value)
 
 
 def test_what_does_not_decode_is_told(tmp_path: Path, framed: Pixels) -> None:

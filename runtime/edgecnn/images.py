@@ -1,20 +1,16 @@
 """From image files to the raw pixels that a model takes. Needs Pillow: the extra `image`."""
 
-import importlib
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn.decoding import FAINTEST, Pixels, decode, load_pillow, shrunk
 from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import Frame, Input
 
-Pixels = npt.NDArray[np.uint8]
-
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff"})
-_FAINTEST = 24  # grey levels between ground and ink, below which an image holds nothing
 _LEAST_INK = 0.03  # share of the darkest ink below which a pixel is ground: what JPEG leaves around strokes
 _NOISE = 8  # median absolute deviations of the ground that count as ground: 5.4 standard deviations
 _MOST_NOISE = 0.4  # share of the darkest ink that noise may take away
@@ -25,7 +21,7 @@ def read_image(path: Path | str, wanted: Input) -> Pixels:
 
     Args:
         path: PNG, JPEG or another format that Pillow reads, of any size and mode; it is turned upright by its EXIF
-            orientation and laid on white where it is transparent.
+            orientation, and laid on white where it is transparent (on black where nothing would stand out from white).
         wanted: the model's input. With a `frame` the image shows one character, on any plain ground (see
             `frame_character`); without one it is scaled to height and width.
 
@@ -33,9 +29,13 @@ def read_image(path: Path | str, wanted: Input) -> Pixels:
         uint8, shape `wanted.shape` (height, width, channels).
 
     Raises:
-        EdgecnnError: Pillow is not installed; the file is missing or does not decode; a framed image is blank.
+        EdgecnnError: Pillow is not installed; the file is missing or does not decode; memory does not suffice for it;
+            a framed image is blank.
     """
-    return _fit(_upright(Path(path), _mode(wanted)), wanted, str(path))
+    try:
+        return _fit(decode(Path(path), _mode(wanted), _size(wanted)), wanted, str(path))
+    except MemoryError:
+        raise EdgecnnError(f"{path} takes more memory than there is: make the picture smaller") from None
 
 
 def fit_image(pixels: Pixels, wanted: Input, source: str = "image") -> Pixels:
@@ -52,17 +52,21 @@ def fit_image(pixels: Pixels, wanted: Input, source: str = "image") -> Pixels:
     Raises:
         EdgecnnError: Pillow is not installed; a framed image is blank.
     """
-    return _fit(_pillow().fromarray(pixels).convert(_mode(wanted)), wanted, source)
+    return _fit(shrunk(load_pillow().fromarray(pixels), _mode(wanted), _size(wanted)), wanted, source)
 
 
 def _mode(wanted: Input) -> str:
     return "L" if wanted.shape[2] == 1 else "RGB"
 
 
+def _size(wanted: Input) -> tuple[int, int]:
+    return wanted.shape[0], wanted.shape[1]
+
+
 def _fit(image: Any, wanted: Input, source: str) -> Pixels:
-    height, width, _ = wanted.shape
+    height, width = _size(wanted)
     if wanted.frame is None:
-        pixels = np.asarray(image.resize((width, height), _pillow().Resampling.BILINEAR))
+        pixels = np.asarray(image.resize((width, height), load_pillow().Resampling.BILINEAR))
     else:
         pixels = frame_character(np.asarray(image), wanted.frame, (height, width), source)
     return pixels.reshape(wanted.shape)
@@ -95,8 +99,8 @@ def frame_character(grey: Pixels, frame: Frame, size: tuple[int, int], source: s
     drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     ratio = frame.box / max(drawn.shape)
     height, width = (max(1, round(side * ratio)) for side in drawn.shape)
-    image = _pillow().fromarray((drawn * 255).astype(np.uint8))
-    return _center(np.asarray(image.resize((width, height), _pillow().Resampling.LANCZOS)), size)
+    image = load_pillow().fromarray((drawn * 255).astype(np.uint8))
+    return _center(np.asarray(image.resize((width, height), load_pillow().Resampling.LANCZOS)), size)
 
 
 def _is_framed(grey: Pixels, frame: Frame, size: tuple[int, int]) -> bool:
@@ -112,15 +116,16 @@ def _ink(grey: Pixels, source: str) -> npt.NDArray[np.float32]:
     """How much ink there is at each pixel, 0 to 1."""
     border = _border(grey).astype(np.float32)
     ground = np.median(border)
-    ink = grey.astype(np.float32) - ground
+    ink = np.subtract(grey, ground, dtype=np.float32)  # and no other array of its size: it may be of a photograph
     if ink.max() < -ink.min():
-        ink = -ink
+        np.negative(ink, out=ink)
     darkest = float(ink.max())
-    if darkest < _FAINTEST:
+    if darkest < FAINTEST:
         raise EdgecnnError(f"{source} is blank: nothing stands out from its ground")
     noise = _NOISE * float(np.median(np.abs(border - ground)))
     floor = min(max(noise, _LEAST_INK * darkest), _MOST_NOISE * darkest)
-    return np.where(ink > floor, ink / darkest, 0).astype(np.float32)
+    ink[ink <= floor] = 0
+    return np.divide(ink, darkest, out=ink)
 
 
 def _border(grey: Pixels) -> Pixels:
@@ -141,33 +146,3 @@ def _center(drawn: Pixels, size: tuple[int, int]) -> Pixels:
     top, left = np.clip(np.rint(middle - _center_of_mass(drawn)).astype(int), 0, room)
     framed[top : top + drawn.shape[0], left : left + drawn.shape[1]] = drawn
     return framed
-
-
-def _upright(path: Path, mode: str) -> Any:
-    """The Pillow image in a file, upright, without transparency, in `mode`."""
-    pillow = _pillow()
-    from PIL import ImageOps
-
-    try:
-        with pillow.open(path) as opened:
-            image = ImageOps.exif_transpose(opened)
-            if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip
-                image = pillow.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-            image = image.convert("RGBA")
-            return pillow.alpha_composite(pillow.new("RGBA", image.size, "white"), image).convert(mode)
-    except FileNotFoundError:
-        raise EdgecnnError(f"{path} does not exist") from None
-    except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError) as error:
-        raise EdgecnnError(f"{path} does not decode as an image: {error}") from None
-
-
-def _pillow() -> ModuleType:
-    """Pillow's module `Image`.
-
-    Raises:
-        EdgecnnError: it is not installed.
-    """
-    try:
-        return importlib.import_module("PIL.Image")
-    except ImportError:
-        raise EdgecnnError("reading images needs Pillow, the extra 'image': pip install pillow") from None

@@ -1,0 +1,191 @@
+"""An image file becomes a picture of 8 bits a channel, upright, opaque, and no larger than it need be.
+
+A photograph of 50 megapixels must find room beside a board's other work: a JPEG is decoded at a fraction of its size,
+a PNG in bands of rows, and what comes is shrunk a band at a time. Needs Pillow, from 9.4 on (Debian 12).
+"""
+
+import contextlib
+import importlib
+import itertools
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn import png
+from edgecnn.errors import EdgecnnError
+
+Pixels = npt.NDArray[np.uint8]
+
+_SIDE = 1024  # pixels: the longer side is not shrunk below, so that a character in a corner of it stays one
+_GAP = 3  # nor is a side below so many times what is wanted. Source: Pillow, `reducing_gap` of Image.resize
+_BAND = 2**20  # pixels that are looked at together
+_LARGE = 2**22  # pixels of a PNG from which it is read in bands
+FAINTEST = 24  # grey levels between ground and ink, below which an image holds nothing
+_ORIENTATION = 0x0112  # the EXIF tag
+_DEPTHS = (8, 10, 12, 14, 16, 24, 32)  # bits a value that cameras and scanners give
+# What is read: formats of pictures whose decoders run no other program, as that of EPS does.
+_FORMATS = frozenset(
+    ("AVIF", "BMP", "DDS", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+)
+_WHOLE, _MOST_WHOLE = ("AVIF", "JPEG2000", "WEBP"), 25_000_000  # pixels: their libraries take up to 20 bytes for each
+_HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypheim", b"ftypmif1", b"ftypmsf1")  # from the fifth byte on
+_SAVE = "save it as JPEG or PNG"
+
+
+def decode(path: Path, mode: str, wanted: tuple[int, int]) -> Any:
+    """Decode an image file.
+
+    Args:
+        path: of a format that Pillow reads.
+        mode: of the result: `L` or `RGB`.
+        wanted: height and width that it will be brought to; it comes in at least `_GAP` times these, or as it is.
+
+    Returns:
+        A Pillow image; what was transparent is white, or black where nothing would stand out from white.
+
+    Raises:
+        EdgecnnError: Pillow is not installed, the file is missing or does not decode.
+        MemoryError: it takes more than there is.
+    """
+    pillow = load_pillow()
+    if not path.exists():
+        raise EdgecnnError(f"{path} does not exist")
+    try:
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")  # Pillow's on damaged EXIF or many pixels: it decodes, or it does not
+            with pillow.open(file) as image:
+                _check(path, image)
+                return _upright(file, image, mode, wanted)
+    except (EdgecnnError, MemoryError):
+        raise
+    except Exception as error:  # decoders raise whatever they like
+        raise EdgecnnError(f"{path} does not decode as an image: {_why(path, error)}") from None
+
+
+def _check(path: Path, image: Any) -> None:
+    """Refuse what is not decoded here.
+
+    Raises:
+        EdgecnnError: with what to do about it.
+    """
+    if image.format not in _FORMATS:
+        raise EdgecnnError(f"{path} is {image.format}, which is not read here: {_SAVE}")
+    if image.format in _WHOLE and image.size[0] * image.size[1] > _MOST_WHOLE:
+        raise EdgecnnError(f"{path} is {image.format} of more than {_MOST_WHOLE:,} pixels: {_SAVE}, or shrink it")
+
+
+def load_pillow() -> ModuleType:
+    """Pillow's module `Image`.
+
+    Raises:
+        EdgecnnError: it is not installed.
+    """
+    try:
+        return importlib.import_module("PIL.Image")
+    except ImportError:
+        raise EdgecnnError("reading images needs Pillow, the extra 'image': pip install pillow") from None
+
+
+def shrunk(image: Any, mode: str, wanted: tuple[int, int]) -> Any:
+    """A Pillow image in `mode`, no larger than it need be; the arguments are those of `decode`."""
+    factor = _factor(image.size, wanted)
+    return _joined([_reduced(band, mode, factor) for band in _crops(image, factor)], mode)
+
+
+def _upright(file: BinaryIO, image: Any, mode: str, wanted: tuple[int, int]) -> Any:
+    """As `decode`, of an image that is open."""
+    from PIL import ImageOps
+
+    factor = _factor(image.size, wanted)
+    if factor > 1:
+        image.draft(mode, tuple(side // factor for side in image.size))  # of a JPEG: it is then smaller
+        factor = _factor(image.size, wanted)
+    if image.format == "PNG" and image.size[0] * image.size[1] > _LARGE and png.splits(file):
+        bands = png.bands(file, _rows(image.size, factor), load_pillow())
+        image = next(bands)
+        bands = itertools.chain([image], bands)
+    else:
+        bands = _crops(image, factor)
+    picture = _joined([_reduced(band, mode, factor) for band in bands], mode)
+    picture.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
+    return ImageOps.exif_transpose(picture)
+
+
+def _factor(size: tuple[int, int], wanted: tuple[int, int]) -> int:
+    """How many pixels of a side become one."""
+    width, height = size
+    return max(1, min(max(size) // _SIDE, width // (_GAP * wanted[1]), height // (_GAP * wanted[0])))
+
+
+def _rows(size: tuple[int, int], factor: int) -> int:
+    """Of a band."""
+    return max(1, _BAND // size[0] // factor) * factor
+
+
+def _crops(image: Any, factor: int) -> Iterator[Any]:
+    """The bands of an image."""
+    image.load()  # a TIFF turns upright by it
+    (width, height), rows = image.size, _rows(image.size, factor)
+    for top in range(0, height, rows):
+        yield image.crop((0, top, width, min(top + rows, height)))
+
+
+def _reduced(band: Any, mode: str, factor: int) -> npt.NDArray[Any]:
+    """The means of `factor` times `factor` pixels of a band.
+
+    In `mode`; or float32, where it holds more than 8 bits; or four channels, colours times alpha and alpha, where it is
+    transparent.
+    """
+    if band.mode.startswith(("I", "F")):
+        band = load_pillow().fromarray(np.asarray(band).astype(np.float32))
+    elif band.mode in ("LA", "PA", "RGBA") or "transparency" in band.info:
+        band = band.convert("RGBA").convert("RGBa")
+    else:
+        band = band.convert(mode)
+    return np.asarray(band.reduce(factor))
+
+
+def _joined(bands: list[npt.NDArray[Any]], mode: str) -> Any:
+    """The picture of reduced bands."""
+    pixels = np.concatenate(bands)
+    if pixels.dtype != np.uint8:
+        pixels = _eight_bits(pixels)
+    elif pixels.ndim == 3 and pixels.shape[2] == 4:
+        pixels = _on_ground(pixels)
+    return load_pillow().fromarray(pixels).convert(mode)
+
+
+def _on_ground(pixels: Pixels) -> Pixels:
+    """Colours times alpha, and alpha, on white; on black where nothing would stand out from white."""
+    drawn: Pixels = pixels[..., :3]
+    on_white: Pixels = drawn + (255 - pixels[..., 3:])
+    darkest, _ = load_pillow().fromarray(on_white).convert("L").getextrema()
+    return on_white if darkest <= 255 - FAINTEST else drawn
+
+
+def _eight_bits(values: npt.NDArray[np.float32]) -> Pixels:
+    """Values of up to 32 bits, or 0 to 1, as 8 bits: of so many as the largest needs, for 12 lie in 16 often.
+
+    Raises:
+        ValueError: they are no intensities.
+    """
+    least, most = float(values.min()), float(values.max())
+    if not 0 <= least <= most < 2.0 ** _DEPTHS[-1]:  # NaN too
+        raise ValueError(f"its values go from {least:g} to {most:g}: {_SAVE}")
+    scale = 255 if most <= 1 else 256 / next(2.0**bits for bits in _DEPTHS if most < 2**bits)
+    return (values * np.float32(scale)).astype(np.uint8)
+
+
+def _why(path: Path, error: Exception) -> str:
+    """What to say of an image that does not decode."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        if file.read(12)[4:] in _HEIC:
+            return "it is HEIC, as telephones take it, which Pillow does not read: save it as JPEG"
+    return " ".join(str(error).split())[:200] or f"{type(error).__name__}: {_SAVE}"
