@@ -1,7 +1,9 @@
 """Files are whole or not there; damage is seen."""
 
+import contextlib
 import io
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -17,7 +19,10 @@ from edgecnn.files import (
     check_seal,
     has_sealed_zip,
     hash_arrays,
+    load_npy,
     locked,
+    read_file,
+    read_npz,
     stored_member,
     unzip_members,
     write_file,
@@ -101,6 +106,72 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_changed(tmp_
     wrong = pytest.raises(EdgecnnError, match=r"models\.json cannot be changed: its folder cannot be written")
     with wrong, locked(tmp_path / "file" / "models.json"):
         raise AssertionError("it is not locked")
+
+
+def test_a_pipe_and_a_device_are_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(EdgecnnError, match="it is a pipe or a device, not a file"):
+            read_file(path)
+    with pytest.raises(EdgecnnError, match="it is a folder"):
+        read_file(tmp_path)
+
+
+def test_a_file_beyond_the_bound_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(EdgecnnError, match="has more than 17,179,869,184 bytes"):
+        read_file(path)
+
+
+@pytest.mark.parametrize("members", [{"a": bytes(400_000_000)}, {str(name): b"" for name in range(10_001)}])
+def test_a_zip_bomb_is_refused_before_it_grows(members: dict[str, bytes]) -> None:
+    bomb = zip_members(members, compress=True)
+    with pytest.raises(zipfile.BadZipFile, match="members would grow to"):
+        unzip_members(bomb)
+
+
+def test_a_zip_with_any_byte_damaged_is_a_zip_or_is_told(tmp_path: Path) -> None:
+    sound = zip_members({"a.npy": b"1" * 50, "b": bytes(1000)}, compress=True)
+    for at in range(len(sound)):
+        for bits in (0xFF, 0x01, 0x80):
+            spoilt = bytearray(sound)
+            spoilt[at] ^= bits
+            with contextlib.suppress(zipfile.BadZipFile):
+                unzip_members(bytes(spoilt))
+
+
+def npy(head: str, body: bytes = b"") -> bytes:
+    return b"\x93NUMPY\1\0" + len(head).to_bytes(2, "little") + head.encode() + body
+
+
+HEAD = "{{'descr': '{}', 'fortran_order': False, 'shape': {}}}"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x93NUMPY\1\0",
+        npy(HEAD.format("|u1", "(10000000000000,)")),
+        npy(HEAD.format("|u1", "(-1, -1)"), b"1"),
+        npy(HEAD.format("|u1", "(2,)"), b"1"),
+        npy(HEAD.format("|u1", f"({'1,' * 100})"), b"1"),
+        npy(HEAD.format("<U0", "(1000000000000,)")),
+        npy(HEAD.format("|O", "(1,)"), b"cos\nsystem\n"),
+        npy("(" * 9000),
+        npy("-" * 9000 + "1"),
+        npy("[" * 60_000),
+    ],
+)
+def test_an_array_whose_head_lies_is_refused(data: bytes, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot be read"):
+        load_npy(data)
+    path = tmp_path / "golden.npz"
+    path.write_bytes(zip_members({"images.npy": data}))
+    with pytest.raises(EdgecnnError, match=r"golden\.npz is no \.npz of edgecnn"):
+        read_npz(path)
 
 
 def test_hash_of_arrays_sees_values_shape_dtype_and_order() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import check_seal, has_sealed_zip, read_file, unzip_members, write_file, zip_members
+from edgecnn.files import check_seal, has_sealed_zip, load_npy, read_file, unzip_members, write_file, zip_members
 from edgecnn.images import SUFFIXES, read_image
 from edgecnn.manifest import Manifest
 
@@ -84,7 +84,7 @@ def _read_npz(path: Path) -> Dataset:
         check_seal(str(path), data)
     try:
         members = unzip_members(data)
-        arrays = {name: _load(members[f"{name}.npy"]) for name in _ARRAYS if f"{name}.npy" in members}
+        arrays = {name: load_npy(members[f"{name}.npy"]) for name in _ARRAYS if f"{name}.npy" in members}
         images = _raw_pixels(path, arrays["images"])
         if sealed:
             source = Source(**json.loads(members[_MEMBER]))
@@ -97,11 +97,6 @@ def _read_npz(path: Path) -> Dataset:
         raise EdgecnnError(f"{path} is damaged, its seal is gone: copy it again")
     labels = arrays["labels"].astype(np.int64) if "labels" in arrays else None
     return Dataset(images, labels, np.arange(len(images)))
-
-
-def _load(data: bytes) -> npt.NDArray[Any]:
-    array: npt.NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
-    return array
 
 
 def _raw_pixels(path: Path, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from edgecnn import png
 from edgecnn.errors import EdgecnnError
+from edgecnn.files import check_regular
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -55,6 +56,7 @@ def decode(path: Path, mode: str, wanted: tuple[int, int]) -> Any:
     pillow = load_pillow()
     if not path.exists():
         raise EdgecnnError(f"{path} does not exist")
+    check_regular(path)
     try:
         with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")  # Pillow's on damaged EXIF or many pixels: it decodes, or it does not

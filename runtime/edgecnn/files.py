@@ -5,11 +5,15 @@ and the one appended to a `.tflite`) the digits are the archive's comment; in an
 """
 
 import contextlib
+import errno
 import hashlib
 import io
+import math
 import os
+import stat
 import struct
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,11 +21,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 
+MOST = 2**34  # bytes of a file that is read whole
 SEAL = 64  # bytes: a SHA-256 in hexadecimal
 _ZIP_END = b"PK\x05\x06"  # the end of central directory record: 22 bytes, the last two the comment's length
 _ENTRY, _LOCAL = struct.Struct("<24xL3H8xL"), struct.Struct("<26x2H")  # of the directory; before a member's bytes
+_MEMBERS, _GROWTH, _ROOM = 10_000, 200, 2**26  # of a ZIP: pictures with wide black borders grow twentyfold
+_AXES = 8  # of an array
+_HEADS = {  # by how an .npy begins: what reads its shape and dtype
+    b"\x93NUMPY\1\0": np.lib.format.read_array_header_1_0,
+    b"\x93NUMPY\2\0": np.lib.format.read_array_header_2_0,
+}
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a ZIP can hold: the same content gives the same bytes
 
 
@@ -111,16 +123,43 @@ def _wait_for(held: int) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, most: int = MOST) -> bytes:
     """The bytes of `path`.
 
     Raises:
-        EdgecnnError: there is no such file, or it cannot be read.
+        EdgecnnError: there is no such file, it cannot be read, is no regular file, or has more than `most` bytes.
     """
     try:
-        return path.read_bytes()
+        with open(_regular(path), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(most + 1) if size <= most else b""
     except OSError as error:
         raise EdgecnnError(f"{path} cannot be read: {error.strerror}") from None
+    if max(size, len(data)) > most:
+        raise EdgecnnError(f"{path} has more than {most:,} bytes, the most that are read here")
+    return data
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what is no regular file: a pipe may never end, nor does /dev/zero.
+
+    Raises:
+        EdgecnnError: it is a pipe, a device or a folder, there is none, or it cannot be read.
+    """
+    try:
+        os.close(_regular(path))
+    except OSError as error:
+        raise EdgecnnError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _regular(path: Path) -> int:
+    """A descriptor of a regular file; what else lies there is not waited for."""
+    held = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    kind = os.fstat(held).st_mode
+    if stat.S_ISREG(kind):
+        return held
+    os.close(held)
+    raise OSError(errno.EINVAL, "it is a folder" if stat.S_ISDIR(kind) else "it is a pipe or a device, not a file")
 
 
 def seal(data: bytes) -> bytes:
@@ -157,12 +196,18 @@ def unzip_members(data: bytes) -> dict[str, bytes]:
     """The members of a ZIP, or of one appended to something else.
 
     Raises:
-        zipfile.BadZipFile: it is none, or a member is damaged.
+        zipfile.BadZipFile: it is none, a member is damaged, or they would grow beyond all measure.
     """
     import zipfile
 
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+            if len(archive.infolist()) > _MEMBERS or size > _GROWTH * len(data) + _ROOM:
+                raise zipfile.BadZipFile(f"{len(archive.infolist()):,} members would grow to {size:,} bytes")
+            return {name: archive.read(name) for name in archive.namelist()}
+    except (NotImplementedError, RuntimeError, OSError, EOFError, ValueError, struct.error, zlib.error) as error:
+        raise zipfile.BadZipFile(str(error)) from None  # encrypted, another method, an offset before the beginning
 
 
 def stored_member(data: bytes, wanted: str) -> bytes | None:
@@ -198,10 +243,34 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     Raises:
         EdgecnnError: it cannot be read, or it is damaged.
     """
+    import zipfile
+
     data = read_file(path)
     check_seal(str(path), data)
-    with np.load(io.BytesIO(data), allow_pickle=False) as packed:
-        return {name: packed[name] for name in packed.files}
+    try:
+        members = unzip_members(data)
+        return {name.removesuffix(".npy"): load_npy(member) for name, member in members.items()}
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise EdgecnnError(f"{path} is no .npz of edgecnn ({error}): make it again") from None
+
+
+def load_npy(data: bytes) -> npt.NDArray[Any]:
+    """The array of an `.npy`, once its head is found to speak of the bytes that follow.
+
+    Raises:
+        ValueError: it is none, holds objects, or its shape is another than its bytes are for.
+    """
+    file = io.BytesIO(data)
+    try:
+        shape, _, dtype = _HEADS[file.read(8)](file)  # type: ignore[no-untyped-call]
+        size = math.prod(shape) * dtype.itemsize
+        if len(shape) > _AXES or dtype.hasobject or not dtype.itemsize or size != len(data) - file.tell():
+            raise ValueError(f"an array of shape {bounds.short(shape)} and {dtype} in {len(data):,} bytes")
+        file.seek(0)
+        array: npt.NDArray[Any] = np.load(file, allow_pickle=False)
+    except Exception as error:  # the head is Python, and tokenize and ast raise whatever they like of it
+        raise ValueError(f"an array cannot be read: {bounds.short(str(error))}") from None
+    return array
 
 
 def _npy(array: npt.NDArray[np.generic]) -> bytes:
