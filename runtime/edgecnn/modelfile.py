@@ -9,15 +9,17 @@ Every engine loads such a file as it is. The seal at the end (see `edgecnn.files
 """
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import SEAL, check_seal, has_sealed_zip, read_file, seal, stored_member, zip_members
 from edgecnn.manifest import Manifest
+from edgecnn.protobuf import field, fields, message
 
 MEMBER = "edgecnn.json"
+MOST = 2**31  # bytes: neither a flatbuffer nor a protobuf can be larger
 _ONNX_METADATA_PROPS = 14  # field number in ModelProto
 _ONNX_SEAL_KEY = "sha256"
 
@@ -38,7 +40,7 @@ def read_model(path: Path | str) -> ModelFile:
         EdgecnnError: it is missing, damaged, no model, has no manifest, or comes from a newer edgecnn.
     """
     path = Path(path)
-    data = read_file(path)
+    data = read_file(path, MOST)
     manifest = find_manifest(str(path), data)
     if manifest is None:
         raise EdgecnnError(
@@ -56,12 +58,22 @@ def find_manifest(source: str, data: bytes) -> Manifest | None:
     """
     kind = model_format(source, data)
     text = _manifest_text(source, kind, data)
-    if text is None:
-        return None
-    manifest = Manifest.from_json(source, text)
-    if manifest.format != kind:
+    manifest = None if text is None else Manifest.from_json(source, text)
+    if manifest and manifest.format != kind:
         raise EdgecnnError(f"{source} holds {kind}, but its manifest speaks of {manifest.format}: make the file again")
+    _check_structure(source, kind, data)
     return manifest
+
+
+def _check_structure(source: str, kind: str, data: bytes) -> None:
+    if kind == "tflite":
+        from edgecnn.tflite_structure import check_tflite
+
+        check_tflite(source, data)
+    elif kind == "onnx":
+        from edgecnn.onnx_structure import check_onnx
+
+        check_onnx(source, data)
 
 
 def newest_model(artifacts: Path = Path("artifacts")) -> Path:
@@ -110,72 +122,35 @@ def _manifest_text(source: str, kind: str, data: bytes) -> str | None:
     check_seal(source, data)
     try:
         text = _onnx_entries(data).get(MEMBER) if sealed_onnx else stored_member(data, MEMBER)
-    except struct.error as error:
-        raise EdgecnnError(f"{source} is damaged ({error}): copy or make it again") from None
-    return text.decode() if text is not None else None
-
-
-# The few lines of protobuf that an .onnx needs. A field is a varint key (number << 3 | wire type) and its value.
-
-
-def _varint(number: int) -> bytes:
-    low, rest = number & 0x7F, number >> 7
-    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
-
-
-def _field(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
+        return text.decode() if text is not None else None
+    except (struct.error, ValueError, IndexError) as error:
+        raise EdgecnnError(f"{source} is damaged ({bounds.short(str(error))}): copy or make it again") from None
 
 
 def _onnx_entry(key: str, value: bytes) -> bytes:
-    return _field(_ONNX_METADATA_PROPS, _field(1, key.encode()) + _field(2, value))
+    return field(_ONNX_METADATA_PROPS, field(1, key.encode()) + field(2, value))
 
 
 def _onnx_seal_head() -> bytes:
     return _onnx_entry(_ONNX_SEAL_KEY, b"0" * SEAL)[:-SEAL]
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while data[at] & 0x80:
-        value |= (data[at] & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if shift > 63:
-            raise ValueError("a varint of more than 64 bits")
-    return value | data[at] << shift, at + 1
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Number and value of each length-delimited field; those of other wire types are passed over.
-
-    Raises:
-        ValueError, IndexError: `data` is no protobuf message.
-    """
-    at = 0
-    while at < len(data):
-        key, at = _read_varint(data, at)
-        wire, number = key & 7, key >> 3
-        if wire == 0:
-            _, at = _read_varint(data, at)
-        elif wire in (1, 5):
-            at += 8 if wire == 1 else 4
-        elif wire == 2:
-            size, at = _read_varint(data, at)
-            at += size
-            yield number, data[at - size : at]
-        else:
-            raise ValueError(f"wire type {wire}")
-        if at > len(data):
-            raise ValueError("a field reaches past the end")
-
-
 def _is_protobuf(data: bytes) -> bool:
     try:
-        return sum(1 for _ in _fields(data)) > 0
+        return sum(1 for _ in fields(data)) > 0
     except (ValueError, IndexError):
         return False
 
 
 def _onnx_entries(data: bytes) -> dict[str, bytes]:
-    pairs = (dict(_fields(value)) for number, value in _fields(data) if number == _ONNX_METADATA_PROPS)
-    return {pair[1].decode(): pair[2] for pair in pairs if 1 in pair and 2 in pair}
+    """The metadata of an `.onnx`.
+
+    Raises:
+        ValueError, IndexError: an entry is none.
+    """
+    pairs = [dict(fields(message(value))) for number, value in fields(data) if number == _ONNX_METADATA_PROPS]
+    return {
+        str(message(pair[1]), "utf-8"): bytes(message(pair[2]))
+        for pair in bounds.count(pairs, "the metadata")
+        if 1 in pair and 2 in pair
+    }
