@@ -62,9 +62,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         print_json(entries)
     else:
-        print(table(head(), [row for entry in entries for row in rows(entry)]))
+        print(_screen([head(), *(row for entry in entries for row in rows(entry))]))
         print(f"\n{options.output or path.parent}/models.md and models.json tell the rest")
     return OK if all(entry["verdict"] == "PASS" for entry in entries) else GATE_FAILED
+
+
+def _screen(lines: Sequence[Sequence[str]]) -> str:
+    """What fits a screen of what models.md tells: not how much of it runs on integers, nor the test's flips."""
+    names, *cells = ([*line[:2], *line[3:7], line[8]] for line in lines)
+    return table(names, cells)
 
 
 def _choices() -> str:

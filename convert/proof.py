@@ -17,7 +17,7 @@ from edgecnn.dataset import Dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
 
-HEAD = ("engine", "accuracy", "flips", "McNemar p", "largest diff", "mean diff", "test", "flips", "verdict")
+HEAD = ("engine", "accuracy", "flips", "McN. p", "max diff", "mean diff", "test", "flips", "verdict")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from edgecnn import arguments
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, write_file
+from edgecnn.tables import WIDE
 
 if TYPE_CHECKING:
     from deploy.hosts import Bundle, Outcome
@@ -121,7 +122,7 @@ HEAD = ("host", "state", "version", "fastest here", "p50 us", "latency", "answer
 def report(documents: Sequence[dict[str, Any]]) -> str:
     """Markdown: a row a host, then what stands out."""
     rows = [_row(each) for each in documents]
-    lines = ["# Fleet", "", "```", table(HEAD, rows), "```", ""]
+    lines = ["# Fleet", "", "```", table(HEAD, rows, WIDE), "```", ""]
     lines += [f"- FAILED {each['host']} at {each['step']}: {each['cause']}" for each in documents if each["cause"]]
     timed = {each["host"]: min(_p50s(each)) for each in documents if _p50s(each)}
     if len(timed) > 1:

@@ -46,7 +46,7 @@ def test_raw_frames_on_stdin_get_the_labels_of_predict() -> None:
 
 
 def test_below_the_threshold_the_answer_is_unknown() -> None:
-    (said,) = lines(watched("-", "--threshold", 1.1, input=bytes(784)).stdout)
+    (said,) = lines(watched("-", "--threshold", 1, input=bytes(784)).stdout)
     assert said["label"] == "unknown"
     assert 0 < said["probability"] <= 1
 

@@ -23,6 +23,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256
 from edgecnn.measuring import FULL, QUICK, Measured, Method, Setup, measure
 from edgecnn.modelfile import read_model
+from edgecnn.tables import paragraph
 from edgecnn.validity import reasons, spread_of
 
 SCHEMA = 1
@@ -152,9 +153,9 @@ def _histogram(microseconds: npt.NDArray[np.float64]) -> dict[str, list[float]]:
 
 
 def screen(found: Sequence[Measured], method: Method) -> str:
-    """A run for people."""
+    """A run for people: end to end, what else was timed, how it began."""
     rows = [result(each) for each in found]
-    parts = [table(HEAD, map(cells, rows)), table(_START_HEAD, map(_start_cells, rows))]
+    parts = [_columns(names, rows) for names in (_LATENCY, _RATE, _START)]
     throughputs = [
         (row["engine"], workers, f"{rate:,.0f}")
         for row in rows
@@ -171,7 +172,7 @@ def told(rows: Sequence[dict[str, Any]], method: Method) -> str:
     times = f"{method.windows} windows of {method.seconds:g} s and {method.calls:,} calls at least"
     lines = [f"microseconds; {times}" + ("" if method.comparable else ": NOT COMPARABLE with other runs")]
     lines += [f"INVALID {named(row)}: {'; '.join(row['reasons'])}" for row in rows if row["reasons"]]
-    return "\n".join(lines)
+    return "\n".join(map(paragraph, lines))
 
 
 def named(row: dict[str, Any]) -> str:
@@ -183,10 +184,21 @@ def named(row: dict[str, Any]) -> str:
 
 
 HEAD = (
-    *("model", "engine", "threads", "batch", "p50", "p90", "p99", "p99.9", "min", "± windows"),
+    *("model", "engine", "threads", "batch", "p50", "p90", "p99", "p99.9", "min", "±"),
     *("images/s", "call p50", "verdict"),
 )
-_START_HEAD = ("model", "engine", "load ms", "first ms", "steady MB", "peak MB", "mJ an image")
+_START_HEAD = ("load ms", "first ms", "steady MB", "peak MB", "mJ an image")
+# What a screen of 80 columns shows in three tables; threads and batch where one is not 1.
+_LATENCY = ("p50", "p90", "p99", "p99.9", "±", "verdict")
+_RATE = ("min", "call p50", "images/s", "mJ an image")
+_START = ("load ms", "first ms", "steady MB", "peak MB")
+
+
+def _columns(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
+    """A table of some of the figures."""
+    named = ["model", "engine", *(key for key in ("threads", "batch") if any(row[key] != 1 for row in rows))]
+    figures = [dict(zip((*HEAD, *_START_HEAD), (*cells(row), *_start_cells(row)), strict=True)) for row in rows]
+    return table([*named, *names], [[row[name] for name in (*named, *names)] for row in figures])
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -208,8 +220,6 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
 def _start_cells(row: dict[str, Any]) -> tuple[str, ...]:
     energy = row["millijoules_an_image"]
     return (
-        row["model"],
-        row["engine"],
         f"{row['load_ms']:.0f}",
         f"{row['first_ms']:.1f}",
         *(f"{value:.0f}" if value else "–" for value in row["memory_mb"].values()),

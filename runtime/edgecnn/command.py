@@ -8,13 +8,14 @@ import functools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -24,6 +25,7 @@ from edgecnn import arguments
 from edgecnn.errors import EdgecnnError, EdgecnnWarning
 from edgecnn.streams import Stream, lasting, show_warning
 from edgecnn.streams import quiet as quiet  # noqa: PLC0414
+from edgecnn.tables import table as table  # noqa: PLC0414
 
 _P = ParamSpec("_P")
 
@@ -192,24 +194,5 @@ def commit(folder: Path) -> str | None:
 def progress(line: str) -> None:
     """Show on stderr what is being done, over the last such line; only to people at a terminal."""
     if sys.stderr.isatty():
+        line = line[: shutil.get_terminal_size().columns - 1]  # what wraps is not cleared
         print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Lay out rows under a head: the first column left-aligned, the others right-aligned unless they are words."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    right = [bool(cells) and all(_is_figure(row[i]) for row in cells) for i in range(len(head))]
-
-    def line(row: Sequence[str]) -> str:
-        padded = (
-            cell.rjust(width) if figure else cell.ljust(width)
-            for cell, width, figure in zip(row, widths, right, strict=True)
-        )
-        return "  ".join(padded).rstrip()
-
-    return "\n".join([line(head), line(["─" * width for width in widths]), *map(line, cells)])
-
-
-def _is_figure(cell: str) -> bool:
-    return cell[:1] in "0123456789+-–" if cell else True

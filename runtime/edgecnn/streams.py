@@ -31,6 +31,12 @@ def _letters(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_LETTERS, _letters)
 
 
+def printable(text: str) -> str:
+    """A text as stdout shows it, that its width can be told."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, _LETTERS).decode(encoding, "replace")
+
+
 class Stream:
     """A stream that is written to: what nobody takes any more is dropped, and `failure` says why."""
 
