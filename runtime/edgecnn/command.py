@@ -25,6 +25,7 @@ from edgecnn import arguments
 from edgecnn.errors import EdgecnnError, EdgecnnWarning
 from edgecnn.streams import Stream, lasting, show_warning
 from edgecnn.streams import quiet as quiet  # noqa: PLC0414
+from edgecnn.tables import fitted
 from edgecnn.tables import table as table  # noqa: PLC0414
 
 _P = ParamSpec("_P")
@@ -43,8 +44,7 @@ def command(main: Callable[_P, int]) -> Callable[_P, int]:
 
     @functools.wraps(main)
     def guarded(*args: _P.args, **kwargs: _P.kwargs) -> int:
-        with lasting() as out, _own_warnings():
-            heard = _hear_interrupts()
+        with lasting() as out, _own_warnings(), _heard_interrupts() as heard:
             try:
                 status = main(*args, **kwargs)
             except SystemExit as end:  # of argparse, after --help or a wrong command line
@@ -116,8 +116,9 @@ def _own_warnings() -> Iterator[None]:
         yield
 
 
-def _hear_interrupts() -> list[int]:
-    """Where Ctrl-C is noted from now on; it raises KeyboardInterrupt as before."""
+@contextmanager
+def _heard_interrupts() -> Iterator[list[int]]:
+    """Where Ctrl-C is noted meanwhile; it raises KeyboardInterrupt as before."""
     heard: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -125,19 +126,31 @@ def _hear_interrupts() -> list[int]:
         signal.default_int_handler(number, frame)
 
     in_main = threading.current_thread() is threading.main_thread()
-    if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, note)
-    return heard
+    if not in_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield heard
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield heard
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _Help(argparse.HelpFormatter):
+    """Help whose text is laid out by hand, and broken between words where the screen is narrower."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n\n".join(fitted(part, width) for part in text.strip().split("\n\n"))
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose help is laid out by hand, and which tells a wrong command line as all errors are.
+    """An argument parser whose help fits the screen, and which tells a wrong command line as all errors are.
 
     Types are stricter than Python's: a word and a Path are not empty, a float is finite.
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        super().__init__(formatter_class=_Help, **options)
         for plain, strict in ((None, arguments.words), (Path, arguments.path), (float, arguments.number())):
             self.register("type", plain, strict)
 

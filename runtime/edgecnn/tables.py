@@ -1,5 +1,6 @@
 """Tables of text that fit the screen: the last column is wrapped, or columns go on in a second table below."""
 
+import re
 import shutil
 import sys
 import textwrap
@@ -44,6 +45,22 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], width: int | No
     blocks = _blocks(columns, width)
     _fit_last(blocks[-1], width)
     return "\n\n".join(map(_laid_out, blocks))
+
+
+def fitted(text: str, width: int) -> str:
+    """A text in lines that are no longer, broken between words.
+
+    Where it is laid out in two columns, what goes on stays in the second; examples, which are indented, stay whole.
+    """
+    lines = text.split("\n")
+    if not any(re.search(r"\S  +\S|^ ", line) for line in lines):
+        return textwrap.fill(" ".join(lines), width)
+    return "\n".join(_fitted_line(line, width) for line in lines)
+
+
+def _fitted_line(line: str, width: int) -> str:
+    first = re.match(r"\s*\S.*?\s{2,}(?=\S)", line)
+    return textwrap.fill(line, width, subsequent_indent=" " * first.end()) if first else line
 
 
 def paragraph(text: str) -> str:

@@ -54,8 +54,6 @@ class Meter:
 
 def run(options: argparse.Namespace) -> int:
     """The command `edgecnn watch`."""
-    if options.fps is not None and options.fps <= 0:
-        raise EdgecnnError(f"--fps is {options.fps:g}: give frames a second, above 0")
     with quiet():  # engines greet on stderr
         classifier = Classifier(options.model, options.engine, options.threads)
     signal.signal(signal.SIGTERM, _interrupt)
