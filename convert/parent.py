@@ -12,9 +12,10 @@ import numpy.typing as npt
 from convert.names import mark_layers
 from convert.source import is_hdf5, is_saved_model, load_keras, weights_hash
 from edgecnn import arguments
-from edgecnn.dataset import Dataset, read_dataset, split_labels
+from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
+from edgecnn.labels import split_labels
 from edgecnn.manifest import Input, Manifest
 from edgecnn.modelfile import find_manifest
 from edgecnn.pixels import normalize, softmax

@@ -197,11 +197,40 @@ def test_a_folder_of_class_folders_is_checked(trained: Path, tmp_path: Path) -> 
     document = json.loads(done.stdout)
     assert (document["images"], document["flips"], document["verdict"]) == (60, None, "NONE")
     assert document["accuracy"] > 0.8
+    wrong = [name.split("/") for name in document["mistakes"]]
+    assert len(wrong) == 60 - round(60 * document["accuracy"])
+    assert all(data.labels[int(name.removesuffix(".png"))] == int(label) for label, name in wrong)
+    blank, cut = tmp_path / "images" / "3" / "blank.png", tmp_path / "images" / "5" / "cut.png"
+    Image.new("L", (40, 40), 200).save(blank)
+    cut.write_bytes(b"\x89PNG\r\n")
+    again = run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images", "--json")
+    spoilt = json.loads(again.stdout)
+    assert again.returncode == 0
+    assert (spoilt["images"], spoilt["mistakes"]) == (60, document["mistakes"])
+    assert list(spoilt["left_out"]) == ["3/blank.png", "5/cut.png"]
+    told = run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images").stdout
+    assert "3/blank.png: is blank" in told
+    assert "NONE   no baseline" in told
+    assert "2 of 62 images left out: 3/blank.png, 5/cut.png" in told
     (tmp_path / "images" / "eleven").mkdir()
     Image.fromarray(data.images[0, ..., 0]).save(tmp_path / "images" / "eleven" / "0.png")
     refused(run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images"), "eleven", "a folder a label")
     (tmp_path / "empty").mkdir()
     refused(run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "empty"), "no images in it")
+
+
+def test_a_column_of_labels_judges_as_a_row_does(copied: Path) -> None:
+    """A model that knows one answer is right on one image in ten, and not on each that bears this label anywhere."""
+    data = read_dataset(copied / "evaluation.npz", Classifier(copied / "model_int8.tflite").manifest)
+    assert data.labels is not None
+    rolled = np.roll(data.labels, 1)
+    accuracies = []
+    for labels in (rolled, rolled[:, np.newaxis]):
+        np.savez(copied / "other.npz", images=data.images, labels=labels)
+        done = run("edgecnn", "check", copied / "model_int8.tflite", copied / "other.npz", "--json")
+        accuracies.append(json.loads(done.stdout)["accuracy"])
+    assert accuracies[0] == accuracies[1] < 0.3
+    assert json.loads(done.stdout)["notes"] == [f"labels of shape ({len(data)}, 1) are taken as ({len(data)},)"]
 
 
 def test_damaged_data_is_told_with_both_hashes(copied: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.dataset import split_labels
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays
 from edgecnn.images import frame_character
+from edgecnn.labels import split_labels
 from edgecnn.manifest import Baseline, Frame
 from train.folders import read_folder
 from train.idx import read_idx_folder
@@ -57,7 +57,7 @@ def load(name: str, folder: Path | None, labels: str | None, shape: tuple[int, i
         name: `mnist`, `digits`, a folder of class folders, or `auto`: MNIST where it can be had, else digits, which is
             said aloud on stderr.
         folder: where MNIST's files lie, if the user says so, or others made like them.
-        labels: what the classes of such other files are called, see `edgecnn.dataset.split_labels`.
+        labels: what the classes of such other files are called, see `edgecnn.labels.split_labels`.
         shape: height, width and channels that images in class folders are scaled to.
 
     Raises:

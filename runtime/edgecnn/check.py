@@ -1,7 +1,7 @@
 """Accuracy of a model on labelled images, what it lost against its float parent, and the verdict."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,13 @@ import numpy.typing as npt
 
 from edgecnn.chance import images_for_loss, images_for_share, loss_interval, wilson
 from edgecnn.classifier import Classifier
-from edgecnn.dataset import Dataset
+from edgecnn.dataset import Dataset, one_answer
 from edgecnn.errors import EdgecnnError, check_share
 from edgecnn.manifest import Agreement, Baseline
 
 MAX_DROP = 0.005  # share of predictions that a conversion may lose, net, where nothing else is said
 _SHOWN = 20  # indices of flipped images that people get to see
+_LIKELY = 0.5  # probability from which on a label holds, where an image may have several
 
 Indices = npt.NDArray[np.intp]
 
@@ -43,13 +44,18 @@ class Report:
     """What `check` found."""
 
     images: int
-    correct: int
+    wrong: Indices  # places of the images with another answer than their label
     flips: Flips | None  # None where the data holds no answers of the float model
     baseline: Baseline | None  # None where none applies
     max_drop: float
     failures: tuple[str, ...]  # the rules that were broken, in words
     rules: int  # how many rules applied
     notes: tuple[str, ...] = ()  # what to know of the verdict, in words
+
+    @property
+    def correct(self) -> int:
+        """Images with the right answer."""
+        return self.images - len(self.wrong)
 
     @property
     def accuracy(self) -> float:
@@ -113,11 +119,20 @@ def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) 
         )
     if data.labels is None:
         raise EdgecnnError("the images have no labels: give a folder a label, or an .npz with an array labels")
-    child = [prediction.index for prediction in classifier.predict_batch(data.images)]
-    parent = None if data.probabilities is None else data.probabilities.argmax(axis=1)
+    several = data.labels.ndim > 1
+    given = classifier.predict_batch(data.images)
+    child = np.array([decided(found.probabilities, several) if several else found.index for found in given])
+    parent = None if data.probabilities is None else decided(data.probabilities, several)
     trained = manifest.training.dataset if manifest.training else None
     applies = data.source is None or data.source.dataset == trained
-    return judge(data.labels, parent, child, manifest.baseline if applies else None, max_drop)
+    report = judge(data.labels, parent, child, manifest.baseline if applies else None, max_drop)
+    notes = [] if several else one_answer(child, manifest.labels, "the model")
+    return replace(report, notes=(*report.notes, *notes, *data.notes))
+
+
+def decided(probabilities: npt.NDArray[np.float32], several: bool = False) -> npt.NDArray[np.intp]:
+    """What probabilities (..., classes) come to: the likeliest class (...); with several labels 0 or 1 for each."""
+    return np.asarray((probabilities >= _LIKELY).astype(np.intp) if several else probabilities.argmax(axis=-1))
 
 
 def judge(
@@ -150,7 +165,7 @@ def judge(
         if correct < least * images - 1e-9:
             failures.append(f"accuracy {correct / images:.4f} is below {least:.4f} ({baseline.accuracy} - {max_drop})")
             notes += _accuracy_by_chance(correct, images, least, max_drop)
-    return Report(images, correct, flips, baseline, max_drop, tuple(failures), rules, tuple(notes))
+    return Report(images, np.flatnonzero(~right), flips, baseline, max_drop, tuple(failures), rules, tuple(notes))
 
 
 def _loss_by_chance(flips: Flips, images: int, max_drop: float) -> list[str]:
@@ -192,10 +207,11 @@ def agreement(report: Report, split: str, engine: str) -> Agreement:
 
 
 def flipped(data: Dataset, places: Indices) -> str:
-    """How many images flipped, and which, for people; `--json` has all."""
+    """How many images these are, and which, for people; `--json` has all."""
     if not len(places):
         return "0"
-    shown = " ".join(str(index) for index in data.indices[places[:_SHOWN]].tolist())
+    between = ", " if data.indices.dtype.kind == "U" else " "  # names of files hold blanks
+    shown = between.join(str(index) for index in data.indices[places[:_SHOWN]].tolist())
     more = f" … {len(places) - _SHOWN} more (--json)" if len(places) > _SHOWN else ""
     return f"{len(places)}   images {shown}{more}"
 
@@ -211,6 +227,8 @@ def as_document(report: Report, data: Dataset) -> dict[str, Any]:
         "images": report.images,
         "accuracy": report.accuracy,
         "wilson_95": [low, high],
+        "mistakes": data.indices[report.wrong].tolist(),
+        "left_out": data.unread,
         "baseline": report.baseline.accuracy if report.baseline else None,
         "max_drop": report.max_drop,
         "flips": flips

@@ -14,9 +14,12 @@ from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import engines_of
 from edgecnn.files import sha256
+from edgecnn.folders import left_out
 from edgecnn.images import read_image
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import read_model
+
+_SHOWN = 12  # files that are named with the reason why they were left out; --json has all
 
 
 def _open(options: argparse.Namespace) -> Classifier:
@@ -103,22 +106,23 @@ def _verdict(path: Path, report: CheckReport, data: Dataset) -> list[tuple[str, 
     low, high = wilson(report.correct, report.images)
     rows = [
         ("data", f"{path}, {report.images:,} images{_trained_on(data)}"),
+        *(("left out", f"{name}: {why}") for name, why in list(data.unread.items())[:_SHOWN]),
         ("accuracy", f"{report.accuracy:.4f}   95 % interval {low:.4f} to {high:.4f}"),
     ]
+    rows.append(("mistakes", flipped(data, report.wrong)))
     if report.baseline:
         rows.append(("baseline", f"{report.baseline.accuracy} - {report.max_drop}"))
     if report.flips:
         rows += [(name, flipped(data, getattr(report.flips, name))) for name in ("lost", "gained", "changed")]
     else:
         rows.append(("flips", "unknown: the data does not hold the float model's answers"))
-    return [*rows, ("verdict", _words(report)), *(("", note) for note in report.notes)]
+    return [*rows, ("verdict", _words(report, data)), *(("", note) for note in report.notes)]
 
 
 def _trained_on(data: Dataset) -> str:
     return ", seen in training" if data.source and data.source.trained_on else ""
 
 
-def _words(report: CheckReport) -> str:
-    if report.verdict == "NONE":
-        return "NONE   no baseline and no answers of the float model to compare with"
-    return "   ".join((report.verdict, *report.failures))
+def _words(report: CheckReport, data: Dataset) -> str:
+    why = report.failures if report.rules else ("no baseline and no answers of the float model to compare with",)
+    return "   ".join((report.verdict, *why, *left_out(data.unread, report.images)))

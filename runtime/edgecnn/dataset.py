@@ -4,21 +4,22 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn.arrays import checked_indices, checked_labels, checked_probabilities, checked_raw_pixels
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_seal, has_sealed_zip, load_npy, read_file, unzip_members, write_file, zip_members
-from edgecnn.images import SUFFIXES, read_image
+from edgecnn.folders import find_images, left_out, read_images
+from edgecnn.labels import composed, listed
 from edgecnn.manifest import Manifest
 
 _MEMBER = "dataset.json"
 _ARRAYS = ("images", "labels", "indices", "probabilities")
+_ENOUGH = 10  # images: fewer may well be of one class
 
 
 @dataclass(frozen=True)
@@ -36,21 +37,29 @@ class Dataset:
     """Images, what they show where that is known, and what the float model made of them."""
 
     images: npt.NDArray[np.uint8]  # (n, height, width, channels)
-    labels: npt.NDArray[np.int64] | None  # (n,)
-    indices: npt.NDArray[np.generic]  # (n,): the place in the original split, or the file's path
+    labels: npt.NDArray[np.int64] | None  # (n,); of a model with several labels an image 0 or 1 each, (n, labels)
+    indices: npt.NDArray[np.generic]  # (n,): the place in the original split, or the file's path in its folder
     probabilities: npt.NDArray[np.float32] | None = None  # (n, classes), the float model's
     source: Source | None = None
+    unread: dict[str, str] = field(default_factory=dict)  # files that are not among the images, and why; not saved
+    notes: tuple[str, ...] = ()  # what else to know of the images; not saved
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All there is to know of the images before a model is judged by them, in words."""
+        return (*left_out(self.unread, len(self)), *self.notes)
 
     def save(self, path: Path) -> None:
         """Write a sealed `.npz` that numpy reads too; the same content gives the same bytes."""
         members = {_MEMBER: json.dumps(asdict(self.source) if self.source else None).encode()}
         for name in _ARRAYS:
-            buffer = io.BytesIO()
-            np.save(buffer, getattr(self, name), allow_pickle=False)
-            members[f"{name}.npy"] = buffer.getvalue()
+            if getattr(self, name) is not None:
+                buffer = io.BytesIO()
+                np.save(buffer, getattr(self, name), allow_pickle=False)
+                members[f"{name}.npy"] = buffer.getvalue()
         write_file(path, zip_members(members, compress=True))
 
 
@@ -58,86 +67,87 @@ def read_dataset(path: Path | str, manifest: Manifest) -> Dataset:
     """Read the images that `path` holds, for a model with this manifest.
 
     Args:
-        path: an `.npz` that training wrote, or another with uint8 `images` and, if known, integer `labels`; or a folder
-            of images, with a folder for each label if they are known.
+        path: an `.npz` that training wrote, or another with uint8 `images` and, if known, integer `labels` (n,); or a
+            folder of images, with a folder for each label if they are known.
         manifest: the model's.
 
     Raises:
         EdgecnnError: it is missing, damaged or empty, or its images or labels are not the model's.
     """
     path = Path(path)
-    data = _read_folder(path, manifest) if path.is_dir() else _read_npz(path)
+    data = _read_folder(path, manifest) if path.is_dir() else _read_npz(path, manifest)
     if len(data) == 0:
         raise EdgecnnError(f"{path} holds no images")
     if data.images.shape[1:] != manifest.input.shape:
         have, want = ("x".join(map(str, shape)) for shape in (data.images.shape[1:], manifest.input.shape))
         raise EdgecnnError(f"{path} holds images of {have}, the model takes {want}")
-    if data.labels is not None and not 0 <= data.labels.min() <= data.labels.max() < len(manifest.labels):
-        raise EdgecnnError(f"{path} holds labels beyond the model's {len(manifest.labels)}")
-    return data
+    return replace(data, notes=(*data.notes, *_doubts(data, manifest.labels)))
 
 
-def _read_npz(path: Path) -> Dataset:
+def _read_npz(path: Path, manifest: Manifest) -> Dataset:
     data = read_file(path)
     sealed = has_sealed_zip(data)
     if sealed:
         check_seal(str(path), data)
     try:
         members = unzip_members(data)
+        if _MEMBER in members and not sealed:
+            raise EdgecnnError(f"{path} is damaged, its seal is gone: copy it again")
         arrays = {name: load_npy(members[f"{name}.npy"]) for name in _ARRAYS if f"{name}.npy" in members}
-        images = _raw_pixels(path, arrays["images"])
-        if sealed:
-            source = Source(**json.loads(members[_MEMBER]))
-            return Dataset(images, arrays["labels"], arrays["indices"], arrays["probabilities"], source)
-    except (zipfile.BadZipFile, zlib.error):
+        document = json.loads(members[_MEMBER]) if sealed else None
+        source = Source(**document) if document else None
+        images = checked_raw_pixels(path, arrays["images"])
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError):
         raise EdgecnnError(f"{path} is no .npz file, or it was cut short: copy it again") from None
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, EOFError, MemoryError) as error:
         raise EdgecnnError(f"{path} is not a data set of edgecnn ({error}): make it with python -m train") from None
-    if _MEMBER in members:
-        raise EdgecnnError(f"{path} is damaged, its seal is gone: copy it again")
-    labels = arrays["labels"].astype(np.int64) if "labels" in arrays else None
-    return Dataset(images, labels, np.arange(len(images)))
-
-
-def _raw_pixels(path: Path, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """`images` with a channel axis.
-
-    Raises:
-        EdgecnnError: they are not raw pixels.
-    """
-    if images.dtype.kind == "f" and np.isnan(images).any():
-        raise EdgecnnError(f"{path} holds NaN among its images: store raw pixels, uint8, 0 to 255")
-    if images.dtype != np.uint8 or images.ndim not in (3, 4):
-        kind = f"{images.dtype} with {images.ndim} axes"
-        raise EdgecnnError(f"{path} holds images as {kind}: store raw pixels, uint8 (n, height, width, channels)")
-    return images if images.ndim == 4 else images[..., np.newaxis]
+    labels, notes = checked_labels(path, arrays.get("labels"), len(images), manifest)
+    indices = checked_indices(path, arrays.get("indices") if sealed else None, len(images))
+    probabilities = checked_probabilities(path, arrays.get("probabilities") if sealed else None, len(images), manifest)
+    return Dataset(images, labels, indices, probabilities, source, notes=notes)
 
 
 def _read_folder(folder: Path, manifest: Manifest) -> Dataset:
-    nested = [file for file in sorted(folder.glob("*/*")) if file.suffix.lower() in SUFFIXES]
-    files = nested or [file for file in sorted(folder.glob("*")) if file.suffix.lower() in SUFFIXES]
-    strange = {file.parent.name for file in nested} - set(manifest.labels)
-    if strange or not files:
-        found = f"folders named {_listed(strange)}" if strange else "no images in it"
-        raise EdgecnnError(f"{folder} has {found}; wanted: a folder a label, of {_listed(manifest.labels)}")
-    labels = np.array([manifest.labels.index(file.parent.name) for file in nested]) if nested else None
-    names = np.array([str(file.relative_to(folder)) for file in files])
-    return Dataset(np.stack([read_image(file, manifest.input) for file in files]), labels, names)
+    places = {composed(label): place for place, label in enumerate(manifest.labels)}
+    found = find_images(folder, tuple(places))
+    classes = {name: files for name, files in found.classes.items() if files}
+    strange = set(classes) - set(places)
+    if strange or not (classes or found.loose):
+        what = f"folders named {listed(strange)}" if strange else "no images in it"
+        raise EdgecnnError(f"{folder} has {what}; wanted: a folder a label, of {listed(manifest.labels)}")
+    files = [path for paths in classes.values() for path in paths] or found.loose
+    images, readable, unread = read_images(found, files, manifest.input)
+    labels = np.array([places[name] for name, paths in classes.items() for _ in paths], np.int64) if classes else None
+    names = np.array([found.name_of(path) for path in files])
+    beside = len(found.loose) if classes else 0
+    notes = [f"{beside} images beside the folders of the classes are left out"] if beside else []
+    return Dataset(
+        np.stack(images),
+        None if labels is None else labels[readable],
+        names[readable],
+        unread=unread,
+        notes=tuple(notes),
+    )
 
 
-def _listed(names: Sequence[str] | set[str]) -> str:
-    shown = sorted(names)[:12]
-    return ", ".join(shown) + (", …" if len(names) > len(shown) else "")
+def _doubts(data: Dataset, labels: tuple[str, ...]) -> list[str]:
+    """What makes images unfit to calibrate or to judge by, though all of them can be read."""
+    images, count = data.images.reshape(len(data), -1), len(data)
+    plain = int((images.max(axis=1) == images.min(axis=1)).sum())
+    doubts = []
+    if not images.any():
+        doubts.append(f"all {count:,} images are black")
+    elif count > 1 and (images.max(axis=0) == images.min(axis=0)).all():
+        doubts.append(f"all {count:,} images are the same")
+    elif 2 * plain >= count:
+        doubts.append(f"{plain:,} of {count:,} images are of one colour")
+    if data.probabilities is not None and (data.labels is None or data.labels.ndim == 1):
+        doubts += one_answer(data.probabilities.argmax(axis=1), labels, "the float model")
+    return doubts
 
 
-def split_labels(words: str) -> tuple[str, ...]:
-    """The classes that `--labels` names in order: separated by commas, or in a file with one a line.
-
-    Raises:
-        EdgecnnError: one stands there twice.
-    """
-    text = read_file(Path(words)).decode() if Path(words).is_file() else words.replace(",", "\n")
-    labels = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if len(set(labels)) != len(labels):
-        raise EdgecnnError(f"--labels {words}: a label stands there twice")
-    return labels
+def one_answer(answers: npt.NDArray[np.intp], labels: tuple[str, ...], who: str) -> list[str]:
+    """What to say of a model that tells nothing apart, where there are images enough to say so."""
+    if len(answers) < _ENOUGH or (answers != answers[0]).any():
+        return []
+    return [f"{who} gives all {len(answers):,} images one answer, {labels[answers[0]]}"]

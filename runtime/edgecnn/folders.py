@@ -1,0 +1,115 @@
+"""Folders of images as people have them: a folder for each class, however deep; the same for training and for a check.
+
+What systems and tools leave among the images is passed over: names that begin with a dot (`._1.png`,
+`.ipynb_checkpoints`), and `_SYSTEM`. A folder that holds `train/` and `test/` is no data set but two.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgecnn.decoding import Pixels
+from edgecnn.errors import EdgecnnError
+from edgecnn.images import SUFFIXES, read_image
+from edgecnn.labels import composed, listed
+from edgecnn.manifest import Input
+
+_SYSTEM = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
+_SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "eval", "evaluation", "dev"})
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Where the images of a folder are."""
+
+    root: Path
+    classes: dict[str, list[Path]]  # by the folder's name, in order of names; one without images too
+    loose: list[Path]  # in no class
+
+    def name_of(self, path: Path) -> str:
+        """What an image is called: its path within the folder, bytes that are no UTF-8 written out."""
+        return os.fsencode(path.relative_to(self.root)).decode(errors="backslashreplace")
+
+
+def find_images(root: Path, labels: Sequence[str] = ()) -> ImageFolder:
+    """Find the images of a folder: those below a folder of it are of the class it is named after.
+
+    Args:
+        root: the folder.
+        labels: what classes may be called, where that is known.
+
+    Raises:
+        EdgecnnError: its folders are splits and no classes, or one has a name that no label can have.
+        OSError: a folder cannot be read.
+    """
+    loose: list[Path] = []
+    folders: dict[str, list[Path]] = {}
+    for path in sorted(root.iterdir()):
+        if path.is_dir() and not _is_left_behind(path.name):
+            folders.setdefault(_class_name(path), []).extend(_images_below(path))
+        elif _is_image(path):
+            loose.append(path)
+    names = [name for name, files in folders.items() if files]
+    splits = [name for name in names if name.lower() in _SPLITS]
+    if splits and (len(splits) > 1 or splits == names) and not set(splits) <= set(labels):
+        raise EdgecnnError(
+            f"{root} is split into {listed(splits)}, which are no classes: name one of them, {root / splits[-1]},"
+            " with a folder of images for each class within"
+        )
+    return ImageFolder(root, dict(sorted(folders.items())), loose)
+
+
+def read_images(
+    folder: ImageFolder, files: Iterable[Path], wanted: Input
+) -> tuple[list[Pixels], list[bool], dict[str, str]]:
+    """Read images for a model with this input, and go on where one cannot be read.
+
+    Returns:
+        The images that can be read; for each file whether it can; and of the others why not, by name.
+
+    Raises:
+        EdgecnnError: none can be read: Pillow is not installed, or the images are not for this model.
+    """
+    images, readable, unread = [], [], {}
+    for path in files:
+        try:
+            images.append(read_image(path, wanted))
+        except EdgecnnError as error:
+            unread[folder.name_of(path)] = str(error).removeprefix(f"{path} ")
+        readable.append(folder.name_of(path) not in unread)
+    if unread and not images:
+        name, why = next(iter(unread.items()))
+        raise EdgecnnError(f"{folder.root}: none of its {len(unread)} images can be read; {name}: {why}")
+    return images, readable, unread
+
+
+def left_out(unread: dict[str, str], images: int) -> list[str]:
+    """What to say of images that could not be read, where there are some, beside those that could."""
+    return [f"{len(unread)} of {images + len(unread)} images left out: {listed(set(unread))}"] if unread else []
+
+
+def _images_below(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder, onerror=_raise):
+        folders[:] = sorted(name for name in folders if not _is_left_behind(name))
+        yield from (path for name in sorted(files) if _is_image(path := Path(place, name)))
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _is_left_behind(name: str) -> bool:
+    return name.startswith(".") or name in _SYSTEM
+
+
+def _is_image(path: Path) -> bool:
+    """By its name; a pipe or a device is none, however it is called."""
+    return path.suffix.lower() in SUFFIXES and not _is_left_behind(path.name) and path.is_file()
+
+
+def _class_name(folder: Path) -> str:
+    name = composed(folder.name)
+    if not name.isprintable():
+        raise EdgecnnError(f"{folder.parent} has a folder {name!a}: no label is called that, rename it")
+    return name

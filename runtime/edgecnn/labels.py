@@ -1,0 +1,70 @@
+"""What the classes are called: words of the command line, or a file with one a line."""
+
+import codecs
+import os
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import read_file
+
+_MARKS = {  # byte order marks, the longer first: UTF-32's begins with UTF-16's
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",  # what PowerShell writes
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SHOWN = 12  # of a list of names
+
+
+def split_labels(words: str) -> tuple[str, ...]:
+    """The classes that `--labels` names in order: separated by commas, or in a file with one a line.
+
+    Raises:
+        EdgecnnError: there is no such file, it is no text, a label stands there twice, or there is none.
+    """
+    if os.path.isfile(words):  # noqa: PTH113 - forty labels are longer than a name may be: Path.is_file() would raise
+        source, text = words, _text(words, read_file(Path(words)))
+    elif "," in words:
+        source, text = "--labels", words.replace(",", "\n")
+    else:
+        raise EdgecnnError(f"--labels {words}: there is no such file; separate labels by commas, or name their file")
+    labels = [line.strip() for line in text.splitlines() if line.strip()]
+    return _checked(source, labels)
+
+
+def _text(source: str, data: bytes) -> str:
+    encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        cure = f", or iconv -f latin1 -t utf-8 {source}" if encoding == "utf-8" else ""
+        raise EdgecnnError(
+            f"--labels {source} is not {encoding.upper()} (line {line}): save it as UTF-8{cure}"
+        ) from None
+
+
+def _checked(source: str, labels: list[str]) -> tuple[str, ...]:
+    twice = [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
+    strange = [label for label in labels if not label.isprintable()]
+    if not labels:
+        raise EdgecnnError(f"{source} names no label")
+    if twice:
+        raise EdgecnnError(f"{source}: the label {listed(twice)} stands there twice")
+    if strange:
+        raise EdgecnnError(f"{source}: the label {strange[0]!r} holds a character that cannot be printed")
+    return tuple(labels)
+
+
+def composed(name: str) -> str:
+    """A name with each accent in its letter (NFC): macOS takes them apart in the names of files."""
+    return unicodedata.normalize("NFC", name)
+
+
+def listed(names: Sequence[str] | set[str]) -> str:
+    """Names in their order, the first dozen of them."""
+    shown = sorted(names)[:_SHOWN]
+    return ", ".join(shown) + (", …" if len(names) > len(shown) else "")

@@ -1,0 +1,286 @@
+"""Images on disk: arrays are checked where they are read, folders are read as people have them."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgecnn import EdgecnnError
+from edgecnn.dataset import Dataset, Source, read_dataset
+from edgecnn.labels import split_labels
+from edgecnn.manifest import Frame, Input, Manifest
+
+PLAIN = Input((6, 8, 3), (1 / 255,), (0.0,))
+PETS = Manifest("pets", "tflite", ("cat", "dog", "café"), PLAIN, "0" * 64)
+IMAGES = np.random.default_rng(0).integers(0, 256, (12, 6, 8, 3), np.uint8)
+LABELS = np.arange(12) % 3
+
+
+def stored(path: Path, **arrays: Any) -> Path:
+    np.savez(path, images=IMAGES, **arrays)
+    return path
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.int64, np.uint64])
+def test_whole_numbers_of_any_width_are_labels(tmp_path: Path, kind: type) -> None:
+    data = read_dataset(stored(tmp_path / "a.npz", labels=LABELS.astype(kind)), PETS)
+    assert data.labels is not None
+    assert (data.labels.tolist(), data.labels.dtype, data.notes) == (LABELS.tolist(), np.int64, ())
+
+
+def test_a_column_of_labels_is_taken_with_a_word(tmp_path: Path) -> None:
+    """As keras.datasets.cifar10 gives them; beside answers (n,) they would be compared each with all."""
+    data = read_dataset(stored(tmp_path / "a.npz", labels=LABELS[:, np.newaxis]), PETS)
+    assert data.labels is not None
+    assert data.labels.tolist() == LABELS.tolist()
+    assert data.notes == ("labels of shape (12, 1) are taken as (12,)",)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (np.eye(3)[LABELS], "one-hot: labels.argmax(axis=1)"),
+        (np.eye(3, dtype=int)[LABELS], "one-hot: labels.argmax(axis=1)"),
+        (LABELS.astype(float), "labels.astype(int)"),
+        (LABELS[:, np.newaxis].astype(np.float32), "labels.astype(int)"),
+        (np.array(["cat", "dog", "café"])[LABELS], "place among the model's labels"),
+        (LABELS[:11], "of shape (11,) for 12 images"),
+        (np.append(LABELS, 0), "of shape (13,) for 12 images"),
+        (LABELS.reshape(3, 4), "of shape (3, 4)"),
+        (LABELS[np.newaxis], "of shape (1, 12)"),
+        (np.array(1), "of shape ()"),
+        (LABELS + 1, "labels from 1 to 3; the model's are 0 to 2"),
+        (LABELS - 1, "labels from -1 to 1"),
+        (LABELS.astype(np.uint64) + 2**63, "the model's are 0 to 2"),
+        (LABELS.astype(object), "allow_pickle"),
+    ],
+)
+def test_other_labels_are_refused_with_what_to_do(tmp_path: Path, labels: np.ndarray, words: str) -> None:
+    with pytest.raises(EdgecnnError) as told:
+        read_dataset(stored(tmp_path / "a.npz", labels=labels), PETS)
+    assert words in str(told.value)
+
+
+SOURCE = Source("pets", "validation", False, "0" * 64)
+SHARES = np.full((12, 3), 1 / 3, np.float32) + np.eye(3, dtype=np.float32)[LABELS] / 100
+
+
+@pytest.mark.parametrize("labels", [None, LABELS])
+@pytest.mark.parametrize("probabilities", [None, SHARES])
+@pytest.mark.parametrize("source", [None, SOURCE])
+@pytest.mark.parametrize("indices", [np.arange(12) + 7, np.array([f"cat/{n}.png" for n in range(12)])])
+def test_all_that_a_data_set_may_lack_is_saved_and_read(
+    tmp_path: Path, labels: Any, probabilities: Any, source: Source | None, indices: np.ndarray
+) -> None:
+    Dataset(IMAGES, labels, indices, probabilities, source).save(tmp_path / "a.npz")
+    again = read_dataset(tmp_path / "a.npz", PETS)
+    assert (again.images == IMAGES).all()
+    assert again.source == source
+    for name, expected in (("labels", labels), ("probabilities", probabilities), ("indices", indices)):
+        found = getattr(again, name)
+        assert (found is None) == (expected is None)
+        assert expected is None or found.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"labels": np.eye(3, dtype=int)[LABELS]}, "one-hot"),
+        ({"indices": np.arange(11)}, "int64 indices of shape (11,)"),
+        ({"indices": np.linspace(0, 1, 12)}, "float64 indices"),
+        ({"probabilities": SHARES[:11]}, "(11, 3); wanted: finite floats of shape (12, 3)"),
+        ({"probabilities": SHARES[:, :2]}, "(12, 2)"),
+        ({"probabilities": SHARES * np.nan}, "finite"),
+        ({"probabilities": SHARES > 0.3}, "bool"),
+        ({"images": IMAGES.astype(np.float32)}, "raw pixels"),
+        ({"images": IMAGES[:, :5]}, "images of 5x8x3, the model takes 6x8x3"),
+        ({"images": IMAGES[:0], "labels": None, "probabilities": None, "indices": np.arange(0)}, "holds no images"),
+    ],
+)
+def test_a_seal_does_not_make_arrays_fit(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    sound = Dataset(IMAGES, LABELS, np.arange(12), SHARES, SOURCE)
+    replace(sound, **change).save(tmp_path / "a.npz")
+    with pytest.raises(EdgecnnError) as told:
+        read_dataset(tmp_path / "a.npz", PETS)
+    assert words in str(told.value)
+
+
+def draw(path: Path, pixels: np.ndarray = IMAGES[0]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    """A folder of two classes, with what systems and tools leave in one."""
+    root = tmp_path / "pets"
+    for number in range(4):
+        draw(root / "cat" / f"{number}.png", IMAGES[number])
+        draw(root / "dog" / "2024" / "may" / f"{number}.PNG", IMAGES[4 + number])
+    draw(root / ".ipynb_checkpoints" / "0-checkpoint.png")
+    draw(root / "cat" / ".ipynb_checkpoints" / "0-checkpoint.png")
+    draw(root / "__MACOSX" / "cat" / "0.png")
+    draw(root / "dog" / "@eaDir" / "0.png")
+    (root / "cat" / "._0.png").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X        " + bytes(60))
+    (root / "cat" / ".DS_Store").write_bytes(bytes(9))
+    os.mkfifo(root / "cat" / "pipe.png")  # to open it would wait for ever
+    (root / "empty").mkdir()
+    return root
+
+
+def test_what_systems_leave_is_no_image(pets: Path) -> None:
+    data = read_dataset(pets, PETS)
+    assert data.labels is not None
+    assert data.labels.tolist() == [0] * 4 + [1] * 4
+    assert data.indices.tolist()[3:5] == ["cat/3.png", "dog/2024/may/0.PNG"]
+    assert (data.images == IMAGES[:8]).all()
+    assert (data.unread, data.notes) == ({}, ())
+
+
+def test_images_that_cannot_be_read_are_left_out_and_named(pets: Path) -> None:
+    """In the middle, so that labels, names and images would come apart if one of them were not left out."""
+    cut = pets / "cat" / "1.png"
+    cut.write_bytes(cut.read_bytes()[:60])
+    (pets / "dog" / "2024" / "may" / "2.PNG").write_text("no picture")
+    draw(pets / "5.png")
+    data = read_dataset(pets, PETS)
+    assert data.labels is not None
+    assert data.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert data.indices.tolist() == [
+        "cat/0.png",
+        "cat/2.png",
+        "cat/3.png",
+        "dog/2024/may/0.PNG",
+        "dog/2024/may/1.PNG",
+        "dog/2024/may/3.PNG",
+    ]
+    assert (data.images == IMAGES[[0, 2, 3, 4, 5, 7]]).all()
+    assert list(data.unread) == ["cat/1.png", "dog/2024/may/2.PNG"]
+    assert all(why.startswith("does not decode") for why in data.unread.values())
+    assert data.warnings == (
+        "2 of 8 images left out: cat/1.png, dog/2024/may/2.PNG",
+        "1 images beside the folders of the classes are left out",
+    )
+
+
+def test_a_blank_picture_of_a_character_is_left_out(tmp_path: Path) -> None:
+    for number in range(3):
+        draw(tmp_path / "d" / f"{number}.png", np.full((30, 30), 200, np.uint8))
+    digit = replace(PETS, input=replace(PLAIN, shape=(28, 28, 1), frame=Frame(20)))
+    with pytest.raises(EdgecnnError, match=r"none of its 3 images can be read; 0.png: is blank"):
+        read_dataset(tmp_path / "d", digit)
+    drawn = np.full((30, 30), 200, np.uint8)
+    drawn[8:20, 14:16] = 20
+    draw(tmp_path / "d" / "1.png", drawn)
+    data = read_dataset(tmp_path / "d", digit)
+    assert (data.labels, data.indices.tolist(), list(data.unread)) == (None, ["1.png"], ["0.png", "2.png"])
+
+
+@pytest.mark.parametrize("splits", [("train", "test"), ("Train", "VAL", "unsorted"), ("train",)])
+def test_splits_are_no_classes(tmp_path: Path, splits: tuple[str, ...]) -> None:
+    for split in splits:
+        draw(tmp_path / "pets" / split / "cat" / "0.png")
+    with pytest.raises(EdgecnnError, match="which are no classes: name one of them") as told:
+        read_dataset(tmp_path / "pets", PETS)
+    assert str(tmp_path / "pets" / max(set(splits) - {"unsorted"}, key=str.lower)) in str(told.value)
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    vehicles = replace(PETS, labels=("car", "train"))
+    for label in vehicles.labels:
+        draw(tmp_path / "vehicles" / label / "0.png")
+    data = read_dataset(tmp_path / "vehicles", vehicles)
+    assert data.labels is not None
+    assert data.labels.tolist() == [0, 1]
+
+
+def test_names_of_other_systems_are_matched_and_shown(tmp_path: Path) -> None:
+    """MacOS takes accents apart; old archives hold names in Latin-1."""
+    draw(tmp_path / "pets" / "cafe\u0301" / "0.png")
+    folder = tmp_path / "pets" / "cafe\u0301"
+    (folder / "0.png").rename(folder / os.fsdecode(b"\xe9.png"))
+    data = read_dataset(tmp_path / "pets", PETS)
+    assert data.labels is not None
+    assert data.labels.tolist() == [2]
+    assert data.indices.tolist() == ["cafe\u0301/\\xe9.png"]
+    draw(tmp_path / "pets" / "dog\nrm" / "0.png")
+    with pytest.raises(EdgecnnError, match="rename it"):
+        read_dataset(tmp_path / "pets", PETS)
+
+
+def one_colour(level: int) -> np.ndarray:
+    return np.full_like(IMAGES, level)
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (one_colour(0), "all 12 images are black"),
+        (one_colour(90), "all 12 images are the same"),
+        (np.repeat(IMAGES[:1], 12, axis=0), "all 12 images are the same"),
+        (np.concatenate([IMAGES[:6], one_colour(7)[:3], one_colour(8)[:3]]), "6 of 12 images are of one colour"),
+    ],
+)
+def test_images_that_tell_nothing_are_told(tmp_path: Path, images: np.ndarray, words: str) -> None:
+    np.savez(tmp_path / "a.npz", images=images)
+    assert read_dataset(tmp_path / "a.npz", PETS).notes == (words,)
+
+
+def test_a_float_model_that_gives_one_answer_is_told(tmp_path: Path) -> None:
+    same = np.tile(np.float32([0.1, 0.7, 0.2]), (12, 1))
+    Dataset(IMAGES, LABELS, np.arange(12), same, SOURCE).save(tmp_path / "a.npz")
+    assert read_dataset(tmp_path / "a.npz", PETS).notes == ("the float model gives all 12 images one answer, dog",)
+
+
+NAMES = tuple(f"classé {number}" for number in range(40))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_of_labels_is_read_in_what_editors_write(tmp_path: Path, encoding: str, end: str) -> None:
+    (tmp_path / "labels.txt").write_bytes(end.join(NAMES).encode(encoding))
+    assert split_labels(str(tmp_path / "labels.txt")) == NAMES
+
+
+def test_labels_are_words_too() -> None:
+    assert split_labels(" cat, dog,") == ("cat", "dog")
+    assert split_labels(",".join(NAMES)) == NAMES  # longer than a file's name may be
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("\n".join(NAMES).encode("latin-1"), "is not UTF-8 (line 1)"),
+        (b"cat\ndog\nmo\xf8se", "is not UTF-8 (line 3): save it as UTF-8, or iconv -f latin1 -t utf-8"),
+        ("cat\ndog".encode("utf-16-le"), "cannot be printed"),
+        (b"\xff\xfec", "is not UTF-16"),
+        (b"cat\ndog\ncat\nbird\ndog", "the label cat, dog stands there twice"),
+        (b"\n \n", "names no label"),
+        (b"cat\nd\x1b[31mog", "cannot be printed"),
+    ],
+)
+def test_a_file_that_is_no_list_of_labels_is_told(tmp_path: Path, data: bytes, words: str) -> None:
+    (tmp_path / "labels.txt").write_bytes(data)
+    with pytest.raises(EdgecnnError) as told:
+        split_labels(str(tmp_path / "labels.txt"))
+    assert words in str(told.value)
+    assert "labels.txt" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("labels.txt", "--labels labels.txt: there is no such file; separate labels by commas"),
+        ("cat", "no such file"),
+        ("cat,dog,cat", "--labels: the label cat stands there twice"),
+        (",", "names no label"),
+    ],
+)
+def test_words_that_are_no_labels_are_told(words: str, told: str) -> None:
+    with pytest.raises(EdgecnnError) as found:
+        split_labels(words)
+    assert told in str(found.value)
