@@ -88,7 +88,9 @@ def draw(found: Sequence[Noise], title: str) -> bytes:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 10}):
+    with matplotlib.rc_context(
+        {"text.parse_math": False, "axes.spines.top": False, "axes.spines.right": False, "font.size": 10}
+    ):
         figure = Figure(figsize=(8, 1.2 + 0.34 * len(found)), layout="constrained")
         axes = figure.subplots()
         bars = axes.barh([each.layer for each in found], [each.own_db for each in found], color="#2f6db5")

@@ -162,7 +162,7 @@ def test_images_that_cannot_be_read_are_left_out_and_named(pets: Path) -> None:
     assert list(data.unread) == ["cat/1.png", "dog/2024/may/2.PNG"]
     assert all(why.startswith("does not decode") for why in data.unread.values())
     assert data.warnings == (
-        "2 of 8 images left out: cat/1.png, dog/2024/may/2.PNG",
+        f"2 of 8 images left out: cat/1.png, dog/2024/may/2.PNG; cat/1.png {data.unread['cat/1.png']}",
         "1 images beside the folders of the classes are left out",
     )
 

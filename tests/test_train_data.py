@@ -1,6 +1,7 @@
 """What one trains on: splits, distortions, your own images, files made like MNIST's, networks of your own."""
 
 import gzip
+import shutil
 import struct
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from PIL import Image
 
 from edgecnn import Classifier
 from edgecnn.dataset import read_dataset
+from edgecnn.images import read_image
 from edgecnn.modelfile import read_model
 from train.datasets import digits
 from train.distortions import Distortion, distort
-from train.splits import cut, split_training
+from train.splits import cut, split_test, split_training
 
 
 def test_duplicates_are_on_one_side() -> None:
@@ -51,6 +53,38 @@ def test_a_quarter_turn_is_what_numpy_makes_of_it() -> None:
     assert moved[0, 4, 4] < 200
 
 
+def test_a_class_of_few_is_in_every_split() -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (1000, 4, 4, 1), np.uint8)
+    labels = np.repeat([0, 1, 2, 3, 4], [940, 40, 16, 3, 1])
+    random.shuffle(labels)
+    for copy in np.flatnonzero(labels == 2)[:4]:
+        images[copy] = images[np.flatnonzero(labels == 2)[5]]  # on one side, with their original
+    test, training = split_test(images, labels)
+    assert np.bincount(labels[training], minlength=5).tolist()[3:] == [2, 1]  # what there is one of is trained on
+    within = labels[training]
+    calibration, validation, fitted = split_training(images[training], within)
+    assert sorted([*validation, *fitted]) == list(range(len(training)))
+    assert set(calibration) <= set(fitted)
+    counts = [np.bincount(part, minlength=5) for part in (labels[test], within[calibration], within[validation])]
+    assert counts[0][:2].tolist() == [188, 8]
+    assert [count[2] > 0 for count in counts] == [True] * 3
+    assert counts[1][:2].tolist() == [94, 4]
+    assert counts[2][:2].tolist() == [188, 8]
+    twins = [images[part][labels[part] == 2] for part in (test, training)]
+    assert not {each.tobytes() for each in twins[0]} & {each.tobytes() for each in twins[1]}
+
+
+def test_equal_images_of_two_classes_are_on_one_side() -> None:
+    images = np.zeros((40, 2, 2, 1), np.uint8)
+    images[:, 0, 0, 0] = np.arange(40) // 2
+    labels = np.arange(40) % 2
+    test, training = split_test(images, labels)
+    assert len(test) == 8
+    assert not set(images[test, 0, 0, 0].tolist()) & set(images[training, 0, 0, 0].tolist())
+
+
+RED = "red $^$"  # which matplotlib would take for mathematics, and wrong ones
 NETWORK = """
 import keras
 from keras import layers
@@ -74,35 +108,57 @@ def failing(shape, classes):
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Colour pictures of two kinds, some of them twice, in two folders; and a file with networks."""
+    """Colour pictures of two kinds, some of them twice, in folders as people have them; and a file with networks."""
     folder, random = tmp_path_factory.mktemp("own"), np.random.default_rng(0)
     (folder / "networks.py").write_text(NETWORK)
-    for name, channel in (("blue", 2), ("red", 0)):
-        (folder / "leaves" / name).mkdir(parents=True)
+    for name, channel in (("blue", 2), (RED, 0)):
         for number in range(80):
             pixels = random.integers(0, 60, (24, 30, 3), np.uint8)
             pixels[..., channel] += 150
             for copy in ("", "_again") if number % 4 == 0 else ("",):
-                Image.fromarray(pixels).save(folder / "leaves" / name / f"{number}{copy}.png")
+                path = folder / "leaves" / name / ("2024" if number % 2 else "") / f"{number}{copy}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+    (folder / "leaves" / ".ipynb_checkpoints").mkdir()
+    shutil.copy(folder / "leaves/blue/0.png", folder / "leaves/.ipynb_checkpoints/0-checkpoint.png")
+    (folder / "leaves" / "blue" / "._0.png").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X        ")
+    (folder / "leaves" / RED / "cut.png").write_bytes((folder / "leaves" / RED / "0.png").read_bytes()[:90])
     return folder
 
 
 def test_your_own_pictures_and_network_reach_the_device(pictures: Path, tmp_path: Path) -> None:
+    """What decorates cannot be written: folders lie where a picture would, and a file where the logs would."""
     words = ("--dataset", pictures / "leaves", "--image-size", "20x24", "--channels", 3, "--epochs", 12)
     network = ("--model", f"{pictures / 'networks.py'}:small", "--output", tmp_path)
+    (tmp_path / "curves.png").mkdir()
+    (tmp_path / "logs").write_text("in the way")
     done = run("train", *words, *network)
     assert done.returncode == 0, done.stderr
     assert "none for this data set" in done.stdout
+    assert f"leaves: 200 images: blue: 100, {RED}: 100" in done.stderr
+    assert f"warning: 1 of 201 images left out: {RED}/cut.png; {RED}/cut.png does not decode" in done.stderr
+    for name in ("curves.png", "logs"):
+        assert len([line for line in done.stderr.splitlines() if f"warning: {name} is left out" in line]) == 1
+    for name in ("confusion.png", "mistakes.png"):
+        with Image.open(tmp_path / name) as drawn:
+            assert drawn.size[0] > 300
     manifest = read_model(tmp_path / "model.keras").manifest
-    assert (manifest.labels, manifest.input.shape) == (("blue", "red"), (20, 24, 3))
+    assert (manifest.labels, manifest.input.shape) == (("blue", RED), (20, 24, 3))
     splits = [read_dataset(tmp_path / f"{split}.npz", manifest) for split in ("validation", "evaluation")]
     seen = [{image.tobytes() for image in data.images} for data in splits]
     assert not seen[0] & seen[1]  # a picture and its copy are on one side
+    for data in splits:
+        assert abs(int((np.asarray(data.labels) == 0).sum()) * 2 - len(data)) <= 4
+        for name, label, image in zip(data.indices.tolist(), np.asarray(data.labels), data.images, strict=True):
+            assert name.startswith(manifest.labels[label])
+            assert (read_image(pictures / "leaves" / name, manifest.input) == image).all()
     done = run("convert.tflite", tmp_path / "model.keras")
     assert done.returncode == 0, done.stderr
-    answer = run("edgecnn", "classify", pictures / "leaves/red/1.png", "--model", tmp_path / "model_int8.tflite")
-    assert "red" in answer.stdout
-    with Image.open(pictures / "leaves/blue/1.png") as picture:
+    answer = run(
+        "edgecnn", "classify", pictures / "leaves" / RED / "2024/1.png", "--model", tmp_path / "model_int8.tflite"
+    )
+    assert RED in answer.stdout
+    with Image.open(pictures / "leaves/blue/2024/1.png") as picture:
         pixels = np.asarray(picture.resize((24, 20)))
     assert Classifier(tmp_path / "model_int8.tflite").predict(pixels).label == "blue"
 
@@ -137,8 +193,11 @@ def test_folders_that_do_not_do_are_told(pictures: Path, tmp_path: Path) -> None
     refused(run(*words, tmp_path / "few"), "2 images", "100 are the least")
     for number in range(100):
         Image.new("L", (30, 30), number).save(tmp_path / "few" / "a" / f"{number}.png")
-    (tmp_path / "few" / "b" / "2.png").write_bytes(b"no picture")
-    refused(run(*words, tmp_path / "few"), "2.png")
+    (tmp_path / "few" / "b" / "1.png").write_bytes(b"no picture")
+    refused(run(*words, tmp_path / "few"), "no images in b")
+    for split in ("train", "test"):
+        shutil.copytree(pictures / "leaves", tmp_path / "kaggle" / split)
+    refused(run(*words, tmp_path / "kaggle"), "split into test, train", f"{tmp_path}/kaggle/train")
     refused(run(*words, pictures / "leaves", "--image-size", 12), "18 pixels a side", "--image-size")
 
 

@@ -36,6 +36,8 @@ from train.recipes import RECIPES
 if TYPE_CHECKING:
     from train.fit import Job
 
+_SHOWN = 12  # classes
+
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     data = load(options.dataset, options.data, options.labels, (*options.image_size, options.channels))
     output = options.output or Path("artifacts") / data.name
     output.mkdir(parents=True, exist_ok=True)  # better to fail now than after the training
+    for line in (*(f"warning: {words}" for words in data.warnings), f"{data.name}: {_counts(data)}"):
+        print(line, file=sys.stderr)
     with quiet():  # TensorFlow greets; it takes seconds to import, so only after the input was found good
         from train.artifacts import write
         from train.fit import CHECKPOINT, fit
@@ -57,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     accuracy = result.accuracy["evaluation"]
     held = None if data.baseline is None else accuracy >= data.baseline.accuracy - data.baseline.max_drop
     if options.json:
-        print_json(result.as_document() | {"baseline_held": held})
+        print_json(result.as_document() | {"baseline_held": held, "images": data.counts})
     else:
         low, high = wilson(round(accuracy * len(data.test_images)), len(data.test_images))
         sizes = f"{len(data.train_images):,} images for training, {len(data.test_images):,} for the test"
@@ -87,6 +91,14 @@ def _job(options: argparse.Namespace, data: Data) -> "Job":
         network = reference_network(shape, recipe.normalized)
     epochs = options.epochs or recipe.epochs * data.repeats
     return Job(data, network, recipe, epochs, options.seed, options.patience)
+
+
+def _counts(data: Data) -> str:
+    """Images of each class, for people."""
+    counts = data.counts
+    shown = ", ".join(f"{label}: {count:,}" for label, count in list(counts.items())[:_SHOWN])
+    more = f", … {len(counts) - _SHOWN} more, each {min(counts.values()):,} to {max(counts.values()):,}"
+    return f"{sum(counts.values()):,} images: {shown}{more if len(counts) > _SHOWN else ''}"
 
 
 def _baseline(baseline: Baseline | None, held: bool | None) -> str:

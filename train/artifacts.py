@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from edgecnn.files import hash_arrays, write_file
 from edgecnn.manifest import Manifest, Training
 from edgecnn.modelfile import pack_model
 from edgecnn.pixels import normalize
+from train.decorate import decorating
 from train.fit import Fitted
 from train.pictures import confusion, curves, mistakes
 from train.splits import split_training
@@ -42,7 +44,7 @@ class Result:
 
 
 def write(output: Path, fitted: Fitted) -> Result:
-    """Write all files into `output`; `model.keras` comes last, when all that belongs to it is there.
+    """Write all files into `output`: the images that belong to `model.keras`, then that, then what only decorates.
 
     Raises:
         OSError: `output` cannot be written.
@@ -53,42 +55,51 @@ def write(output: Path, fitted: Fitted) -> Result:
         images.save(output / f"{split}.npz")
     accuracy = {split: _accuracy(images) for split, images in made.items()}
     write_file(output / "history.json", json.dumps(fitted.history, indent=1).encode())
-    write_file(output / "curves.png", curves(fitted.history, accuracy["evaluation"]))
-    _draw(output, "validation" if fitted.job.holds_out else "evaluation", made, fitted.job.data.labels)
-    write_file(output / "summary.txt", summary(fitted.model).encode())
     write_file(output / "model.keras", pack_keras(fitted, weights, accuracy))
+    for name, draw in _decorations(fitted, made).items():
+        with decorating(name):
+            write_file(output / name, draw())
     job = fitted.job
     return Result(job.recipe.name, job.seed, fitted.epochs, fitted.seconds, accuracy, weights, str(output))
+
+
+def _decorations(fitted: Fitted, made: dict[str, Dataset]) -> dict[str, Callable[[], bytes]]:
+    """Files for people, by name: the confusion and the mistakes are on images that the network was not fitted to."""
+    names, history = fitted.job.data.labels, fitted.history
+    split = "validation" if fitted.job.holds_out else "evaluation"
+    data, found = made[split], _probabilities(made[split])
+    labels = np.asarray(data.labels)
+    return {
+        "curves.png": lambda: curves(history, _accuracy(made["evaluation"])),
+        "confusion.png": lambda: confusion(labels, found.argmax(axis=1), names, split),
+        "mistakes.png": lambda: mistakes(data, found, names, split),
+        "summary.txt": lambda: summary(fitted.model).encode(),
+    }
 
 
 def splits(fitted: Fitted, weights: str) -> dict[str, Dataset]:
     """The images for calibration, validation and evaluation, with what the network makes of them."""
     data = fitted.job.data
-    calibration, validation, _ = split_training(data.train_images)
+    calibration, validation, _ = split_training(data.train_images, data.strata)
+    training = data.train_images, data.train_labels, data.train_names
+    test = data.test_images, data.test_labels, data.test_names
     sources = {
-        "calibration": (data.train_images, data.train_labels, calibration, True),
-        "validation": (data.train_images, data.train_labels, validation, not fitted.job.holds_out),
-        "evaluation": (data.test_images, data.test_labels, np.arange(len(data.test_images)), False),
+        "calibration": (training, calibration, True),
+        "validation": (training, validation, not fitted.job.holds_out),
+        "evaluation": (test, np.arange(len(data.test_images)), False),
     }
     made = {}
-    for split, (images, labels, indices, trained_on) in sources.items():
+    for split, ((images, labels, names), indices, trained_on) in sources.items():
         inputs = normalize(images[indices], fitted.job.input)
         probabilities = fitted.model.predict(inputs, batch_size=_BATCH, verbose=0)
         source = Source(data.name, split, trained_on, weights)
-        made[split] = Dataset(images[indices], labels[indices], indices, probabilities, source)
+        told = indices if names is None else names[indices]
+        made[split] = Dataset(images[indices], labels[indices], told, probabilities, source)
     return made
 
 
 def _accuracy(data: Dataset) -> float:
     return float((_probabilities(data).argmax(axis=1) == data.labels).mean())
-
-
-def _draw(output: Path, split: str, made: dict[str, Dataset], names: tuple[str, ...]) -> None:
-    """The confusion matrix and the most confident mistakes, on images that the network was not fitted to."""
-    data, found = made[split], _probabilities(made[split])
-    labels = np.asarray(data.labels)
-    write_file(output / "confusion.png", confusion(labels, found.argmax(axis=1), names, split))
-    write_file(output / "mistakes.png", mistakes(data.images, labels, found, names, split))
 
 
 def _probabilities(data: Dataset) -> npt.NDArray[np.float32]:

@@ -24,6 +24,7 @@ _LARGE, _REPEATS = 10_000, 6  # images
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
+Names = npt.NDArray[np.generic]
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,26 @@ class Data:
     test_labels: Labels
     frame: Frame | None = None
     baseline: Baseline | None = None
+    train_names: Names | None = None  # (n,): of the images' files, where they came from files
+    test_names: Names | None = None
+    stratified: bool = True  # whether each split has its share of every class
+    warnings: tuple[str, ...] = ()  # what to know of the images, in words
 
     @property
     def sha256(self) -> str:
         """Hash of all images and labels."""
         return hash_arrays((self.train_images, self.train_labels, self.test_images, self.test_labels))
+
+    @property
+    def strata(self) -> Labels | None:
+        """Classes by which the training split is cut, see `train.splits`."""
+        return self.train_labels if self.stratified else None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many images of each class there are, for training and for the test."""
+        labels = np.concatenate([self.train_labels, self.test_labels])
+        return dict(zip(self.labels, np.bincount(labels, minlength=len(self.labels)).tolist(), strict=True))
 
     @property
     def repeats(self) -> int:
@@ -98,14 +114,28 @@ def _like_mnist(name: str, folder: Path | None, labels: str) -> Data:
 
 
 def _class_folders(folder: Path, shape: tuple[int, int, int]) -> Data:
-    images, labels, classes = read_folder(folder, shape)
-    test, training = split_test(images)
-    return Data(folder.resolve().name, classes, images[training], labels[training], images[test], labels[test])
+    data, classes = read_folder(folder, shape)
+    images, labels, names = data.images, np.asarray(data.labels), data.indices
+    test, training = split_test(images, labels)
+    return Data(
+        folder.resolve().name,
+        classes,
+        images[training],
+        labels[training],
+        images[test],
+        labels[test],
+        train_names=names[training],
+        test_names=names[test],
+        warnings=data.warnings,
+    )
 
 
 def mnist(folder: Path | None) -> Data:
-    """MNIST: 60,000 handwritten digits for training and 10,000 for the test."""
-    return Data("mnist", _DIGITS, *read_mnist(folder), frame=FRAME, baseline=MNIST_BASELINE)
+    """MNIST: 60,000 handwritten digits for training and 10,000 for the test.
+
+    Its splits, and those of `digits`, are cut without regard to classes: published figures were measured on them.
+    """
+    return Data("mnist", _DIGITS, *read_mnist(folder), frame=FRAME, baseline=MNIST_BASELINE, stratified=False)
 
 
 def digits() -> Data:
@@ -121,7 +151,8 @@ def digits() -> Data:
     framed = np.stack([frame_character(np.pad(image, 1), FRAME, (SIDE, SIDE)) for image in small])[..., np.newaxis]
     labels = drawn.target.astype(np.int64)
     test, training = split_test(framed)
-    return Data("digits", _DIGITS, framed[training], labels[training], framed[test], labels[test], frame=FRAME)
+    splits = (framed[training], labels[training], framed[test], labels[test])
+    return Data("digits", _DIGITS, *splits, frame=FRAME, stratified=False)
 
 
 _DIGITS = tuple("0123456789")

@@ -23,6 +23,7 @@ from edgecnn.manifest import Input
 from edgecnn.pixels import normalize
 from train.checkpoint import Arrays, History, State, assign, read_state, values, variables
 from train.datasets import Data
+from train.decorate import decorating
 from train.distortions import distort
 from train.networks import Network
 from train.progress import Watch, watching
@@ -109,14 +110,13 @@ def fit(job: Job, folder: Path, resume: bool = False, softs: Softs | None = None
     state = _begin(model, job, folder, resume)
     start = time.perf_counter() - state.seconds
     try:
-        logs = tf.summary.create_file_writer(str(folder / LOGS))
-        with logs.as_default(), watching(name, job.epochs, state.epochs, steps) as watch:
+        logs = _logs(folder)
+        with watching(name, job.epochs, state.epochs, steps) as watch:
             while state.epochs < job.epochs and not _is_over(state, job):
                 state = _epoch(model, job, state, _seen(job, indices, state.epochs, softs), watch)
                 state = replace(state, seconds=time.perf_counter() - start)
                 state.save(folder / CHECKPOINT)
-                _log(state)
-                logs.flush()
+                _log(state, logs)
     except KeyboardInterrupt:
         if state.epochs == 0:
             raise
@@ -128,8 +128,8 @@ def fit(job: Job, folder: Path, resume: bool = False, softs: Softs | None = None
 
 def fitted_indices(job: Job) -> npt.NDArray[np.intp]:
     """Indices of the training images that the job fits its network to."""
-    images = job.data.train_images
-    return split_training(images)[2] if job.holds_out else np.arange(len(images))
+    data = job.data
+    return split_training(data.train_images, data.strata)[2] if job.holds_out else np.arange(len(data.train_images))
 
 
 def distorted(job: Job, indices: npt.NDArray[np.intp], *seed: int) -> npt.NDArray[np.uint8]:
@@ -200,7 +200,7 @@ def _epoch(model: keras.Model, job: Job, state: State, seen: Batch, watch: Watch
 
 def _validation(model: keras.Model, job: Job) -> dict[str, float]:
     """Loss and accuracy on the images of validation.npz."""
-    indices = split_training(job.data.train_images)[1]
+    indices = split_training(job.data.train_images, job.data.strata)[1]
     inputs, labels = normalize(job.data.train_images[indices], job.input), job.data.train_labels[indices]
     probabilities = model.predict(inputs, batch_size=_BATCH, verbose=0)
     right = probabilities[np.arange(len(labels)), labels]
@@ -224,7 +224,17 @@ def _is_over(state: State, job: Job) -> bool:
     return job.patience is not None and bool(found) and len(found) - 1 - int(np.argmax(found)) >= job.patience
 
 
-def _log(state: State) -> None:
+def _logs(folder: Path) -> Any:
+    """What writes TensorBoard's logs; None where they cannot be written."""
+    with decorating(LOGS):
+        return tf.summary.create_file_writer(str(folder / LOGS))
+    return None
+
+
+def _log(state: State, logs: Any) -> None:
     """Add an epoch to TensorBoard's logs."""
-    for name, found in state.history.items():
-        tf.summary.scalar(name, found[-1], step=state.epochs)
+    if logs is not None:
+        with decorating(LOGS), logs.as_default():
+            for name, found in state.history.items():
+                tf.summary.scalar(name, found[-1], step=state.epochs)
+            logs.flush()

@@ -4,42 +4,45 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
+from edgecnn.dataset import Dataset, of_folder
 from edgecnn.errors import EdgecnnError
-from edgecnn.images import SUFFIXES, read_image
+from edgecnn.folders import find_images
+from edgecnn.labels import listed
 from edgecnn.manifest import Input
 
 LEAST_IMAGES = 100  # fewer leave too little to calibrate and to judge by
 
 
-def read_folder(
-    folder: Path, shape: tuple[int, int, int]
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], tuple[str, ...]]:
-    """Read every image below `folder`, scaled to `shape` (height, width, channels).
+def read_folder(folder: Path, shape: tuple[int, int, int]) -> tuple[Dataset, tuple[str, ...]]:
+    """Read every image below `folder`, scaled to `shape` (height, width, channels), as `edgecnn check` does.
 
     Returns:
-        Images (n, *shape), their labels (n,), and what each class is called: the folders' names, sorted.
+        The images that can be read, with labels, and what each class is called: the folders' names, sorted.
 
     Raises:
-        EdgecnnError: there are no two classes, a class has no images, there are too few in all, or one does not decode.
+        EdgecnnError: there are no two classes, a class has no images that can be read, or there are too few in all.
     """
     if not folder.is_dir():
         raise EdgecnnError(f"--dataset {folder}: neither a data set's name nor a folder of class folders")
-    classes = {each.name: _images_in(each) for each in sorted(folder.iterdir()) if each.is_dir()}
-    empty = [name for name, files in classes.items() if not files]
-    if len(classes) < 2 or empty:
-        found = f"no images in {', '.join(empty)}" if empty else f"{len(classes)} class folders"
+    found = find_images(folder)
+    names = tuple(found.classes)
+    _check_classes(folder, names, [name for name, files in found.classes.items() if not files])
+    places = {name: place for place, name in enumerate(names)}
+    data = of_folder(found, places, Input(shape, pixel_scale=(1.0,), pixel_offset=(0.0,)), _bar)
+    counts = np.bincount(np.asarray(data.labels), minlength=len(names))
+    _check_classes(folder, names, [name for name, count in zip(names, counts, strict=True) if count == 0])
+    if len(data) < LEAST_IMAGES:
+        raise EdgecnnError(f"{folder} has {len(data)} images; {LEAST_IMAGES} are the least to train and judge by")
+    return data, names
+
+
+def _check_classes(folder: Path, names: tuple[str, ...], empty: list[str]) -> None:
+    if len(names) < 2 or empty:
+        found = f"no images in {listed(empty)}" if empty else f"{len(names)} class folders"
         raise EdgecnnError(f"{folder} has {found}; wanted: a folder of images for each class, two or more")
-    files = [(path, label) for label, paths in enumerate(classes.values()) for path in paths]
-    if len(files) < LEAST_IMAGES:
-        raise EdgecnnError(f"{folder} has {len(files)} images; {LEAST_IMAGES} are the least to train and judge by")
-    wanted = Input(shape, pixel_scale=(1.0,), pixel_offset=(0.0,))
-    bar = tqdm(files, desc="reading", unit=" images", leave=False, disable=not sys.stderr.isatty())
-    images = np.stack([read_image(path, wanted) for path, _ in bar])
-    return images, np.array([label for _, label in files]), tuple(classes)
 
 
-def _images_in(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+def _bar(files: list[Path]) -> "tqdm[Path]":
+    return tqdm(files, desc="reading", unit=" images", leave=False, disable=not sys.stderr.isatty())

@@ -33,11 +33,11 @@ def as_splits(source: Path, arrays: list[npt.NDArray[np.uint8]]) -> tuple[*Split
     """The four arrays of a data set as images with a channel axis and labels.
 
     Raises:
-        EdgecnnError: they are not images and labels of one number.
+        EdgecnnError: they are not images and labels of one number, or none.
     """
     train_images, train_labels, test_images, test_labels = arrays
     for images, labels in ((train_images, train_labels), (test_images, test_labels)):
-        if images.ndim != 3 or labels.shape != images.shape[:1]:
+        if images.ndim != 3 or labels.shape != images.shape[:1] or images.size == 0:
             raise EdgecnnError(f"{source} holds images of shape {images.shape} and labels of shape {labels.shape}")
     return (
         train_images[..., np.newaxis],

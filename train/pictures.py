@@ -10,10 +10,14 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-_STYLE: Any = {"axes.spines.top": False, "axes.spines.right": False, "font.size": 10}
+from edgecnn.dataset import Dataset
+
+_PLAIN: Any = {"text.parse_math": False, "text.usetex": False, "font.size": 9}  # a label's $ is a dollar
+_STYLE = _PLAIN | {"axes.spines.top": False, "axes.spines.right": False, "font.size": 10}
 _TRAINING, _HELD_OUT, _TEST = "#2f6db5", "#b5472f", "#444444"
 _SHOWN = 24  # mistakes
 _COLUMNS = 8
+_WIDE = 22  # characters of a file's name, its end, that fit over a picture
 _MANY = 25  # classes, above which no number fits into a cell
 
 
@@ -44,7 +48,7 @@ def confusion(labels: npt.NDArray[np.int64], answers: npt.NDArray[np.intp], name
     np.add.at(counts, (labels, answers), 1)
     wrong = np.where(np.eye(len(names), dtype=bool), 0, counts)
     side = min(12.0, 2.5 + 0.42 * len(names))
-    with matplotlib.rc_context({"font.size": 9}):
+    with matplotlib.rc_context(_PLAIN):
         figure = Figure(figsize=(side, side), layout="constrained")
         axes = figure.subplots()
         axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(1, int(wrong.max())) * 1.6)
@@ -57,28 +61,23 @@ def confusion(labels: npt.NDArray[np.int64], answers: npt.NDArray[np.intp], name
         return _png(figure)
 
 
-def mistakes(
-    images: npt.NDArray[np.uint8],
-    labels: npt.NDArray[np.int64],
-    probabilities: npt.NDArray[np.float32],
-    names: Sequence[str],
-    split: str,
-) -> bytes:
-    """The mistakes that the network was surest of, each with its label, the answer and that answer's probability."""
-    answers = probabilities.argmax(axis=1)
+def mistakes(data: Dataset, probabilities: npt.NDArray[np.float32], names: Sequence[str], split: str) -> bytes:
+    """The mistakes that the network was surest of, each with its label, the answer, how sure it was, and its file."""
+    labels, answers = np.asarray(data.labels), probabilities.argmax(axis=1)
     wrong = np.flatnonzero(answers != labels)
     shown = wrong[np.argsort(-probabilities[wrong, answers[wrong]])][:_SHOWN]
     rows = max(1, -(-len(shown) // _COLUMNS))
-    with matplotlib.rc_context({"font.size": 9}):
-        figure = Figure(figsize=(10, 0.6 + 1.5 * rows), layout="constrained")
+    with matplotlib.rc_context(_PLAIN):
+        figure = Figure(figsize=(10, 0.6 + 1.65 * rows), layout="constrained")
         figure.suptitle(f"{split}: the {len(shown)} most confident mistakes of {len(wrong)}; label → answer")
         grid: Any = figure.subplots(rows, _COLUMNS, squeeze=False)
         for axes in grid.flat:
             axes.axis("off")
         for axes, index in zip(grid.flat, shown, strict=False):
-            axes.imshow(images[index].squeeze(), cmap="gray", vmin=0, vmax=255)
-            answer = answers[index]
-            axes.set_title(f"{names[labels[index]]} → {names[answer]}  {probabilities[index, answer]:.2f}", fontsize=8)
+            axes.imshow(data.images[index].squeeze(), cmap="gray", vmin=0, vmax=255)
+            answer, place = answers[index], str(data.indices[index])[-_WIDE:]
+            title = f"{names[labels[index]]} → {names[answer]}  {probabilities[index, answer]:.2f}"
+            axes.set_title(f"{title}\n{place}", fontsize=8)
         return _png(figure)
 
 

@@ -1,10 +1,12 @@
 """Which images serve for the fit, for calibration, for validation and for the test.
 
 Images are ordered by the SHA-256 of their pixels and the order is cut into splits, never between two equal images: so a
-duplicate is on the same side as its original, and an image that is added moves few others.
+duplicate is on the same side as its original, and an image that is added moves few others. With labels each class is
+ordered and cut by itself, so that a class of which there are few is in every split.
 """
 
 import hashlib
+from bisect import bisect_left
 
 import numpy as np
 import numpy.typing as npt
@@ -13,34 +15,56 @@ CALIBRATION, VALIDATION = 1000, 5000  # images; fewer where the split is small
 TEST_SHARE = 5  # one image in so many, of a data set that comes without a test split
 
 Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]
 
 
-def cut(images: Images, *sizes: int) -> list[Indices]:
+def cut(images: Images, *sizes: int, labels: Labels | None = None) -> list[Indices]:
     """Cut `images` (n, height, width, channels) into splits of at least `sizes` images, and the rest.
+
+    With `labels` (n,) each class is cut by itself, in the same shares; where a class has few images the rest comes
+    first, then the earlier splits.
 
     Returns:
         Indices for each size and for the rest, each sorted.
     """
     digests = [hashlib.sha256(image.tobytes()).digest() for image in images]
     order = sorted(range(len(images)), key=lambda index: (digests[index], index))
+    strata = [order] if labels is None else _strata(order, digests, labels)
+    cuts = []
+    for stratum in strata:
+        shares = [-(-size * len(stratum) // len(order)) for size in sizes]
+        ends = _ends([digests[index] for index in stratum], shares)
+        cuts.append(np.split(np.array(stratum, np.intp), ends))
+    return [np.sort(np.concatenate(parts)) for parts in zip(*cuts, strict=True)]
+
+
+def _strata(order: list[int], digests: list[bytes], labels: Labels) -> list[list[int]]:
+    """The images of each class in their order; equal images are of the class of their first."""
+    classes: dict[bytes, int] = {}
+    strata: dict[int, list[int]] = {}
+    for index in order:
+        strata.setdefault(classes.setdefault(digests[index], int(labels[index])), []).append(index)
+    return list(strata.values())
+
+
+def _ends(digests: list[bytes], sizes: list[int]) -> list[int]:
+    """Where splits of these sizes end, never between two equal images and never so that nothing is left."""
+    starts = [0, *(place for place in range(1, len(digests)) if digests[place] != digests[place - 1])]
     ends = [0]
     for size in sizes:
-        end = min(ends[-1] + size, len(order))
-        while 0 < end < len(order) and digests[order[end]] == digests[order[end - 1]]:
-            end += 1
-        ends.append(end)
-    return [np.sort(np.array(part, np.intp)) for part in np.split(np.array(order, np.intp), ends[1:])]
+        ends.append(starts[min(bisect_left(starts, ends[-1] + size), len(starts) - 1)])
+    return ends[1:]
 
 
-def split_training(images: Images) -> tuple[Indices, Indices, Indices]:
+def split_training(images: Images, strata: Labels | None = None) -> tuple[Indices, Indices, Indices]:
     """Indices of a training split's images for calibration, for validation, and of all but the validation's."""
     sizes = min(CALIBRATION, len(images) // 8), min(VALIDATION, len(images) // 4)
-    calibration, validation, _ = cut(images, *sizes)
+    calibration, validation, _ = cut(images, *sizes, labels=strata)
     return calibration, validation, np.setdiff1d(np.arange(len(images)), validation)
 
 
-def split_test(images: Images) -> tuple[Indices, Indices]:
+def split_test(images: Images, strata: Labels | None = None) -> tuple[Indices, Indices]:
     """Indices for the test and for the training, of a data set that comes without a test split."""
-    test, training = cut(images, len(images) // TEST_SHARE)
+    test, training = cut(images, len(images) // TEST_SHARE, labels=strata)
     return test, training

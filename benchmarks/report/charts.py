@@ -21,7 +21,7 @@ _SUBJECTS = ("#3b7dd8", "#d08a2e", "#3f9d6b", "#b5485f", "#8a63c9", "#4aa3b5", "
 _STYLE: Any = {
     "axes.edgecolor": _PALE, "axes.labelcolor": _INK, "axes.spines.right": False, "axes.spines.top": False,
     "font.size": 9, "grid.color": _PALE, "svg.fonttype": "none", "svg.hashsalt": "edgecnn", "text.color": _INK,
-    "xtick.color": _INK, "ytick.color": _INK,
+    "text.parse_math": False, "xtick.color": _INK, "ytick.color": _INK,
 }  # fmt: skip
 
 

@@ -55,7 +55,7 @@ class Subject:
 class Flip:
     """An image that some model answers otherwise than the float model."""
 
-    index: int  # in the test split
+    index: int | str  # in the test split, or the file's name
     pixels: npt.NDArray[np.uint8]
     label: str
     parent: str  # the float model's answer
@@ -162,7 +162,7 @@ def _flips(data: Dataset, labels: tuple[str, ...], subjects: tuple[Subject, ...]
         for each in subjects:
             if each.answers[place] != parent[place]:
                 answers.setdefault(labels[each.answers[place]], []).append(each.name)
-        index, label = int(data.indices[place]), labels[truth[place]]
+        index, label = data.indices[place].item(), labels[truth[place]]
         found.append(Flip(index, data.images[place], label, labels[parent[place]], answers))
     return tuple(found)
 

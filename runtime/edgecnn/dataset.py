@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -13,9 +14,9 @@ import numpy.typing as npt
 from edgecnn.arrays import checked_indices, checked_labels, checked_probabilities, checked_raw_pixels
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_seal, has_sealed_zip, load_npy, read_file, unzip_members, write_file, zip_members
-from edgecnn.folders import find_images, left_out, read_images
+from edgecnn.folders import ImageFolder, find_images, left_out, read_images
 from edgecnn.labels import composed, listed
-from edgecnn.manifest import Manifest
+from edgecnn.manifest import Input, Manifest
 
 _MEMBER = "dataset.json"
 _ARRAYS = ("images", "labels", "indices", "probabilities")
@@ -50,7 +51,8 @@ class Dataset:
     @property
     def warnings(self) -> tuple[str, ...]:
         """All there is to know of the images before a model is judged by them, in words."""
-        return (*left_out(self.unread, len(self)), *self.notes)
+        first = [f"{name} {why}" for name, why in self.unread.items()][:1]
+        return (*("; ".join((words, *first)) for words in left_out(self.unread, len(self))), *self.notes)
 
     def save(self, path: Path) -> None:
         """Write a sealed `.npz` that numpy reads too; the same content gives the same bytes."""
@@ -110,24 +112,39 @@ def _read_npz(path: Path, manifest: Manifest) -> Dataset:
 def _read_folder(folder: Path, manifest: Manifest) -> Dataset:
     places = {composed(label): place for place, label in enumerate(manifest.labels)}
     found = find_images(folder, tuple(places))
-    classes = {name: files for name, files in found.classes.items() if files}
-    strange = set(classes) - set(places)
+    classes = {name for name, files in found.classes.items() if files}
+    strange = classes - set(places)
     if strange or not (classes or found.loose):
         what = f"folders named {listed(strange)}" if strange else "no images in it"
         raise EdgecnnError(f"{folder} has {what}; wanted: a folder a label, of {listed(manifest.labels)}")
-    files = [path for paths in classes.values() for path in paths] or found.loose
-    images, readable, unread = read_images(found, files, manifest.input)
-    labels = np.array([places[name] for name, paths in classes.items() for _ in paths], np.int64) if classes else None
-    names = np.array([found.name_of(path) for path in files])
+    return of_folder(found, places, manifest.input)
+
+
+def of_folder(
+    found: ImageFolder,
+    places: Mapping[str, int],
+    wanted: Input,
+    watch: Callable[[list[Path]], Iterable[Path]] = iter,
+) -> Dataset:
+    """Read the images that were found in a folder.
+
+    Args:
+        found: where they are.
+        places: the place of each class among the labels, by its name.
+        wanted: what they are read for.
+        watch: gives each of the files back as it is to be read, and may show how far this is.
+
+    Raises:
+        EdgecnnError: none can be read.
+    """
+    files = [path for paths in found.classes.values() for path in paths] or found.loose
+    images, readable, unread = read_images(found, files, wanted, watch)
+    classes = [places[name] for name, paths in found.classes.items() for _ in paths]
+    names = np.array([found.name_of(path) for path in files])[readable]
+    labels = np.array(classes, np.int64)[readable] if classes else None
     beside = len(found.loose) if classes else 0
-    notes = [f"{beside} images beside the folders of the classes are left out"] if beside else []
-    return Dataset(
-        np.stack(images),
-        None if labels is None else labels[readable],
-        names[readable],
-        unread=unread,
-        notes=tuple(notes),
-    )
+    notes = (f"{beside} images beside the folders of the classes are left out",) if beside else ()
+    return Dataset(np.stack(images), labels, names, unread=unread, notes=notes)
 
 
 def _doubts(data: Dataset, labels: tuple[str, ...]) -> list[str]:

@@ -5,7 +5,7 @@ What systems and tools leave among the images is passed over: names that begin w
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,10 @@ def find_images(root: Path, labels: Sequence[str] = ()) -> ImageFolder:
 
 
 def read_images(
-    folder: ImageFolder, files: Iterable[Path], wanted: Input
+    folder: ImageFolder,
+    files: list[Path],
+    wanted: Input,
+    watch: Callable[[list[Path]], Iterable[Path]] = iter,
 ) -> tuple[list[Pixels], list[bool], dict[str, str]]:
     """Read images for a model with this input, and go on where one cannot be read.
 
@@ -72,7 +75,7 @@ def read_images(
         EdgecnnError: none can be read: Pillow is not installed, or the images are not for this model.
     """
     images, readable, unread = [], [], {}
-    for path in files:
+    for path in watch(files):
         try:
             images.append(read_image(path, wanted))
         except EdgecnnError as error:
