@@ -56,7 +56,7 @@ def test_a_column_of_labels_is_taken_with_a_word(tmp_path: Path) -> None:
         (LABELS + 1, "labels from 1 to 3; the model's are 0 to 2"),
         (LABELS - 1, "labels from -1 to 1"),
         (LABELS.astype(np.uint64) + 2**63, "the model's are 0 to 2"),
-        (LABELS.astype(object), "allow_pickle"),
+        (LABELS.astype(object), "object"),
     ],
 )
 def test_other_labels_are_refused_with_what_to_do(tmp_path: Path, labels: np.ndarray, words: str) -> None:
