@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +59,7 @@ def test_a_deadly_version_is_known_and_its_cure_too() -> None:
     ("said", "cause", "cure"),
     [
         ("ImportError: numpy.core.multiarray failed to import", "built for numpy 1", ("numpy<2",)),
+        ("AttributeError: _ARRAY_API not found", "built for numpy 1", ("numpy<2",)),
         ("ImportError: libopenblas.so.0: cannot open shared object file", "OpenBLAS", ("libopenblas0",)),
         ("OSError: /lib/libc.so.6: version `GLIBC_2.34' not found (required by x.so)", "Debian 12", ()),
         ("ImportError: x.so: cannot enable executable stack as shared object requires", "executable stack", ()),
@@ -65,10 +68,29 @@ def test_a_deadly_version_is_known_and_its_cure_too() -> None:
     ],
 )
 def test_a_failed_import_becomes_a_sentence(said: str, cause: str, cure: tuple[str, ...]) -> None:
-    found = _broken(ENGINES["tflite"], said)
-    assert found.state == "broken"
-    assert cause in found.reason
-    assert (found.pip or found.apt) == cure
+    for found in (
+        _broken(ENGINES["tflite"], [said]),
+        _broken(ENGINES["tflite"], ["SystemError: <built-in> returned a result with an exception set", said]),
+    ):
+        assert found.state == "broken"
+        assert cause in found.reason
+        assert (found.pip or found.apt) == cure
+
+
+def test_what_an_engine_printed_tells_its_fault_too() -> None:
+    found = _broken(ENGINES["tflite"], ["SystemError: x"], "A module that was compiled using NumPy 1.x cannot be run")
+    assert "built for numpy 1" in found.reason
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ENGINES["tflite"].installed, reason="tflite-runtime has no wheel for this Python")
+def test_numpy_2_under_an_engine_for_numpy_1_is_told(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
+    subprocess.run([*pip, "--target", tmp_path, "numpy>=2"], check=True)
+    done = run("edgecnn", "doctor", "--json", env={"PYTHONPATH": str(tmp_path)})
+    (found,) = [each for each in json.loads(done.stdout)["engines"] if each["engine"] == "tflite"]
+    assert (found["state"], found["pip"]) == ("broken", ["numpy<2"])
+    assert found["reason"] == "it was built for numpy 1, and numpy 2 is installed"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +115,13 @@ def test_one_command_installs_the_best_engine() -> None:
     assert command.endswith("-m pip install 'ai-edge-litert>=2.3'")
     missing_library = Finding("onnx", "onnxruntime", "1.32.0", "broken", "", (), ("libgomp1",))
     assert _command((missing_library,), PI_4) == "sudo apt install -y libgomp1"
+    numpy_2 = Finding("tflite", "tflite-runtime", "2.14.0", "broken", "", ("numpy<2",))
+    narrow = replace(PI_4, machine="armv7l", python="3.11.2")
+    for found in (numpy_2, _missing(ENGINES["tflite"], narrow)):  # pip's index has no numpy for it
+        assert _command((found,), narrow) == (
+            "sudo apt install -y python3-numpy python3-pil && python3 -m venv --system-site-packages edge"
+            " && edge/bin/pip install 'tflite-runtime>=2.14' edgecnn-*.whl"
+        )
     works = Finding("litert", "ai-edge-litert", "2.3.0", "works")
     assert _command((works, absent[1]), PI_4) is None
 

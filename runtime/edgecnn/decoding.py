@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn import png
+from edgecnn.device import install
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_regular
 
@@ -90,7 +91,8 @@ def load_pillow() -> ModuleType:
     try:
         return importlib.import_module("PIL.Image")
     except ImportError:
-        raise EdgecnnError("reading images needs Pillow, the extra 'image': pip install pillow") from None
+        cure = install("pillow", "python3-pil")
+        raise EdgecnnError(f"reading images needs Pillow, the extra 'image': {cure}") from None
 
 
 def shrunk(image: Any, mode: str, wanted: tuple[int, int]) -> Any:

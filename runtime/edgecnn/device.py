@@ -52,6 +52,7 @@ _THROTTLING = ("under-voltage", "frequency capped", "throttled", "soft temperatu
 _SINCE_BOOT = 16
 _BOARD_FILES = ("proc/device-tree/model", "sys/firmware/devicetree/base/model", "sys/class/dmi/id/product_name")
 _TICKS = 100  # a second, in /proc/stat: USER_HZ, on every architecture that Linux has today
+DEBIANS = "armv7l"  # the machine for which pip's index has no wheels of numpy, Pillow or OpenCV, but Debian has them
 _FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
 
 
@@ -209,6 +210,11 @@ def _features(cpuinfo: str) -> tuple[str, ...]:
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def install(pip: str, apt: str) -> str:
+    """The command that brings packages to a machine like this one: by their names in pip's index, or in Debian."""
+    return f"sudo apt install {apt}" if _machine() == DEBIANS else f"pip install {pip}"
 
 
 def _memory(root: Path, name: str) -> int | None:

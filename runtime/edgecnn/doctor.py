@@ -9,13 +9,15 @@ import re
 import shlex
 import sys
 import sysconfig
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecnn import SHIPPED
 from edgecnn.apart import DiedError, apart
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
-from edgecnn.device import Device, describe
+from edgecnn.device import DEBIANS, Device, describe, install
 from edgecnn.engines import ENGINES, EngineKind
 
 # What a failed import says, why, and what mends it: packages for pip, and for apt.
@@ -87,29 +89,36 @@ def _examine(kind: EngineKind, device: Device) -> Finding:
     if not kind.installed:
         return _missing(kind, device)
     try:
-        with quiet():
+        with quiet() as printed:
             failure = apart(_try, kind.name)
+            said = printed()
     except DiedError as death:
         return _dead(kind, device, str(death))
     if not failure:
         return Finding(kind.name, kind.package, kind.version, "works")
-    return _broken(kind, failure)
+    return _broken(kind, failure, said)
 
 
-def _try(name: str) -> str:
-    """Import an engine and run what can be run with nothing else; what went wrong, or nothing."""
+def _try(name: str) -> list[str]:
+    """Import an engine and run what can be run with nothing else; what went wrong and its causes, or nothing."""
     kind = ENGINES[name]
     try:
         importlib.import_module(kind.module)
         if kind.format == "tflite":
-            import numpy as np
+            from edgecnn.interpreters import LOADERS
+            from edgecnn.modelfile import read_model
 
-            from edgecnn.classifier import Classifier
-
-            Classifier(engine=name).predict(np.zeros((28, 28), np.uint8))
+            LOADERS[kind.format](kind.module, read_model(SHIPPED).data, 1).invoke()
     except BaseException as error:  # engines raise whatever they like
-        return f"{type(error).__name__}: {error}"
-    return ""
+        return [f"{type(each).__name__}: {each}" for each in _chain(error)]
+    return []
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what it came from, and so on: native code often tells only there."""
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _missing(kind: EngineKind, device: Device) -> Finding:
@@ -139,11 +148,12 @@ def _dead(kind: EngineKind, device: Device, death: str) -> Finding:
     return Finding(kind.name, kind.package, kind.version, "broken", f"{death}: {why}")
 
 
-def _broken(kind: EngineKind, failure: str) -> Finding:
+def _broken(kind: EngineKind, failure: list[str], said: str = "") -> Finding:
+    """Of an engine that failed: by its errors, the last of which is the first cause, and by what it printed."""
     for pattern, cause, pip, apt in _CAUSES:
-        if re.search(pattern, failure):
+        if any(re.search(pattern, text) for text in (*failure, said)):
             return Finding(kind.name, kind.package, kind.version, "broken", cause, pip, apt)
-    return Finding(kind.name, kind.package, kind.version, "broken", " ".join(failure.split())[:200])
+    return Finding(kind.name, kind.package, kind.version, "broken", " ".join(failure[-1].split())[:200])
 
 
 def _warnings(device: Device) -> list[str]:
@@ -172,14 +182,16 @@ def _command(engines: tuple[Finding, ...], device: Device) -> str | None:
         return None
     pip = list(dict.fromkeys(need for each in broken for need in each.pip))
     apt = list(dict.fromkeys(need for each in broken for need in each.apt))
+    shared = ""
+    if pip and device.machine == DEBIANS:  # and an environment that sees Debian's numpy, with none of its own
+        apt, shared = [*apt, "python3-numpy", "python3-pil"], " --system-site-packages"
+        pip = [need for each in broken for need in ENGINES[each.engine].requirements if "numpy" not in need]
     steps = [f"sudo apt install -y {' '.join(apt)}"] if apt else []
-    if pip and _in_environment():
-        steps.append(f"{shlex.quote(sys.executable)} -m pip install {' '.join(map(shlex.quote, pip))}")
+    needs = " ".join(map(shlex.quote, pip))
+    if pip and not shared and _in_environment():
+        steps.append(f"{shlex.quote(sys.executable)} -m pip install {needs}")
     elif pip:  # Debian's own Python takes nothing from pip
-        shared = " --system-site-packages" if device.machine == "armv7l" else ""
-        steps.append(
-            f"python3 -m venv{shared} edge && edge/bin/pip install {' '.join(map(shlex.quote, pip))} edgecnn-*.whl"
-        )
+        steps.append(f"python3 -m venv{shared} edge && edge/bin/pip install {needs} edgecnn-*.whl")
     return " && ".join(steps)
 
 
@@ -193,11 +205,14 @@ def screen(found: Diagnosis) -> str:
     engines = table(("engine", "version", "state"), [_row(each) for each in found.engines])
     told = [f"{each.engine}: {each.reason}" for each in found.engines if each.reason]
     told += [f"warning: {each}" for each in found.warnings]
-    pillow = [] if found.pillow else ["pictures (PNG, JPEG, …) need Pillow: pip install pillow"]
+    pillow = [] if found.pillow else [f"pictures (PNG, JPEG, …) need Pillow: {install('pillow', 'python3-pil')}"]
     if found.command:
         told.append(f"install with:\n  {found.command}")
     elif not any(each.state == "works" for each in found.engines):
-        told.append("no engine has a wheel for this machine: use a 64-bit system, or Python 3.11")
+        told.append(
+            "no engine has a wheel for this machine: use a 64-bit system, or Python 3.11, or --engine native with a"
+            " library that python -m convert.c made"
+        )
     return "\n\n".join((table(("", "this device"), _facts(found.device)), engines, *told, *pillow))
 
 

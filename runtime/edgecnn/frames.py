@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn.device import install
 from edgecnn.errors import EdgecnnError
 from edgecnn.images import SUFFIXES, fit_image, read_image
 from edgecnn.manifest import Input
@@ -141,6 +142,5 @@ def _opencv() -> ModuleType | Any:
     try:
         return importlib.import_module("cv2")
     except ImportError:
-        raise EdgecnnError(
-            "videos and cameras need OpenCV, the extra 'camera': pip install opencv-python-headless pillow"
-        ) from None
+        cure = install("opencv-python-headless pillow", "python3-opencv python3-pil")
+        raise EdgecnnError(f"videos and cameras need OpenCV, the extra 'camera': {cure}") from None

@@ -10,7 +10,9 @@ from edgecnn.decoding import FAINTEST, Pixels, decode, load_pillow, shrunk
 from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import Frame, Input
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff"})
+SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".avif", ".heic", ".heif", ".pgm", ".ppm", ".tif", ".tiff")
+)
 _LEAST_INK = 0.03  # share of the darkest ink below which a pixel is ground: what JPEG leaves around strokes
 _NOISE = 8  # median absolute deviations of the ground that count as ground: 5.4 standard deviations
 _MOST_NOISE = 0.4  # share of the darkest ink that noise may take away
