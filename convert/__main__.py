@@ -23,7 +23,7 @@ from convert.export import Variant, make
 from convert.optimize import add_optimize_option
 from convert.parent import Parent, add_parent_options, load_parent
 from convert.proof import document
-from convert.record import head, record, rows
+from convert.record import head, record, remarks, rows
 from convert.run import add_gate_option
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
@@ -62,7 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         print_json(entries)
     else:
-        print(_screen([head(), *(row for entry in entries for row in rows(entry))]))
+            print(_screen([head(), *(row for entry in entries for row in rows(entry))]))
+            for note in remarks(entries):
+                print(note)
         print(f"\n{options.output or path.parent}/models.md and models.json tell the rest")
     return OK if all(entry["verdict"] == "PASS" for entry in entries) else GATE_FAILED
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from convert.names import mark_layers
 from convert.source import is_hdf5, is_saved_model, load_keras, weights_hash
 from edgecnn import arguments
-from edgecnn.dataset import Dataset, read_dataset
+from edgecnn.dataset import Dataset, one_answer, read_dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
 from edgecnn.labels import split_labels
@@ -135,10 +135,10 @@ def _with_images(path: Path, model: "keras.Model", manifest: Manifest, options: 
     manifest = replace(manifest, output="probabilities" if is_probabilities(raw) else "logits")
     found = path.with_name("validation.npz") if ours else None
     source = options.validation or found
-    validation = read_dataset(source, manifest) if source else calibration
+    validation = read_dataset(source, manifest) if source else _unseen_by_none(calibration)
     beside = path.with_name("evaluation.npz")
     evaluation = read_dataset(beside, manifest) if ours and beside.exists() else None
-    return Parent(
+    parent = Parent(
         path,
         model,
         manifest,
@@ -146,6 +146,20 @@ def _with_images(path: Path, model: "keras.Model", manifest: Manifest, options: 
         _answered(model, manifest, validation),
         evaluation and _answered(model, manifest, evaluation),
     )
+    _warn(parent)
+    return parent
+
+
+def _unseen_by_none(calibration: Dataset) -> Dataset:
+    """Images for calibration that are to judge as well, as a gate has to say."""
+    return replace(calibration, notes=(*calibration.notes, "no --validation: the calibration images judge as well"))
+
+
+def _warn(parent: Parent) -> None:
+    """Say, before hours of work, what is wrong with the images."""
+    told = [f"{name}: {words}" for name in ("calibration", "validation") for words in getattr(parent, name).warnings]
+    for line in dict.fromkeys(told):
+        print(f"warning: {line}", file=sys.stderr)
 
 
 def _answered(model: "keras.Model", manifest: Manifest, data: Dataset) -> Dataset:
@@ -155,7 +169,15 @@ def _answered(model: "keras.Model", manifest: Manifest, data: Dataset) -> Datase
         raw = predict(model, data.images, manifest.input)
         probabilities = raw if manifest.output == "probabilities" else softmax(raw)
     labels = probabilities.argmax(axis=1) if data.labels is None else data.labels
-    return replace(data, labels=labels, probabilities=probabilities)
+    return replace(data, labels=labels, probabilities=probabilities, notes=_notes(manifest, data, probabilities))
+
+
+def _notes(manifest: Manifest, data: Dataset, probabilities: npt.NDArray[np.float32]) -> tuple[str, ...]:
+    """What to know of images that the float model has answered now."""
+    own = () if data.labels is not None else ("without labels: the float model's own answers are taken as right",)
+    several = getattr(manifest, "multi_label", False)
+    same = [] if several else one_answer(probabilities.argmax(axis=1), manifest.labels, "the float model")
+    return tuple(dict.fromkeys((*data.notes, *own, *same)))
 
 
 def predict(model: "keras.Model", images: npt.NDArray[np.uint8], wanted: Input) -> npt.NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """The proof of a conversion: accuracy, flips and differences against its parent, on every engine."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,8 @@ def prove(splits: Sequence[Dataset], found: Sequence[npt.NDArray[np.float32]], m
     for split, given in zip(splits, found[1:], strict=True):
         if split.labels is None or split.probabilities is None:
             raise ValueError("images without the parent's answers prove nothing")
-        reports.append(judge(split.labels, split.probabilities.argmax(axis=1), given.argmax(axis=1), None, max_drop))
+        report = judge(split.labels, split.probabilities.argmax(axis=1), given.argmax(axis=1), None, max_drop)
+        reports.append(replace(report, notes=(*report.notes, *split.warnings)))
         differences.append(np.abs(given - split.probabilities))
     difference = differences[0]
     evaluation = reports[1] if len(reports) > 1 else None

@@ -54,6 +54,12 @@ def _figures(found: dict[str, Any]) -> tuple[str, ...]:
     return (f"{gate['accuracy']:.4f}", flips(gate), *reported, "   ".join((gate["verdict"], *gate["failures"])))
 
 
+def remarks(entries: list[dict[str, Any]]) -> list[str]:
+    """What to know of the verdicts, once where it is of several models."""
+    judged = [found["validation"] for entry in entries for found in entry["engines"].values() if found["runs"]]
+    return list(dict.fromkeys(note for each in judged for note in each["notes"]))
+
+
 def render(entries: list[dict[str, Any]]) -> str:
     """The model card: a Markdown table, a row for each model and engine."""
     table = [_HEAD, ["---"] * len(_HEAD), *(row for entry in entries for row in rows(entry))]

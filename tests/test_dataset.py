@@ -1,5 +1,6 @@
 """Images on disk: arrays are checked where they are read, folders are read as people have them."""
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import run
 from PIL import Image
 
 from edgecnn import EdgecnnError
@@ -234,6 +236,39 @@ def test_a_float_model_that_gives_one_answer_is_told(tmp_path: Path) -> None:
     same = np.tile(np.float32([0.1, 0.7, 0.2]), (12, 1))
     Dataset(IMAGES, LABELS, np.arange(12), same, SOURCE).save(tmp_path / "a.npz")
     assert read_dataset(tmp_path / "a.npz", PETS).notes == ("the float model gives all 12 images one answer, dog",)
+
+
+def test_a_conversion_says_by_what_it_was_judged(trained: Path, tmp_path: Path) -> None:
+    """Black images without labels: every model agrees with its parent on them."""
+    np.savez(tmp_path / "black.npz", images=np.zeros((20, 28, 28, 1), np.uint8))
+    words = ("convert.onnx", trained / "model.keras", "--output", tmp_path / "a.onnx", "--json")
+    done = run(*words, "--validation", tmp_path / "black.npz")
+    assert done.returncode == 0, done.stderr
+    (engine,) = json.loads(done.stdout)["engines"].values()
+    notes = engine["validation"]["notes"]
+    assert notes[:2] == [
+        "all 20 images are black",
+        "without labels: the float model's own answers are taken as right",
+    ]
+    assert notes[2].startswith("the float model gives all 20 images one answer, ")
+    assert [line for line in done.stderr.splitlines() if line.startswith("warning")] == [
+        f"warning: validation: {note}" for note in notes
+    ]
+
+
+def test_an_image_of_several_labels_has_one_number_a_label(tmp_path: Path) -> None:
+    class Several(Manifest):
+        multi_label = True
+
+    several = Several("pets", "tflite", PETS.labels, PLAIN, "0" * 64)
+    marks = np.random.default_rng(0).integers(0, 2, (12, 3))
+    for kind in (np.uint8, np.int64, bool):
+        data = read_dataset(stored(tmp_path / "a.npz", labels=marks.astype(kind)), several)
+        assert data.labels is not None
+        assert data.labels.tolist() == marks.tolist()
+    for labels in (marks + 1, marks[:, :2], marks[:, 0], marks.astype(float)):
+        with pytest.raises(EdgecnnError, match="holds labels"):
+            read_dataset(stored(tmp_path / "a.npz", labels=labels), several)
 
 
 NAMES = tuple(f"classé {number}" for number in range(40))

@@ -1,7 +1,9 @@
 """Train a network and write all that conversion and a device need.
 
 The reference CNN on MNIST, or on your own images: a folder with a folder of images for each class, or IDX files made
-like MNIST's. Another network is a function (shape, classes) -> Keras model in a file of yours, ending in a softmax.
+like MNIST's. Folders are read however deep; dot files and what systems leave (`__MACOSX`) are passed over, a picture
+that cannot be read is left out with a word, train/ and test/ are refused: name one of them. Another network is a
+function (shape, classes) -> Keras model in a file of yours, ending in a softmax.
 
 Writes into artifacts/<dataset>/:
   model.keras        the network, its manifest inside

@@ -17,7 +17,7 @@ _STYLE = _PLAIN | {"axes.spines.top": False, "axes.spines.right": False, "font.s
 _TRAINING, _HELD_OUT, _TEST = "#2f6db5", "#b5472f", "#444444"
 _SHOWN = 24  # mistakes
 _COLUMNS = 8
-_WIDE = 22  # characters of a file's name, its end, that fit over a picture
+_WIDE = 20  # characters of a file's name, its end, that fit over a picture
 _MANY = 25  # classes, above which no number fits into a cell
 
 
@@ -77,7 +77,7 @@ def mistakes(data: Dataset, probabilities: npt.NDArray[np.float32], names: Seque
             axes.imshow(data.images[index].squeeze(), cmap="gray", vmin=0, vmax=255)
             answer, place = answers[index], str(data.indices[index])[-_WIDE:]
             title = f"{names[labels[index]]} → {names[answer]}  {probabilities[index, answer]:.2f}"
-            axes.set_title(f"{title}\n{place}", fontsize=8)
+            axes.set_title(f"{title}\n{place}", fontsize=7)
         return _png(figure)
 
 

@@ -9,13 +9,12 @@ import numpy.typing as npt
 
 from edgecnn.chance import images_for_loss, images_for_share, loss_interval, wilson
 from edgecnn.classifier import Classifier
-from edgecnn.dataset import Dataset, one_answer
+from edgecnn.dataset import Dataset
 from edgecnn.errors import EdgecnnError, check_share
 from edgecnn.manifest import Agreement, Baseline
 
 MAX_DROP = 0.005  # share of predictions that a conversion may lose, net, where nothing else is said
 _SHOWN = 20  # indices of flipped images that people get to see
-_LIKELY = 0.5  # probability from which on a label holds, where an image may have several
 
 Indices = npt.NDArray[np.intp]
 
@@ -119,20 +118,12 @@ def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) 
         )
     if data.labels is None:
         raise EdgecnnError("the images have no labels: give a folder a label, or an .npz with an array labels")
-    several = data.labels.ndim > 1
-    given = classifier.predict_batch(data.images)
-    child = np.array([decided(found.probabilities, several) if several else found.index for found in given])
-    parent = None if data.probabilities is None else decided(data.probabilities, several)
+    child = [prediction.index for prediction in classifier.predict_batch(data.images)]
+    parent = None if data.probabilities is None else data.probabilities.argmax(axis=1)
     trained = manifest.training.dataset if manifest.training else None
     applies = data.source is None or data.source.dataset == trained
     report = judge(data.labels, parent, child, manifest.baseline if applies else None, max_drop)
-    notes = [] if several else one_answer(child, manifest.labels, "the model")
-    return replace(report, notes=(*report.notes, *notes, *data.notes))
-
-
-def decided(probabilities: npt.NDArray[np.float32], several: bool = False) -> npt.NDArray[np.intp]:
-    """What probabilities (..., classes) come to: the likeliest class (...); with several labels 0 or 1 for each."""
-    return np.asarray((probabilities >= _LIKELY).astype(np.intp) if several else probabilities.argmax(axis=-1))
+    return replace(report, notes=(*report.notes, *data.notes))
 
 
 def judge(
@@ -154,7 +145,7 @@ def judge(
     if max_drop is None:
         max_drop = baseline.max_drop if baseline else MAX_DROP
     check_share(max_drop, "max_drop")  # nothing is more than nan: it would let everything pass
-    failures, notes, rules, flips = [], [], 0, None
+    failures, notes, rules, flips = [], _one_answer(labels, child), 0, None
     if parent is not None:
         flips, allowed, rules = find_flips(labels, parent, child), allowed_loss(max_drop, images), rules + 1
         if flips.net_loss > allowed:
@@ -166,6 +157,12 @@ def judge(
             failures.append(f"accuracy {correct / images:.4f} is below {least:.4f} ({baseline.accuracy} - {max_drop})")
             notes += _accuracy_by_chance(correct, images, least, max_drop)
     return Report(images, np.flatnonzero(~right), flips, baseline, max_drop, tuple(failures), rules, tuple(notes))
+
+
+def _one_answer(labels: npt.ArrayLike, child: npt.ArrayLike) -> list[str]:
+    """Whether a model tells nothing apart, though the images differ in what they show."""
+    kinds, shown = (len(np.unique(each, axis=0)) for each in (child, labels))
+    return [f"all {len(np.asarray(child)):,} answers are the same"] if kinds == 1 < shown else []
 
 
 def _loss_by_chance(flips: Flips, images: int, max_drop: float) -> list[str]:
