@@ -69,7 +69,7 @@ def add_foreign_options(to: argparse.ArgumentParser) -> None:
     foreign = to.add_argument_group("for a model without a manifest")
     foreign.add_argument("--labels", help="separated by commas, or a file with one a line")
     foreign.add_argument("--normalization", choices=NORMALIZATIONS, help="how a raw pixel becomes an input value")
-    foreign.add_argument("--pixel-scale", type=float, help="... or: pixel * scale + offset")
+    foreign.add_argument("--pixel-scale", type=arguments.nonzero, help="... or: pixel * scale + offset")
     foreign.add_argument("--pixel-offset", type=float)
 
 

@@ -118,7 +118,7 @@ def test_a_video_is_gone_through(tmp_path: Path) -> None:
 
 def test_mistakes_are_told(tmp_path: Path) -> None:
     refused(run("edgecnn", "watch", tmp_path, "--size", "28x28"), "--size is for raw frames")
-    refused(run("edgecnn", "watch", tmp_path, "--fps", "0"), "is not a number above 0")
+    refused(run("edgecnn", "watch", tmp_path, "--fps", "0"), "is not above 0")
     refused(
         run("edgecnn", "watch", tmp_path / "none"), "none does not exist: name a folder, a video, a camera (0) or -"
     )

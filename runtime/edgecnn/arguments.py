@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 MOST = 1_000_000  # of whatever is counted, where an option says nothing else
+LARGEST = 1e9  # number, where an option says nothing else
 BATCH = 4096  # images a call
 DAY = 86_400  # seconds
 SIDE = 32_768  # pixels of an image's side
@@ -38,13 +39,13 @@ def counts(least: int = 1, most: int = MOST) -> Callable[[str], list[int]]:
     return lambda text: list(dict.fromkeys(one(part) for part in text.split(",")))
 
 
-def number(least: float = -math.inf, most: float = math.inf) -> Callable[[str], float]:
-    """A type for finite numbers from `least` to `most`: neither nan nor inf."""
+def number(least: float = -LARGEST, most: float = LARGEST) -> Callable[[str], float]:
+    """A type for numbers from `least` to `most`; nan and inf are none."""
 
     def counted(text: str) -> float:
         value = float(text) if _NUMBER.fullmatch(text) else math.nan
-        if not (math.isfinite(value) and least <= value <= most):
-            raise ArgumentTypeError(f"{_shown(text)} is not {_range(least, most)}")
+        if not least <= value <= most:
+            raise ArgumentTypeError(f"{_shown(text)} is not a number from {least:g} to {most:g}")
         return value
 
     return counted
@@ -54,17 +55,19 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
-def _range(least: float, most: float) -> str:
-    if math.isinf(most):
-        return "a finite number" + ("" if math.isinf(least) else f" of {least:g} or more")
-    return f"a number from {least:g} to {most:g}"
-
-
 def positive(text: str) -> float:
-    """A type for finite numbers above 0."""
+    """A type for numbers above 0."""
     value = number()(text)
     if value <= 0:
-        raise ArgumentTypeError(f"{_shown(text)} is not a number above 0")
+        raise ArgumentTypeError(f"{_shown(text)} is not above 0")
+    return value
+
+
+def nonzero(text: str) -> float:
+    """A type for numbers other than 0."""
+    value = number()(text)
+    if value == 0:
+        raise ArgumentTypeError(f"{_shown(text)} is 0")
     return value
 
 

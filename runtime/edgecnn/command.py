@@ -146,17 +146,21 @@ class _Help(argparse.HelpFormatter):
 class Parser(argparse.ArgumentParser):
     """An argument parser whose help fits the screen, and which tells a wrong command line as all errors are.
 
-    Types are stricter than Python's: a word and a Path are not empty, a float is finite.
+    Types are stricter than Python's: a word and a Path are not empty, a float is neither nan nor inf.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=_Help, **options)
-        for plain, strict in ((None, arguments.words), (Path, arguments.path), (float, arguments.number())):
-            self.register("type", plain, strict)
+        strict = {None: arguments.words, Path: arguments.path, int: arguments.count(0), float: arguments.number()}
+        for plain, checked in strict.items():
+            self.register("type", plain, checked)
 
     def error(self, message: str) -> NoReturn:
         """End with a line that says where help is."""
-        raise EdgecnnError(f"{re.sub('^argument ', '', message)} ({self.prog} --help)")
+        words = re.sub(
+            r"'([^']{40})[^']{20,}'", r"'\1…'", message.removeprefix("argument ")
+        )  # of a long value the start
+        raise EdgecnnError(f"{words} ({self.prog} --help)")
 
 
 def parser(prog: str, doc: str | None, **options: Any) -> argparse.ArgumentParser:

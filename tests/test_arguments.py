@@ -1,0 +1,135 @@
+"""Every option of every command, with values that people give by mistake: one line and status 2, or it is taken."""
+
+import argparse
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from test_commands import COMMANDS, SUBCOMMANDS
+
+from edgecnn.command import Parser
+
+EMPTY, HUGE = "", "9" * 5000
+VALUES = (
+    EMPTY,
+    "-1",
+    "0",
+    "1.5",
+    "nan",
+    "inf",
+    "1e999",
+    "9" * 30,
+    HUGE,
+    "1,2,",
+    "٣",
+    "ünï 猫",
+    "caf\udce9",
+    "\0",
+)
+# What of these a number may be, by its option; of those that are not here, none.
+FINE = {
+    "seed": {"0"},
+    "seeds": {"0"},
+    "core": {"0"},
+    "max_drop": {"0"},
+    "threshold": {"0"},
+    "fps": {"1.5"},
+    "learning_rate": {"1.5"},
+    "timeout": {"1.5"},
+    "seconds": {"0", "1.5"},
+    "pixel_scale": {"-1", "1.5"},
+    "pixel_offset": {"-1", "0", "1.5"},
+}
+# What words and paths may not be.
+NEVER = {"word": {EMPTY}, "path": {EMPTY, "\0"}, "anything": set[str]()}
+
+
+def main_of(name: str) -> Callable[[list[str]], int]:
+    """The command as a function."""
+    if name == "edgecnn":
+        name = "edgecnn.cli"
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    main: Callable[[list[str]], int] = importlib.import_module(
+        f"{name}.__main__" if spec.submodule_search_locations else name
+    ).main
+    return main
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[argparse.ArgumentParser]:
+    """From now on commands end when their words are found fine; the last parser that was asked is at the end."""
+    parsers: list[argparse.ArgumentParser] = []
+    parse = argparse.ArgumentParser.parse_args
+
+    def stop(self: Parser, argv: list[str]) -> None:
+        parsers.append(self)
+        parse(self, argv)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(Parser, "parse_args", stop)
+    return parsers
+
+
+def options_of(parser: argparse.ArgumentParser) -> Iterator[tuple[list[str], argparse.Action, list[str]]]:
+    """The words before and behind a value of each option: what else the command cannot do without."""
+    actions = [each for each in parser._actions if each.nargs != 0]
+    needed = {each.dest: needs(each) for each in actions}
+    for action in actions:
+        others = [word for dest, words in needed.items() if dest != action.dest for word in words]
+        yield others, action, [*action.option_strings[-1:]]
+
+
+def needs(action: argparse.Action) -> list[str]:
+    """The words that a parser demands for an option."""
+    value = str(next(iter(action.choices))) if action.choices else "given"
+    if action.option_strings:
+        return [action.option_strings[-1], value] if action.required else []
+    return [] if action.nargs in ("?", "*", argparse.REMAINDER) else [value]
+
+
+def kind_of(action: argparse.Action) -> str:
+    if action.choices:
+        return "choice"
+    return {None: "word", Path: "path", str: "anything"}.get(action.type, "number")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "name", [each for each in COMMANDS if each != "edgecnn"] + [f"edgecnn {each}" for each in SUBCOMMANDS]
+)
+def test_an_option_takes_what_fits_and_refuses_the_rest_in_a_line(
+    name: str, parsed: list[argparse.ArgumentParser], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main, first = main_of(name.split(maxsplit=1)[0]), name.split()[1:]
+    main([*first, "given"])
+    for others, action, option in options_of(sub_parser(parsed[-1], first)):
+        taken = {value for value in VALUES if fine(main, [*first, *others, *option, value], capsys)}
+        kind, where = kind_of(action), f"{name} {action.dest}"
+        if kind in NEVER:
+            assert not NEVER[kind] & taken, where
+        else:
+            assert taken == (FINE.get(action.dest, set()) if kind == "number" else set()), where
+
+
+def fine(main: Callable[[list[str]], int], words: list[str], capsys: pytest.CaptureFixture[str]) -> bool:
+    """Whether a command takes its words; if not, it must end as it should."""
+    capsys.readouterr()
+    status = main(words)
+    said = capsys.readouterr().err
+    if status != 2:
+        assert (status, said) == (0, "")
+        return True
+    assert said.startswith("error: "), said
+    assert said.count("\n") == 1, said
+    assert len(said) < 500, said
+    return False
+
+
+def sub_parser(parser: argparse.ArgumentParser, names: list[str]) -> argparse.ArgumentParser:
+    """The parser of a command's part."""
+    for name in names:
+        (choices,) = [each.choices for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+        parser = choices[name]
+    return parser
