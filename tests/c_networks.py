@@ -1,12 +1,14 @@
 """C for every layer of random networks: python tests/c_networks.py FOLDER EXAMPLES. A process with TensorFlow.
 
 Each network is converted to full int8, cut behind each of its operators, and written as C with golden outputs of
-TFLite's reference kernels. FOLDER/all.c runs all golden tests and prints what differs.
+TFLite's reference kernels; so are layers with extreme scales, zero points and shifts, which no converter makes.
+FOLDER/all.c runs all golden tests and prints what differs.
 """
 
 import sys
 from pathlib import Path
 
+import c_extremes
 import keras
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +26,8 @@ folder, examples = Path(sys.argv[1]), int(sys.argv[2])
 PADDING = st.sampled_from(["valid", "same"])
 RELUS = st.sampled_from([None, "relu", "relu6"])
 GOLDEN = 6
-written: dict[str, int] = {}
+EXTREMES = 4  # of each kind of layer
+written: list[str] = []
 
 
 @st.composite
@@ -68,11 +71,11 @@ def write(name: str, flatbuffer: bytes, every: int = 1) -> None:
         *_, output = graph.ops[cut].outputs
         part = Graph(graph.tensors, graph.ops[: cut + 1], graph.input, output)
         made = plan(name, part)
-        _, height, width, channels = graph.tensors[graph.input].shape
+        *_, height, width, channels = (1, 1, *graph.tensors[graph.input].shape)
         labels = tuple(map(str, range(made.output.size)))
         manifest = Manifest(name, "tflite", labels, Input((height, width, channels), (1.0,), (0.0,)), "0" * 64)
         names = source.Names(f"{name}_{cut}")
-        written[f"{names.lower}_test"] = cut
+        written.append(f"{names.lower}_test")
         for ending, text in (
             (".h", source.header(names, made, manifest)),
             (".c", source.source(names, made, manifest, f"{names.lower}.h")),
@@ -116,6 +119,8 @@ def random_networks(model):
 if __name__ == "__main__":
     for path in map(Path, sys.argv[3:]):
         write(path.stem, path.read_bytes(), every=7)
+    for name, flatbuffer in c_extremes.networks(seed=0, each=EXTREMES):
+        write(name, flatbuffer, every=2)
     random_networks()
     declared = "\n".join(f"int {name}(void);" for name in written)
     calls = "\n".join(

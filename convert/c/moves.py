@@ -47,6 +47,8 @@ def add(made: Plan, op: Op) -> list[Op]:
         "other": multiplier(float(other.scale) / twice),
         "": multiplier(twice / (2**20 * float(given.scale))),
     }
+    if pairs[""][1] < 0:  # TFLite ends the process
+        raise made.refusal(f"adds into a scale that is too small, {given.name!r}")
     fields = {"one_zero_point": one.zero_point, "other_zero_point": other.zero_point, "zero_point": given.zero_point}
     for side, (fixed, shift) in pairs.items():
         prefix = f"{side}_" if side else ""

@@ -16,22 +16,24 @@ def multiplier(real: float) -> tuple[int, int]:
     """A positive real number as `multiplier * 2^-31 * 2^-shift`. Source: QuantizeMultiplier, quantization_util.cc.
 
     Returns:
-        The multiplier, of 31 bits, and how far to shift right.
+        The multiplier, of 31 bits, and how far to shift right, -30 to 31; 0 and 1 for what is too small.
+
+    Raises:
+        EdgecnnError: it is too large, for TFLite too.
     """
-    if real == 0:
-        return 0, 0
     fraction, exponent = math.frexp(real)
     fixed = math.floor(fraction * 2**31 + 0.5)
     if fixed == 2**31:
         fixed, exponent = fixed // 2, exponent + 1
-    return (0, 0) if exponent < -31 else (fixed, -exponent)
+    if exponent > 30:
+        raise EdgecnnError(f"sums are multiplied by {real:.3g}: scales that are so far apart are not defined in TFLite")
+    return (0, 1) if fixed == 0 or exponent < -31 else (fixed, -exponent)  # every kernel shifts by 1
 
 
-def channel_multipliers(taken: Tensor, weights: Tensor, given: Tensor, channels: int) -> list[tuple[int, int]]:
-    """Of each output channel. Source: PopulateConvolutionQuantizationParams, GetQuantizedConvolutionMultipler."""
-    if len(weights.scales) == 1:
-        return [multiplier(float(taken.scale * weights.scale) / float(given.scale))] * channels
-    return [multiplier(float(taken.scale) * scale / float(given.scale)) for scale in weights.scales]
+def channel_reals(taken: Tensor, weights: Tensor, given: Tensor, channels: int) -> list[float]:
+    """What the sums of each output channel are multiplied by. Source: PopulateConvolutionQuantizationParams."""
+    scales = weights.scales * channels if len(weights.scales) == 1 else weights.scales
+    return [float(taken.scale) * scale / float(given.scale) for scale in scales]
 
 
 def activation_range(activation: int, given: Tensor) -> tuple[int, int]:

@@ -137,6 +137,8 @@ def _data(step: Step) -> Iterable[str]:
             if step.few_weights is not None:
                 few = _array("int16_t", f"{step.name}_few_weights", step.few_weights)
                 yield _only("TARGET_NEON", few)
+            if step.scales is not None:
+                yield _array("double", f"{step.name}_scales", step.scales)
         yield _array("int32_t", f"{step.name}_multiplier", step.multiplier)
         yield _array("int32_t", f"{step.name}_shift", step.shift)
         yield _layer(step)
@@ -156,6 +158,8 @@ def _layer(step: Layer) -> str:
         pointers["unsigned_bias"] = f"UNSIGNED_BIAS({step.name})"
         if step.few_weights is not None:
             pointers["few_weights"] = f"FEW_WEIGHTS({step.name})"
+        if step.scales is not None:
+            pointers["scales"] = f"{step.name}_scales"
     return _struct(step.kernel, step.name, pointers | {name: str(value) for name, value in step.fields.items()})
 
 

@@ -74,6 +74,7 @@ class Conv(Layer):
     unsigned_bias: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
     few_weights: npt.NDArray[np.int16] | None = None  # where a kernel's row is few bytes
     fast: bool = True  # whether the kernels for a CPU's own instructions do it exactly
+    scales: npt.NDArray[np.float64] | None = None  # of a dense layer that no multiplier of 31 bits does exactly
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ import numpy.typing as npt
 
 from convert.c.graph import Op
 from convert.c.plan import SAME, Plan, reach
-from convert.c.quantize import LEAST, activation_range, channel_multipliers
+from convert.c.quantize import LEAST, activation_range, channel_reals, multiplier
+from convert.c.rounding import Reals, Wide, dense_multipliers, fit_32_bits, sums, vectors_are_exact
 from convert.c.steps import Bytes, Conv, Depthwise, Ints, Pad, Pool, Value
 
 _BLOCK, _GROUP, _TILE = 16, 4, 4  # as in kernels/conv.h
@@ -17,7 +18,7 @@ def conv(made: Plan, op: Op) -> list[Op]:
     _undilated(made, op)
     name = made.name(op.outputs[0], op.kind)
     taken = _padded(made, op, weights.shape[1:3], name)
-    pooling = _pooling_behind(made, op)
+    pooling = _pooling_behind(made, op) if fit_32_bits(*_sums(made, op, weights)) else None
     return _convolve(made, op, taken, weights, name, (op.options["strideH"], op.options["strideW"]), pooling)
 
 
@@ -42,30 +43,62 @@ def _convolve(
     output = made.make((pooling or op).outputs[0])
     walk = _walk(taken, output, strides, pooling)
     packed, few = _packed(weights), _few(weights)
+    is_dense = op.kind == "FULLY_CONNECTED"
     fields = {
         "blocks": len(packed),
         "kernel_height": kernel_height,
         "groups": packed.shape[2],
         "taps": kernel_width * channels if few is not None else 0,
-        "dense": int(op.kind == "FULLY_CONNECTED"),
+        "dense": int(is_dense),
         **walk,
         **_ends(made, output, op, pooling),
     }
+    reach = _sums(made, op, weights)
     multipliers, shifts = _multipliers(made, op, outputs)
-    fast = bool((weights > LEAST).all() and (shifts >= 1).all() and (shifts <= 31).all())
+    scales = None
+    if is_dense:
+        multipliers, shifts, scales = _rounded_once(made, op, multipliers, shifts, reach)
+    fast = bool((weights > LEAST).all()) and (is_dense or vectors_are_exact(*reach, multipliers, shifts))
     bias = _bias(made, op, weights)
     unsigned = bias - 128 * weights.sum(axis=(1, 2, 3), dtype=np.int32)
     products = output.height * output.width * (walk["positions"] if pooling else 1) * weights.size
     scaled = (_rounded_up(bias), _rounded_up(multipliers), _rounded_up(shifts), fields, products)
-    made.steps.append(Conv(name, output, (taken,), packed, *scaled, _rounded_up(unsigned), few, fast))
+    made.steps.append(Conv(name, output, (taken,), packed, *scaled, _rounded_up(unsigned), few, fast, scales))
     return [op, pooling or op]
+
+
+def _reals(made: Plan, op: Op, channels: int) -> list[float]:
+    """What the sums of each output channel are multiplied by.
+
+    Raises:
+        EdgecnnError: there are not as many scales as channels, or the weights have a zero point.
+    """
+    taken, weights, given = (made.tensor(each) for each in (*op.inputs[:2], op.outputs[0]))
+    if len(weights.scales) not in (1, channels) or weights.zero_point:
+        raise made.refusal(f"has weights that are quantized otherwise than by a scale a channel, {weights.name!r}")
+    return channel_reals(taken, weights, given, channels)
 
 
 def _multipliers(made: Plan, op: Op, channels: int) -> tuple[Ints, Ints]:
     """Multiplier and shift of each output channel."""
-    taken, weights, given = (made.tensor(each) for each in (*op.inputs[:2], op.outputs[0]))
-    multipliers, shifts = zip(*channel_multipliers(taken, weights, given, channels), strict=True)
+    multipliers, shifts = zip(*map(multiplier, _reals(made, op, channels)), strict=True)
     return np.array(multipliers, np.int32), np.array(shifts, np.int32)
+
+
+def _rounded_once(
+    made: Plan, op: Op, multipliers: Ints, shifts: Ints, reach: tuple[Wide, Wide]
+) -> tuple[Ints, Ints, Reals | None]:
+    """Multipliers and shifts of a dense layer that are exact for all of its sums; where there are none, scales too."""
+    reals = np.array(_reals(made, op, len(multipliers)))
+    if (np.maximum(np.abs(reach[0]), np.abs(reach[1])).clip(max=2**31) * reals >= 2**31 - 128).any():
+        raise made.refusal(f"has outputs beyond 32 bits before they are clamped, {made.tensor(op.outputs[0]).name!r}")
+    exact = dense_multipliers(reals.tolist(), *reach)
+    return (*exact, None) if exact else (multipliers, shifts, reals)
+
+
+def _sums(made: Plan, op: Op, weights: Bytes) -> tuple[Wide, Wide]:
+    """The least and the largest sum of each output channel."""
+    return sums(weights, _stored_bias(made, op, len(weights)), made.tensor(op.inputs[0]).zero_point)
 
 
 def _walk(taken: Value, output: Value, strides: tuple[int, int], pooling: Op | None) -> dict[str, int]:
@@ -107,10 +140,24 @@ def _ends(made: Plan, output: Value, op: Op, pooling: Op | None = None) -> dict[
 
 def _bias(made: Plan, op: Op, weights: Bytes, axes: tuple[int, ...] = (1, 2, 3)) -> Ints:
     """The bias, less the input's zero point times the sum of the weights."""
-    sums = weights.astype(np.int32).sum(axis=axes, dtype=np.int32)
-    bias = made.constant(op.inputs[2]) if len(op.inputs) > 2 and op.inputs[2] >= 0 else np.zeros(len(sums), np.int32)
-    total: Ints = bias.astype(np.int32) - np.int32(made.tensor(op.inputs[0]).zero_point) * sums
-    return total
+    total = weights.sum(axis=axes, dtype=np.int32)
+    bias = _stored_bias(made, op, len(total))
+    less: Ints = bias - np.int32(made.tensor(op.inputs[0]).zero_point) * total
+    return less
+
+
+def _stored_bias(made: Plan, op: Op, channels: int) -> Ints:
+    """The bias as the file has it, zeros where there is none.
+
+    Raises:
+        EdgecnnError: it is not of 32 bits, or there are more or fewer than channels.
+    """
+    if len(op.inputs) < 3 or op.inputs[2] < 0:
+        return np.zeros(channels, np.int32)
+    bias: Ints = made.constant(op.inputs[2])
+    if bias.dtype != np.int32 or bias.shape != (channels,):
+        raise made.refusal(f"has a bias that is not one of 32 bits a channel, {made.tensor(op.inputs[2]).name!r}")
+    return bias
 
 
 def _packed(weights: Bytes) -> Bytes:

@@ -20,7 +20,10 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size);  // all
 INLINE int32_t rescale(int32_t x, int32_t multiplier, int shift) {
     if (shift < 0) x = (int32_t)((uint32_t)x << -shift);
     const int32_t high = (int32_t)(((int64_t)x * multiplier + (1 << 30)) >> 31);
-    return shift > 0 ? (int32_t)(((int64_t)high + (1 << shift >> 1) + (high >> 31)) >> shift) : high;
+    return shift > 0 ? (int32_t)(((int64_t)high + (1u << shift >> 1) + (high >> 31)) >> shift) : high;
 }
+
+// A sum of 32 bits that wraps around, as TFLite's do where a bias is at their end.
+INLINE int32_t plus(int32_t one, int32_t other) { return (int32_t)((uint32_t)one + (uint32_t)other); }
 
 INLINE int32_t clamp(int32_t x, int32_t least, int32_t most) { return x < least ? least : x > most ? most : x; }

@@ -8,6 +8,7 @@ struct conv {
     const int32_t *unsigned_bias;    // the same for inputs plus 128
     const int16_t *few_weights;      // [blocks * 2][kernel_height][taps][8], where a row is few bytes; for NEON
     const int32_t *multiplier, *shift;
+    const double *scales;            // of a dense layer for which multiplier and shift are not exact
     int blocks, kernel_height, groups, taps;  // taps: bytes of a kernel's row where there are few_weights, else 0
     int row, input_size;             // bytes from one row of the input to the next; of all of it
     int step_y, step_x;              // bytes in the input from one output to the next, down and across
@@ -24,15 +25,24 @@ INLINE ptrdiff_t position(const struct conv *c, int p) {
     return (ptrdiff_t)(p / c->positions_across) * c->position_y + (ptrdiff_t)(p % c->positions_across) * c->position_x;
 }
 
-// A rescaling that is rounded once, half up, as TFLite's reference kernel for dense layers does.
+// A rescaling that is rounded once, half up. TFLite's reference kernel for dense layers multiplies by a double and rounds
+// half away from zero: the multiplier is one that gives the same for every sum that the layer can have.
 INLINE int32_t rescale_once(int32_t x, int32_t multiplier, int shift) {
     return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (30 + shift))) >> (31 + shift));
+}
+
+// Where there is no such multiplier.
+INLINE int32_t rescale_by(int32_t x, double scale) {
+    const double y = x * scale;
+    const int32_t whole = (int32_t)y;
+    return whole + (y >= whole + 0.5) - (y <= whole - 0.5);
 }
 
 // Rescales and stores up to `count` sums; outputs of dense layers are few.
 INLINE void store_dense(const struct conv *c, const int32_t *sum, int8_t *output, int channel, int count) {
     for (int o = channel; o < channel + count && o < c->channels; o++) {
-        const int32_t y = rescale_once(sum[o - channel], c->multiplier[o], c->shift[o]);
+        const int32_t x = sum[o - channel];
+        const int32_t y = c->scales ? rescale_by(x, c->scales[o]) : rescale_once(x, c->multiplier[o], c->shift[o]);
         output[o] = (int8_t)clamp(y + c->zero_point, c->least, c->most);
     }
 }

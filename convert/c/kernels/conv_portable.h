@@ -10,7 +10,8 @@ INLINE void tile_portable(const struct conv *c, const int8_t *input, int8_t *out
             for (int k = 0; k < c->groups; k++, w += BLOCK * GROUP) {
                 const int8_t *x = from + (ptrdiff_t)i * c->row + k * GROUP;
                 for (int o = 0; o < BLOCK; o++)
-                    sum[o] += x[0] * w[o * GROUP] + x[1] * w[o * GROUP + 1] + x[2] * w[o * GROUP + 2] + x[3] * w[o * GROUP + 3];
+                    sum[o] = plus(sum[o], x[0] * w[o * GROUP] + x[1] * w[o * GROUP + 1] + x[2] * w[o * GROUP + 2] +
+                                              x[3] * w[o * GROUP + 3]);
             }
         for (int o = 0; o < BLOCK; o++) best[o] = c->pooled && p && best[o] > sum[o] ? best[o] : sum[o];
         if (c->pooled && p + 1 < c->positions) continue;
@@ -21,7 +22,7 @@ INLINE void tile_portable(const struct conv *c, const int8_t *input, int8_t *out
         int8_t *to = output + first + (c->pooled ? 0 : (ptrdiff_t)p * c->channels);
         for (int o = 0; o < count; o++) {
             const int32_t y = rescale(best[o], c->multiplier[first + o], c->shift[first + o]);
-            to[o] = (int8_t)clamp(y + c->zero_point, c->least, c->most);
+            to[o] = (int8_t)clamp(plus(y, c->zero_point), c->least, c->most);
         }
     }
 }

@@ -15,11 +15,11 @@ INLINE void depthwise_some(const struct depthwise *c, const int8_t *input, int8_
         for (int j = 0; j < c->kernel_width; j++) {
             const int8_t *x = input + (ptrdiff_t)i * c->row + (ptrdiff_t)j * c->input_channels;
             const int8_t *w = c->weights + ((ptrdiff_t)i * c->kernel_width + j) * c->channels + first;
-            for (int o = 0; o < count; o++) sum[o] += x[(first + o) / times] * w[o];
+            for (int o = 0; o < count; o++) sum[o] = plus(sum[o], x[(first + o) / times] * w[o]);
         }
     for (int o = 0; o < count; o++) {
         const int32_t y = rescale(sum[o], c->multiplier[first + o], c->shift[first + o]);
-        output[first + o] = (int8_t)clamp(y + c->zero_point, c->least, c->most);
+        output[first + o] = (int8_t)clamp(plus(y, c->zero_point), c->least, c->most);
     }
 }
 

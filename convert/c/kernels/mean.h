@@ -4,6 +4,6 @@ INLINE void mean(const int8_t *input, int8_t *output, int pixels, int channels, 
     for (int o = 0; o < channels; o++) {
         int32_t sum = -pixels * input_zero_point;
         for (int i = 0; i < pixels; i++) sum += input[(ptrdiff_t)i * channels + o];
-        output[o] = (int8_t)clamp(rescale(sum, multiplier, shift) + zero_point, -128, 127);
+        output[o] = (int8_t)clamp(plus(rescale(sum, multiplier, shift), zero_point), -128, 127);
     }
 }

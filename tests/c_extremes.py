@@ -1,0 +1,245 @@
+"""Int8 networks of one layer each, written as flatbuffers without a converter.
+
+Their scales, zero points and shifts are at the ends of what TFLite takes, their sums beside the places where it rounds.
+A converter makes few of these; files of other tools and nearly dead channels hold them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+_CHANNELS = 35  # two blocks of 16 and some
+_BELOW_ONE, _ABOVE_ONE = np.float32(1 - 2**-24), np.float32(1 + 2**-23)
+_LARGEST = 2**31 - 1
+_BUILTIN = schema.BuiltinOperator
+
+
+@dataclass
+class Draw:
+    """Random values, extreme ones more often than chance would have them."""
+
+    random: np.random.Generator
+    calm: bool = False  # only what the kernels for a CPU's own instructions take
+
+    def choice(self, values: Any) -> Any:
+        """One of them."""
+        return values[self.random.integers(len(values))]
+
+    def zero_point(self) -> int:
+        """Of an activation."""
+        return int(self.choice([-128, -127, -1, 0, 1, 126, 127, self.random.integers(-128, 128)]))
+
+    def scale(self, least: int, most: int) -> np.float32:
+        """A power of two, its neighbours, or anything between two powers."""
+        fraction = self.choice([np.float32(1), _BELOW_ONE, _ABOVE_ONE, np.float32(self.random.uniform(1, 2))])
+        return np.float32(fraction * np.float32(2.0 ** self.random.integers(least, most + 1)))
+
+    def weights(self, *shape: int) -> np.ndarray:
+        """Of a channel: of all sizes, or few and small, so that sums move in small steps."""
+        least, most = self.choice([(-127 if self.calm else -128, 128), (-127, 128), (-1, 2), (0, 2), (0, 1)])
+        return self.random.integers(least, most, shape).astype(np.int8)
+
+    def bias(self, multiplier: float) -> int:
+        """Beside a place where the output rounds, or anywhere in 32 bits."""
+        step = self.random.integers(-140, 140) + self.choice([0.0, 0.5])
+        beside = step / multiplier + self.choice([0, 0, 0, -1, 1])
+        anywhere = self.choice([0, _LARGEST, -_LARGEST, self.random.integers(-(2**31), 2**31)])
+        end = 2**29 if self.calm else _LARGEST
+        return int(np.clip(self.choice([beside, beside, beside, anywhere]), -end, end))
+
+
+class Builder:
+    """A flatbuffer of one input, layers behind one another, and one output."""
+
+    def __init__(self, shape: tuple[int, ...], scale: float, zero_point: int) -> None:
+        self.tensors: list[Any] = []
+        self.buffers = [schema.BufferT()]
+        self.ops: list[Any] = []
+        self.codes: list[int] = []
+        self.output = self.tensor(shape, [scale], zero_point)
+
+    def tensor(self, shape: tuple[int, ...], scales: Any, zero_point: int = 0, data: Any = None, axis: int = 0) -> int:
+        """Add a tensor, int8 unless its data is int32; its place."""
+        made, quantization = schema.TensorT(), schema.QuantizationParametersT()
+        made.name, made.shape = f"t{len(self.tensors)}".encode(), np.array(shape, np.int32)
+        made.type = schema.TensorType.INT8
+        if data is not None:
+            stored = schema.BufferT()
+            stored.data = np.frombuffer(data.tobytes(), np.uint8)
+            made.buffer = len(self.buffers)
+            self.buffers.append(stored)
+            made.type = schema.TensorType.INT32 if data.dtype == np.int32 else schema.TensorType.INT8
+        if len(scales):
+            quantization.scale = np.array(scales, np.float32)
+            quantization.zeroPoint = np.full(len(scales), zero_point, np.int64)
+            quantization.quantizedDimension = axis
+            made.quantization = quantization
+        self.tensors.append(made)
+        return len(self.tensors) - 1
+
+    def op(self, kind: str, inputs: list[int], shape: tuple[int, ...], scale: float, zero_point: int, **options: Any):
+        """Add an operator behind the others; its options are named after it, as the schema has them."""
+        operator = schema.OperatorT()
+        code = getattr(_BUILTIN, kind)
+        if code not in self.codes:
+            self.codes.append(code)
+        self.output = self.tensor(shape, [scale], zero_point)
+        operator.opcodeIndex = self.codes.index(code)
+        operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array([self.output], np.int32)
+        name = options.pop("options")
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+        operator.builtinOptions = getattr(schema, f"{name}T")()
+        for option, value in options.items():
+            setattr(operator.builtinOptions, option, value)
+        self.ops.append(operator)
+        return self
+
+    def flatbuffer(self) -> bytes:
+        """The file."""
+        graph, model = schema.SubGraphT(), schema.ModelT()
+        graph.tensors, graph.operators = self.tensors, self.ops
+        graph.inputs, graph.outputs = np.array([0], np.int32), np.array([self.output], np.int32)
+        model.version, model.subgraphs, model.buffers, model.operatorCodes = 3, [graph], self.buffers, []
+        for code in self.codes:
+            entry = schema.OperatorCodeT()
+            entry.builtinCode, entry.deprecatedBuiltinCode, entry.version = code, code, 2
+            model.operatorCodes.append(entry)
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+
+def multipliers(draw: Draw, count: int, most: int = 3) -> np.ndarray:
+    """What sums are multiplied by, one a channel, float32; many are about the smallest that TFLite knows, 2^-32."""
+    ranges = [(-36, -2), (-33, -28), (-31, -31), (-20, -8), (-3, -3 if draw.calm else most)]
+    return np.array([draw.scale(*draw.choice(ranges)) for _ in range(count)], np.float32)
+
+
+def _filled(draw: Draw, scales: np.ndarray, real: np.ndarray, *shape: int) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (channels, *shape) and biases."""
+    weights = np.stack([draw.weights(*shape) for _ in scales])
+    return weights, np.array([draw.bias(float(each)) for each in real], np.int32)
+
+
+def _ends(draw: Draw) -> tuple[np.float32, np.float32]:
+    """Scales of an input and an output, whose quotient moves a multiplier by a few of its last bits."""
+    near = [_BELOW_ONE, np.float32(1), np.float32(1), np.float32(1), _ABOVE_ONE]
+    return draw.choice(near), draw.choice(near)
+
+
+def conv(draw: Draw) -> bytes:
+    """A convolution, often with a maximum pooling behind it; one scale for all weights now and then."""
+    channels, kernel = draw.choice([1, 3, 8]), draw.choice([1, 2, 3])
+    taken, given = _ends(draw)
+    zero_point, real = draw.zero_point(), multipliers(draw, _CHANNELS)
+    if draw.random.random() < 0.2:
+        real[:] = real[0]
+    weights, bias = _filled(draw, real, real, kernel, kernel, channels)
+    scales = real[:1] if (real == real[0]).all() else real
+    sides = (6 - kernel + 1, 7 - kernel + 1)
+    to = Builder((1, 6, 7, channels), taken, draw.zero_point())
+    inputs = [0, to.tensor(weights.shape, scales, 0, weights), to.tensor(bias.shape, taken * scales, 0, bias)]
+    activation = draw.choice([0, 0, 1, 3])
+    common = {"padding": 1, "strideH": 1, "strideW": 1, "fusedActivationFunction": activation}
+    to.op("CONV_2D", inputs, (1, *sides, _CHANNELS), given, zero_point, options="Conv2DOptions", **common,
+          dilationHFactor=1, dilationWFactor=1)  # fmt: skip
+    if draw.calm and draw.random.random() < 0.7:
+        common |= {"strideH": 2, "strideW": 2, "filterHeight": 2, "filterWidth": 2, "fusedActivationFunction": 0}
+        pooled = (1, sides[0] // 2, sides[1] // 2, _CHANNELS)
+        to.op("MAX_POOL_2D", [to.output], pooled, given, zero_point, options="Pool2DOptions", **common)
+    return to.flatbuffer()
+
+
+def depthwise(draw: Draw) -> bytes:
+    """A depthwise convolution."""
+    taken, given = _ends(draw)
+    real = multipliers(draw, _CHANNELS)
+    weights, bias = _filled(draw, real, real, 2, 3)
+    weights = np.ascontiguousarray(weights.transpose(1, 2, 0))[np.newaxis]
+    to = Builder((1, 4, 5, _CHANNELS), taken, draw.zero_point())
+    inputs = [0, to.tensor(weights.shape, real, 0, weights, 3), to.tensor(bias.shape, taken * real, 0, bias)]
+    to.op("DEPTHWISE_CONV_2D", inputs, (1, 3, 3, _CHANNELS), given, draw.zero_point(), padding=1, strideH=1, strideW=1,
+          options="DepthwiseConv2DOptions", dilationHFactor=1, dilationWFactor=1, depthMultiplier=1,
+          fusedActivationFunction=draw.choice([0, 1, 3]))  # fmt: skip
+    return to.flatbuffer()
+
+
+def dense(draw: Draw) -> bytes:
+    """A dense layer, every other time with one scale for all weights; TFLite multiplies by a double here.
+
+    For one with thousands of inputs there is no multiplier of 31 bits that rounds alike.
+    """
+    taken, given = _ends(draw)
+    inputs, outputs = draw.choice([(37, _CHANNELS), (37, _CHANNELS), (4000, 3)])
+    real = multipliers(draw, outputs, -2) if inputs < 100 else draw.random.uniform(2e-6, 4e-6, 3).astype(np.float32)
+    if draw.random.random() < 0.5:
+        real[:] = real[0]
+    weights, bias = _filled(draw, real, real, inputs)
+    scales = real[:1] if (real == real[0]).all() else real
+    to = Builder((1, inputs), taken, draw.zero_point())
+    inputs = [0, to.tensor(weights.shape, scales, 0, weights), to.tensor(bias.shape, taken * scales, 0, bias)]
+    to.op("FULLY_CONNECTED", inputs, (1, outputs), given, draw.zero_point(), options="FullyConnectedOptions",
+          fusedActivationFunction=draw.choice([0, 1, 3]))  # fmt: skip
+    return to.flatbuffer()
+
+
+def add(draw: Draw) -> bytes:
+    """The sum of the input and its maximum pooling of other quantization (a convolution's), of distant scales."""
+    taken = draw.scale(-20, 20)
+    other, given = np.float32(taken * draw.scale(-33, 33)), np.float32(taken * draw.scale(-12, 12))
+    weights, bias = draw.random.integers(-127, 128, (3, 1, 1, 3)).astype(np.int8), np.zeros(3, np.int32)
+    to = Builder((1, 5, 7, 3), taken, draw.zero_point())
+    scales = np.full(1, np.float32(other / taken / np.float32(100)))
+    inputs = [0, to.tensor(weights.shape, scales, 0, weights), to.tensor((3,), taken * scales, 0, bias)]
+    common = {"padding": 1, "strideH": 1, "strideW": 1, "fusedActivationFunction": 0}
+    to.op("CONV_2D", inputs, (1, 5, 7, 3), other, draw.zero_point(), options="Conv2DOptions", **common,
+          dilationHFactor=1, dilationWFactor=1)  # fmt: skip
+    given = max(given, np.float32(max(taken, other) * np.float32(2.0**-18)))  # TFLite dies of smaller ones
+    to.op("ADD", [0, to.output], (1, 5, 7, 3), given, draw.zero_point(), options="AddOptions",
+          fusedActivationFunction=draw.choice([0, 1]))  # fmt: skip
+    return to.flatbuffer()
+
+
+def mean(draw: Draw) -> bytes:
+    """The mean over height and width."""
+    taken = draw.scale(-10, 10)
+    height, width = draw.choice([(1, 1), (2, 3), (4, 4), (7, 7)])
+    to = Builder((1, height, width, 5), taken, draw.zero_point())
+    axes = to.tensor((2,), [], 0, np.array([1, 2], np.int32))
+    given = np.float32(taken * draw.scale(*draw.choice([(-6, 6), (26, 34)])))
+    to.op("MEAN", [0, axes], (1, 5), given, draw.zero_point(), options="ReducerOptions", keepDims=False)
+    return to.flatbuffer()
+
+
+def average(draw: Draw) -> bytes:
+    """An average pooling."""
+    scale, zero_point = draw.scale(-10, 10), draw.zero_point()
+    to = Builder((1, 5, 5, 4), scale, zero_point)
+    padding, side = draw.choice([(1, 4), (0, 5)])
+    to.op("AVERAGE_POOL_2D", [0], (1, side, side, 4), scale, zero_point, options="Pool2DOptions", padding=padding,
+          strideH=1, strideW=1, filterHeight=2, filterWidth=2,
+          fusedActivationFunction=draw.choice([0, 1, 3]))  # fmt: skip
+    return to.flatbuffer()
+
+
+def softmax(draw: Draw) -> bytes:
+    """Probabilities."""
+    to = Builder((1, 11), draw.scale(-12, 6), draw.zero_point())
+    beta = float(draw.choice([1.0, 1.0, 0.5, 3.0]))
+    return to.op("SOFTMAX", [0], (1, 11), 1 / 256, -128, options="SoftmaxOptions", beta=beta).flatbuffer()
+
+
+KINDS = (conv, depthwise, dense, add, mean, average, softmax)
+
+
+def networks(seed: int, each: int) -> Iterator[tuple[str, bytes]]:
+    """So many networks of every kind, with their names."""
+    for kind in KINDS:
+        draw = Draw(np.random.default_rng((seed, KINDS.index(kind))))
+        for number in range(each):
+            draw.calm = number % 2 == 0
+            yield f"{kind.__name__}{number}", kind(draw)
