@@ -10,7 +10,7 @@ def tflite_layers(flatbuffer: bytes) -> dict[str, list[str]]:
     from ai_edge_litert import schema_py_generated as schema
 
     model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(flatbuffer, 0))
-    (graph,) = model.subgraphs
+    graph = model.subgraphs[0]  # the others are bodies of loops
     names = [graph.tensors[place].name.decode() for op in graph.operators for place in op.outputs]
     return _by_layer([(name, name) for name in names])
 

@@ -8,7 +8,10 @@ same conversion gives the same bytes.
 """
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from convert.graph import onnx_nodes
 
 if TYPE_CHECKING:
     import keras
@@ -60,19 +63,43 @@ def layer_in(text: str) -> str | None:
 
 
 def make_canonical(proto: "onnx.ModelProto") -> None:
-    """Count the numbers that tf2onnx gave (`__37`) anew, in the order of the graph; sort constants by name."""
+    """Count the numbers that tf2onnx gave (`__37`) anew, in the order of the graph; name and sort constants."""
     order: dict[str, str] = {}
 
     def renamed(name: str) -> str:
         return _NUMBERED.sub(lambda number: "__" + order.setdefault(number[1], str(len(order))), name)
 
-    graph = proto.graph
-    graph.doc_string = ""
-    for node in graph.node:
+    proto.graph.doc_string = ""
+    _rename(proto.graph, renamed)
+    shared = _shared_constants(proto.graph)
+    _rename(proto.graph, lambda name: shared.get(name, name))
+    for graph in _graphs(proto.graph):
+        constants = sorted(graph.initializer, key=lambda each: each.name)
+        del graph.initializer[:]
+        graph.initializer.extend(constants)
+
+
+def _graphs(graph: "onnx.GraphProto") -> list["onnx.GraphProto"]:
+    """A graph, and the bodies of its loops and branches."""
+    bodies = [attribute.g for node in onnx_nodes(graph) for attribute in node.attribute if attribute.HasField("g")]
+    return [graph, *bodies]
+
+
+def _rename(graph: "onnx.GraphProto", renamed: Callable[[str], str]) -> None:
+    """Give everything in a graph another name: nodes, values, constants, in the order of the graph."""
+    for node in onnx_nodes(graph):
         node.name = renamed(node.name)
         node.input[:], node.output[:] = map(renamed, node.input), map(renamed, node.output)
-    for named in (*graph.initializer, *graph.value_info, *graph.input, *graph.output):
-        named.name = renamed(named.name)
-    constants = sorted(graph.initializer, key=lambda each: each.name)
-    del graph.initializer[:]
-    graph.initializer.extend(constants)
+    for each in _graphs(graph):
+        for named in (*each.initializer, *each.value_info, *each.input, *each.output):
+            named.name = renamed(named.name)
+
+
+def _shared_constants(graph: "onnx.GraphProto") -> dict[str, str]:
+    """New names for constants that are read more than once: of equal ones tf2onnx keeps any, another each time."""
+    readings: dict[str, list[str]] = {each.name: [] for each in graph.initializer}
+    for node in onnx_nodes(graph):
+        for place, name in enumerate(node.input):
+            if name in readings:
+                readings[name].append(f"{node.name}_{place}_shared")
+    return {name: places[0] for name, places in readings.items() if len(places) > 1}

@@ -94,7 +94,7 @@ def sqnr(power: Array, noise: Array) -> Array:
 def _tflite_outputs(
     parent: Parent, model: bytes, images: npt.NDArray[np.uint8]
 ) -> Iterator[tuple[str, Array, Array, Tensor, int]]:
-    floats = tflite_from_keras(parent.model, np.empty(0, np.float32), "none")
+    floats = tflite_from_keras(parent.model, np.empty(0, np.float32), "none", loops=False)
     there = {name for names in tflite_layers(model).values() for name in names}
     last = {layer: [name for name in names if name in there] for layer, names in tflite_layers(floats).items()}
     names = {names[-1]: layer for layer, names in last.items() if names}
@@ -144,7 +144,7 @@ def _onnx_outputs(
     parent: Parent, model: bytes, images: npt.NDArray[np.uint8]
 ) -> Iterator[tuple[str, Array, Array, Tensor, int]]:
     channels = layer_channels(parent.model)
-    floats = prepared(onnx_from_keras(parent.model, parent.manifest.input))
+    floats = prepared(onnx_from_keras(parent.model, parent.manifest.input, loops=False))
     steps = _onnx_steps(model)
     last = {layer: [name for name in names if name in steps] for layer, names in onnx_outputs(floats).items()}
     names = {names[-1]: layer for layer, names in last.items() if names}

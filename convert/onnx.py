@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.export import Variant
+from convert.frozen import frozen, unrolled
 from convert.layers import onnx_layers
 from convert.names import make_canonical
 from convert.parent import Parent, with_fixed_batch
@@ -74,7 +75,7 @@ def variant(quantize: str, batch: int | None = 1, kept: tuple[str, ...] = (), **
     """A way to export to ONNX, the layers `kept` in float; `static` goes to `quantize_static`."""
 
     def convert(parent: Parent) -> bytes:
-        model = onnx_from_keras(parent.model, parent.manifest.input, batch)
+        model = onnx_from_keras(parent.model, parent.manifest.input, batch, loops=quantize != "int8")
         if quantize == "int8":
             nodes = onnx_layers(prepared(model)) if kept else {}
             exclude = [node for layer in kept for node in nodes.get(layer, [])]
@@ -86,13 +87,14 @@ def variant(quantize: str, batch: int | None = 1, kept: tuple[str, ...] = (), **
     return Variant("onnx", quantize, convert, batch=batch, raw=True, kept=kept)
 
 
-def onnx_from_keras(model: "keras.Model", wanted: Input, batch: int | None = 1) -> bytes:
+def onnx_from_keras(model: "keras.Model", wanted: Input, batch: int | None = 1, loops: bool = True) -> bytes:
     """Convert a Keras model to float32 ONNX with the pixels' scale inside the graph.
 
     Args:
         model: one input (batch, height, width, channels), float32; one output (batch, classes).
         wanted: how a raw pixel becomes an input value.
         batch: the fixed batch; None leaves it open.
+        loops: whether recurrent layers stay loops.
 
     Returns:
         A serialised ModelProto of opset `OPSET`. Its input `pixels` is uint8, (batch, height, width, channels).
@@ -107,16 +109,35 @@ def onnx_from_keras(model: "keras.Model", wanted: Input, batch: int | None = 1) 
     fixed = with_fixed_batch(model, batch)
     scale, offset = (np.array(each, np.float32) for each in (wanted.pixel_scale, wanted.pixel_offset))
 
-    # from_function, since tf2onnx's from_keras does not work with Keras 3.
     @tf.function(input_signature=[tf.TensorSpec((batch, *wanted.shape), tf.uint8, name=PIXELS)])  # type: ignore[untyped-decorator]
     def classify(pixels: tf.Tensor) -> tf.Tensor:
         values = tf.cast(pixels, tf.float32) * scale
         return fixed(values + offset if offset.any() else values)
 
-    proto, _ = tf2onnx.convert.from_function(classify, input_signature=classify.input_signature, opset=OPSET)
+    with unrolled(model, not loops):
+        function = frozen(classify.get_concrete_function())
+    (taken,), (given,) = function.inputs, function.outputs
+    proto, _ = tf2onnx.convert.from_graph_def(  # from_keras does not work with Keras 3
+        function.graph.as_graph_def(add_shapes=True),
+        input_names=[taken.name],
+        output_names=[given.name],
+        tensors_to_rename={taken.name: PIXELS},
+        custom_op_handlers={"Erfc": (_one_minus_erf, [])},
+        opset=OPSET,
+    )
     make_canonical(proto)
     onnx.checker.check_model(proto, full_check=True)
     return serialised(proto)
+
+
+def _one_minus_erf(graph: Any, node: Any, name: str, _: list[Any]) -> None:
+    """Of a GELU: Erfc(x) = 1 - Erf(x), for tf2onnx, which knows no Erfc."""
+    from tf2onnx.utils import make_name
+
+    one = graph.make_const(make_name(name), np.float32(1).reshape(()))
+    erf = graph.make_node("Erf", [node.input[0]], name=make_name(name))
+    graph.remove_node(node.name)
+    graph.make_node("Sub", [one.output[0], erf.output[0]], outputs=[node.output[0]], name=name)
 
 
 def serialised(proto: Any) -> bytes:

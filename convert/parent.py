@@ -239,9 +239,12 @@ def pixel_values(path: Path, options: argparse.Namespace) -> tuple[tuple[float, 
 
 
 def with_fixed_batch(model: "keras.Model", batch: int | None = 1) -> "keras.Model":
-    """The same model for batches of one size; None leaves it open, and tflite-runtime's XNNPACK out."""
+    """The same model for batches of one size, at inference: layers that augment images hand them on.
+
+    None leaves the batch open, and tflite-runtime's XNNPACK out.
+    """
     import keras
 
     mark_layers(model)
     inputs = keras.Input(batch_shape=(batch, *model.inputs[0].shape[1:]), name="image")
-    return keras.Model(inputs, model(inputs), name="edge")
+    return keras.Model(inputs, model(inputs, training=False), name="edge")

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convert.graph import onnx_nodes
+
 LEVELS = 256  # values of a pixel
 _KEEPING = ("Slice", "Reshape", "Transpose", "Squeeze", "Unsqueeze")  # move values, and leave them as they are
 
@@ -46,10 +48,13 @@ class _Graph:
         self.proto = proto
         self.constants = {each.name: each for each in proto.graph.initializer}
 
+    def _nodes(self) -> list[Any]:
+        return list(onnx_nodes(self.proto.graph))
+
     def only_reader(self, name: str) -> Any:
-        """The one node that reads a value; None where there are none or several."""
-        readers = [node for node in self.proto.graph.node if name in node.input]
-        return readers[0] if len(readers) == 1 else None
+        """The one node that reads a value; None where there are none or several, or it is in the body of a loop."""
+        readers = [node for node in self._nodes() if name in node.input]
+        return readers[0] if len(readers) == 1 and readers[0] in self.proto.graph.node else None
 
     def value(self, name: str) -> npt.NDArray[Any] | None:
         """A constant's value, dequantized if it is stored quantized; None for what is computed."""
@@ -74,23 +79,24 @@ class _Graph:
 
     def bypass(self, node: Any, source: str) -> None:
         """Let the readers of a node read `source` instead, and take the node out."""
-        for reader in self.proto.graph.node:
+        for reader in self._nodes():
             reader.input[:] = [source if name == node.output[0] else name for name in reader.input]
         self.proto.graph.node.remove(node)
 
     def drop_unread(self) -> None:
         """Take out nodes and constants that nobody reads any more."""
         graph = self.proto.graph
-        given = {each.name for each in graph.output}
-        while unread := [node for node in graph.node if not given & set(node.output) and not self._is_read(node)]:
+        read = self._read()
+        while unread := [node for node in graph.node if not read & set(node.output)]:
             for node in unread:
                 graph.node.remove(node)
-        read = {name for node in graph.node for name in node.input}
+            read = self._read()
         for each in [each for each in graph.initializer if each.name not in read]:
             graph.initializer.remove(each)
 
-    def _is_read(self, node: Any) -> bool:
-        return any(name in reader.input for reader in self.proto.graph.node for name in node.output)
+    def _read(self) -> set[str]:
+        """The names of all values that are read, or given."""
+        return {each.name for each in self.proto.graph.output} | {name for node in self._nodes() for name in node.input}
 
 
 def _into_weights(graph: _Graph, multiply: Any) -> bool:
@@ -146,5 +152,5 @@ def _quantized(scale: float, *steps: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 def _is_of_quantizing(graph: _Graph, zero_point: str) -> bool:
     """Whether only steps of quantizing read a zero point: then it may be another one for all of them."""
-    readers = [node.op_type for node in graph.proto.graph.node if zero_point in node.input]
+    readers = [node.op_type for node in onnx_nodes(graph.proto.graph) if zero_point in node.input]
     return all(kind in ("QuantizeLinear", "DequantizeLinear") for kind in readers)

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.export import Variant
+from convert.frozen import frozen, unrolled
 from convert.layers import tflite_layers
 from convert.parent import Parent, with_fixed_batch
 from convert.run import run_export
@@ -37,6 +38,7 @@ QUANTIZATIONS = {
     "float16": "float32, weights stored as float16",
     "none": "float32",
 }
+INTEGER = ("int8", "int8-float-io", "int16x8")  # by ranges of activations
 
 
 @command
@@ -73,6 +75,7 @@ def tflite_from_keras(
     batch: int | None = 1,
     per_channel: bool = True,
     kept: tuple[str, ...] = (),
+    loops: bool = True,
 ) -> bytes:
     """Convert a Keras model to TFLite.
 
@@ -84,6 +87,7 @@ def tflite_from_keras(
         batch: the fixed batch; None leaves it open, and XNNPACK out of tflite-runtime.
         per_channel: a scale for each output channel of the weights, else one a layer.
         kept: names of Keras layers that stay in float; int8 only. Input and output are then float32.
+        loops: whether recurrent layers stay loops; in `INTEGER` they never do.
 
     Returns:
         A `.tflite` flatbuffer.
@@ -98,14 +102,15 @@ def tflite_from_keras(
             yield [np.repeat(image[np.newaxis], batch or 1, axis=0)]
 
     with tempfile.TemporaryDirectory() as folder:
-        _save_frozen(with_fixed_batch(model, batch), folder)
+        with unrolled(model, quantize in INTEGER or not loops):
+            _save_frozen(with_fixed_batch(model, batch), folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter._experimental_disable_per_channel = not per_channel
         if quantize != "none":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if quantize == "float16":
             converter.target_spec.supported_types = [tf.float16]
-        if quantize in ("int8", "int8-float-io", "int16x8"):
+        if quantize in INTEGER:
             converter.representative_dataset = samples
             wide = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
             converter.target_spec.supported_ops = [
@@ -127,18 +132,18 @@ def _save_frozen(model: "keras.Model", folder: str) -> None:
     most of that to save what else Keras keeps of a model.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     (taken,) = model.inputs
     function = tf.function(model, input_signature=[tf.TensorSpec(taken.shape, tf.float32, name=taken.name)])
     module = tf.Module()
-    module.frozen = convert_variables_to_constants_v2(function.get_concrete_function())
-    tf.saved_model.save(module, folder, signatures=module.frozen)
+    module.frozen = frozen(function.get_concrete_function())
+    plain = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # which would keep the variables of a swish
+    tf.saved_model.save(module, folder, signatures=module.frozen, options=plain)
 
 
 def _tensors_of(model: "keras.Model", layers: tuple[str, ...]) -> list[str]:
     """The tensors that the operators of these layers write, as TFLite names them."""
-    found = tflite_layers(tflite_from_keras(model, np.empty(0, np.float32), "none"))
+    found = tflite_layers(tflite_from_keras(model, np.empty(0, np.float32), "none", loops=False))
     return [name for layer in layers for name in found.get(layer, [])]
 
 
