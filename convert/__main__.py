@@ -62,9 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         print_json(entries)
     else:
-            print(_screen([head(), *(row for entry in entries for row in rows(entry))]))
-            for note in remarks(entries):
-                print(note)
+        print(_screen([head(), *(row for entry in entries for row in rows(entry))]))
+        for note in remarks(entries):
+            print(note)
         print(f"\n{options.output or path.parent}/models.md and models.json tell the rest")
     return OK if all(entry["verdict"] == "PASS" for entry in entries) else GATE_FAILED
 

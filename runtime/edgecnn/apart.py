@@ -7,7 +7,9 @@ import contextlib
 import multiprocessing
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
@@ -15,7 +17,15 @@ _R = TypeVar("_R")
 
 
 class DiedError(Exception):
-    """The process ended without an answer; its text is how: `SIGILL`, `SIGSEGV`, or `exit status 3`."""
+    """The process ended without an answer; its text is how: `SIGILL`, `no answer in 30 s`, or `exit status 3`."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a process may take."""
+
+    seconds: float  # for an answer
+    megabytes: int  # of memory, over what Python itself has; kept on Linux alone
 
 
 class Apart(Generic[_T]):
@@ -24,12 +34,14 @@ class Apart(Generic[_T]):
     Args:
         build: a class or function of a module, which gives the object.
         arguments: that it takes.
+        limits: that the process is held to.
     """
 
-    def __init__(self, build: Callable[..., _T], *arguments: Any) -> None:
+    def __init__(self, build: Callable[..., _T], *arguments: Any, limits: Limits | None = None) -> None:
+        self._limits = limits
         context = multiprocessing.get_context("spawn")
         self._ours, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, build, arguments), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, build, arguments, limits), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -37,10 +49,12 @@ class Apart(Generic[_T]):
         """Call a method of the object, and give what it gives or raise what it, or the object's making, raises.
 
         Raises:
-            DiedError: the process was killed, or ended by itself.
+            DiedError: the process was killed, ended by itself, or took too long.
         """
         try:
             self._ours.send((method, arguments))
+            if self._limits and not self._ours.poll(self._limits.seconds):
+                raise DiedError(f"no answer in {self._limits.seconds:g} s")
             succeeded, value = self._ours.recv()
         except (EOFError, BrokenPipeError, ConnectionResetError):
             self._process.join()
@@ -57,13 +71,14 @@ class Apart(Generic[_T]):
         self._ours.close()
 
 
-def apart(function: Callable[..., _R], *arguments: Any) -> _R:
+def apart(function: Callable[..., _R], *arguments: Any, limits: Limits | None = None) -> _R:
     """Call a function of a module in a fresh process, and give what it gives or raise what it raises.
 
     Raises:
-        DiedError: the process was killed, or ended by itself.
+        DiedError: the process was killed, ended by itself, or took too long.
+        MemoryError: it asked for more than it may have.
     """
-    process = Apart(_Nothing)
+    process = Apart(_Nothing, limits=limits)
     try:
         result: _R = process.call(_called, function, arguments)
     finally:
@@ -79,9 +94,11 @@ def _called(_: _Nothing, function: Callable[..., _R], arguments: tuple[Any, ...]
     return function(*arguments)
 
 
-def _serve(pipe: Connection, build: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _serve(pipe: Connection, build: Callable[..., Any], arguments: tuple[Any, ...], limits: Limits | None) -> None:
     """In the process: make the object, then answer calls until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    if limits:
+        _bound(limits.megabytes)
     made, failure = None, None
     try:
         made = build(*arguments)
@@ -97,6 +114,17 @@ def _serve(pipe: Connection, build: Callable[..., Any], arguments: tuple[Any, ..
             except Exception as error:
                 answer = (False, error)
             pipe.send(answer)
+
+
+def _bound(megabytes: int) -> None:
+    """Let this process have no more memory than so much over what it has, and leave no core file."""
+    with contextlib.suppress(ImportError, OSError, ValueError):  # not on Windows; not on other kernels than Linux
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        words = Path("/proc/self/status").read_text().split()
+        most = 1024 * int(words[words.index("VmData:") + 1]) + megabytes * 1_000_000
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 def _how(status: int) -> str:

@@ -10,7 +10,7 @@ from edgecnn.check import Report as CheckReport
 from edgecnn.check import as_document, flipped
 from edgecnn.check import check as check_model
 from edgecnn.classifier import Classifier
-from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
+from edgecnn.command import GATE_FAILED, OK, print_json, table
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import engines_of
 from edgecnn.files import sha256
@@ -18,13 +18,13 @@ from edgecnn.folders import left_out
 from edgecnn.images import read_image
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import read_model
+from edgecnn.trial import open_model
 
 _SHOWN = 12  # files that are named with the reason why they were left out; --json has all
 
 
 def _open(options: argparse.Namespace) -> Classifier:
-    with quiet():  # engines greet on stderr
-        return Classifier(options.model, options.engine, options.threads)
+    return open_model(options.model, options.engine, options.threads)
 
 
 def info(options: argparse.Namespace) -> int:

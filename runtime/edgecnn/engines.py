@@ -1,6 +1,7 @@
 """The engines that edgecnn knows: what they run, where there are wheels of them. Imports none of them, nor numpy."""
 
 import importlib.util
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from edgecnn.interpreters import Engine
 
 Version = tuple[int, ...]
+# What an engine says of an operator, or of a version of one, that it lacks and another may have.
+_LACKS = re.compile("builtin_code|builtin opcode|custom op|op version|not implemented|NOT_IMPLEMENTED", re.IGNORECASE)
 NATIVE = "native"  # no package: a library beside the model, see edgecnn.native; taken only where it is asked for
 
 
@@ -140,12 +143,24 @@ def load_engine(name: str, data: bytes, model_format: str, source: str, threads:
     reasons = []
     for each in names:
         try:
-            return each, LOADERS[model_format](ENGINES[each].module, data, threads)
+            importlib.import_module(ENGINES[each].module)
         except Exception as error:  # engines raise whatever they like
-            reasons.append(f"{each}: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}")
+            reasons.append(_reason(each, error))
+            continue
+        try:
+            return each, LOADERS[model_format](ENGINES[each].module, data, threads)
+        except Exception as error:
+            reasons.append(_reason(each, error))
+            if not _LACKS.search(str(error)):  # the file is malformed: the next engine may die of it
+                break
     others = [kind.name for kind in ENGINES.values() if kind.format == model_format and kind.name not in names]
     hint = f"; engines that may: {', '.join(others)}" if others else ""
     raise EdgecnnError(f"{source} cannot be run ({'; '.join(reasons)}){hint}")
+
+
+def _reason(engine: str, error: Exception) -> str:
+    """What an engine said, in a line."""
+    return f"{engine}: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}"
 
 
 def named() -> str:

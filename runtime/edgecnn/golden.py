@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.classifier import Classifier
-from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
+from edgecnn import bounds
+from edgecnn.command import GATE_FAILED, OK, print_json, table
 from edgecnn.engines import ENGINES, NATIVE, engines_of, named
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import npz, read_npz
 from edgecnn.modelfile import read_model
+from edgecnn.trial import open_model
 
 FILE = "golden.npz"
 FLOAT_BOUND = 1e-5
@@ -88,14 +89,20 @@ def compare(folder: Path, only: str | None = None) -> list[Comparison]:
     if not path.exists():
         raise EdgecnnError(f"{path} is missing: python -m deploy.bundle makes it")
     stored = read_npz(path)
-    images, found = stored.pop("images"), []
+    images, found = stored.pop("images", None), []
+    if images is None or images.dtype != np.uint8 or images.ndim != 4 or not len(images):
+        raise EdgecnnError(f"{path} holds no images: make it again with python -m deploy.bundle")
     for name, expected in stored.items():
-        model, _, engine = name.partition(_AT)
+        model, _, engine = bounds.text(name, "a name").partition(_AT)
+        if Path(model).name != model:
+            raise EdgecnnError(f"{path} speaks of {model}, which is no name of a file: make it again")
         if only not in (None, engine) or engine not in engines_of(
             folder / model, read_model(folder / model).manifest.format
         ):
             continue
         answers, step = _answers(folder / model, engine, images)
+        if expected.dtype.kind != "f" or expected.shape != answers.shape or not np.isfinite(expected).all():
+            raise EdgecnnError(f"{path} holds answers of {model} that are none: make it again")
         worst = float(np.abs(answers - expected).max())
         changed = int((answers.argmax(axis=1) != expected.argmax(axis=1)).sum())
         worst = round(worst / step) if step else worst
@@ -108,6 +115,6 @@ def compare(folder: Path, only: str | None = None) -> list[Comparison]:
 
 def _answers(path: Path, engine: str, images: Images) -> tuple[npt.NDArray[np.float32], float | None]:
     """Probabilities, (images, classes), and the step between two of them where the output is quantized."""
-    with quiet(), Classifier(path, engine) as classifier:  # engines greet on stderr
+    with open_model(path, engine) as classifier:
         found = np.stack([each.probabilities for each in classifier.predict_batch(images)])
         return found, classifier.output_step if classifier.manifest.output == "probabilities" else None

@@ -27,7 +27,9 @@ from edgecnn.command import progress, quiet
 from edgecnn.dataset import read_dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import Manifest
+from edgecnn.modelfile import read_model
 from edgecnn.power import Meter
+from edgecnn.trial import try_model
 from edgecnn.validity import Moment, look
 
 THROUGHPUT_SECONDS = 1.0  # for each number of workers
@@ -242,6 +244,7 @@ class _Running:
 
     def __init__(self, setup: Setup, method: Method) -> None:
         self.setup, self.windows = setup, list[Window]()
+        try_model(read_model(setup.model), setup.engine)
         self.process = Apart(Subject, setup, method)
         try:
             self.engine, self.start = self.call(Subject.started)

@@ -25,6 +25,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.measuring import Method, Setup, Subject, Window
 from edgecnn.modelfile import read_model
 from edgecnn.selection import models_in, write_selection
+from edgecnn.trial import try_model
 
 NEAR = 1.5  # times the fastest first median: who is timed again
 TURNS = 5  # of each finalist, the first with them
@@ -144,6 +145,11 @@ def best(found: Iterable[Candidate]) -> Candidate | None:
 
 def _time(each: Candidate, folder: Path, data: Path, judge: bool) -> None:
     """One turn in a fresh process; with `judge`, `check` before it counts."""
+    try:
+        try_model(read_model(folder / each.model), each.engine)
+    except EdgecnnError as error:
+        each.failure = str(error)
+        return
     process = Apart(Subject, Setup(folder / each.model, each.engine, each.threads, data=data), TURN)
     try:
         found = process.call(Subject.window, 0)  # first, while the process is fresh

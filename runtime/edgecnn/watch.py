@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from edgecnn.classifier import Classifier
-from edgecnn.command import OK, quiet, stream_json
+from edgecnn.command import OK, stream_json
 from edgecnn.device import Ticks, cpu_ticks
 from edgecnn.errors import EdgecnnError
 from edgecnn.frames import Frame, folder_frames, is_camera, raw_frames, video_frames
 from edgecnn.manifest import Input
 from edgecnn.measuring import memory_mb
+from edgecnn.trial import open_model
 
 UNKNOWN = "unknown"
 STATUS_SECONDS = 10.0
@@ -54,8 +55,7 @@ class Meter:
 
 def run(options: argparse.Namespace) -> int:
     """The command `edgecnn watch`."""
-    with quiet():  # engines greet on stderr
-        classifier = Classifier(options.model, options.engine, options.threads)
+    classifier = open_model(options.model, options.engine, options.threads)
     signal.signal(signal.SIGTERM, _interrupt)
     meter = Meter()
     try:

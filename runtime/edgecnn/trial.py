@@ -1,0 +1,92 @@
+"""Opens a model file in a process of its own, before this one does: an engine trusts a file that was not made here.
+
+The process has a bound on time and memory, and runs the model once, on zeros. What passed is noted by its hash for this
+user, so that it costs nothing from then on; where nothing can be noted it is tried each time. The model inside this
+package needs no trial, nor does a library of `native`, which runs whatever its maker wants.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+
+from edgecnn import SHIPPED
+from edgecnn.classifier import Classifier
+from edgecnn.command import quiet
+from edgecnn.engines import NATIVE, engines_for
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import SEAL, locked, read_file, write_file
+from edgecnn.modelfile import ModelFile, read_model
+
+_SECONDS = 60.0  # a large network on a small board opens in a few
+_MEGABYTES, _TIMES = 384, 12  # for the engine; for each megabyte of the file: copies, packed weights, activations
+_KEPT = 1000  # hashes
+
+
+def open_model(path: Path, engine: str = "auto", threads: int | None = None) -> Classifier:
+    """A `Classifier` of a file or folder, as the commands open it: tried first.
+
+    Raises:
+        EdgecnnError: as `Classifier` does; or the file killed the process that tried it, or took too much.
+    """
+    if path.is_dir():
+        from edgecnn.selection import choose
+
+        path, engine, threads = choose(path, engine, threads)
+    model = read_model(path)
+    try_model(model, engine)
+    with quiet():  # engines greet on stderr
+        return Classifier.of(model, engine, 1 if threads is None else threads)
+
+
+def try_model(model: ModelFile, engine: str) -> None:
+    """Open a model in a process of its own, unless that is known to go well.
+
+    Raises:
+        EdgecnnError: the file killed it, or took too much; or the engine cannot run it.
+    """
+    if engine == NATIVE or model.path.absolute() == SHIPPED:
+        return
+    names = engines_for(model.manifest.format, str(model.path)) if engine == "auto" else [engine]
+    entry = f"{model.data[-SEAL:].decode()} {' '.join(names)}"
+    notes = _notes()
+    if entry in _read(notes):
+        return
+    from edgecnn.apart import DiedError, Limits, apart  # multiprocessing takes longer to import than an inference
+
+    megabytes = _MEGABYTES + _TIMES * len(model.data) // 1_000_000
+    try:
+        apart(_run, model, engine, limits=Limits(_SECONDS, megabytes))
+    except (DiedError, MemoryError) as death:
+        how = f"more than {megabytes:,} MB of memory" if isinstance(death, MemoryError) else death
+        raise EdgecnnError(
+            f"{model.path} is not opened: a process that tried it ended ({how}); it is damaged or hostile, or another"
+            " engine is needed (--engine)"
+        ) from None
+    _note(notes, entry)
+
+
+def _run(model: ModelFile, engine: str) -> None:
+    """In the process: one inference."""
+    with quiet():
+        Classifier.of(model, engine).invoke()
+
+
+def _notes() -> Path:
+    """The file with what passed: of this user, on this machine."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.local/state")
+    try:
+        return state.expanduser() / "edgecnn" / "opened"
+    except RuntimeError:  # there is no home
+        return Path(os.devnull) / "opened"
+
+
+def _read(notes: Path) -> list[str]:
+    try:
+        return read_file(notes, 2**20).decode("ascii", "replace").splitlines()
+    except EdgecnnError:
+        return []
+
+
+def _note(notes: Path, entry: str) -> None:
+    with contextlib.suppress(OSError, EdgecnnError), locked(notes):
+        write_file(notes, "".join(f"{line}\n" for line in [*_read(notes), entry][-_KEPT:]).encode("ascii", "replace"))

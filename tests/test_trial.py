@@ -1,0 +1,62 @@
+"""What kills an engine, or takes all it can get, does so in a process of its own."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from edgecnn import SHIPPED, EdgecnnError
+from edgecnn.apart import DiedError, Limits, apart
+from edgecnn.modelfile import read_model
+from edgecnn.trial import open_model, try_model
+
+
+@pytest.fixture
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where what passed is noted."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state/edgecnn/opened"
+
+
+def test_a_process_that_gives_no_answer_is_ended() -> None:
+    with pytest.raises(DiedError, match=r"no answer in 1\.5 s"):
+        apart(time.sleep, 600, limits=Limits(1.5, 100))
+
+
+def test_a_process_gets_no_more_memory_than_it_may_have() -> None:
+    assert apart(bytes, 1_000_000, limits=Limits(60, 100)) == bytes(1_000_000)
+    with pytest.raises(MemoryError):
+        apart(bytearray, 150_000_000, limits=Limits(60, 100))
+
+
+def test_a_file_is_tried_once_and_noted_by_its_hash_and_engine(trained: Path, notes: Path) -> None:
+    path = trained / "model_int8.tflite"
+    for _ in range(2):
+        with open_model(path, "tflite") as classifier:
+            assert classifier.engine == "tflite"
+    with open_model(path, "litert"):
+        pass
+    seal = path.read_bytes()[-64:].decode()
+    assert notes.read_text().splitlines() == [f"{seal} tflite", f"{seal} litert"]
+
+
+def test_what_is_noted_is_not_tried_again(trained: Path, notes: Path) -> None:
+    model = read_model(trained / "model_int8.tflite")
+    notes.parent.mkdir(parents=True)
+    notes.write_text(f"{model.data[-64:].decode()} nonsense\n")
+    try_model(model, "nonsense")
+    with pytest.raises(EdgecnnError, match="there is no engine 'other'"):
+        try_model(model, "other")
+    assert len(notes.read_text().splitlines()) == 1  # what failed is not noted
+
+
+def test_the_model_of_the_package_needs_no_trial(notes: Path) -> None:
+    with open_model(SHIPPED):
+        assert not notes.exists()
+
+
+def test_where_nothing_can_be_noted_the_file_is_tried_all_the_same(trained: Path, notes: Path) -> None:
+    notes.parent.parent.write_bytes(b"a file where the folder should be")
+    for _ in range(2):
+        with open_model(trained / "model_int8.tflite", "litert") as classifier:
+            assert classifier.batch == 1
