@@ -8,15 +8,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+from edgecnn import bounds
 from edgecnn.device import identify
-from edgecnn.engines import ENGINES
+from edgecnn.engines import ENGINES, NATIVE
 from edgecnn.errors import EdgecnnError, warn
 from edgecnn.files import read_file, sha256, write_file
-from edgecnn.modelfile import model_format, read_model
+from edgecnn.modelfile import MOST, model_format, read_model
 from edgecnn.native import LIBRARIES
 
 FILE = "selection.json"
 SCHEMA = 1
+_THREADS = 1024  # of a winner
 
 
 def models_in(folder: Path) -> list[Path]:
@@ -74,21 +76,36 @@ def _winner(folder: Path) -> tuple[dict[str, Any] | None, str]:
     if not path.exists():
         return None, f"{folder} is not tuned for this device"
     try:
-        document = json.loads(read_file(path))
-        kept, now = document["key"], key(folder)
-        changed = [part for part in now if kept[part] != now[part]]
-        if changed or document["schema"] != SCHEMA:
-            return None, f"{path} no longer holds ({', '.join(changed or ['its schema'])} changed)"
-        winner = {"model": str(document["winner"]["model"]), "engine": str(document["winner"]["engine"])}
-        return winner | {"threads": int(document["winner"]["threads"])}, ""
-    except (ValueError, KeyError, TypeError):
+        schema, kept, winner = _read(path)
+    except (EdgecnnError, ValueError, KeyError, TypeError, AttributeError):
         return None, f"{path} cannot be read"
+    now = key(folder)
+    changed = [part for part in now if kept.get(part) != now[part]]
+    if changed or schema != SCHEMA:
+        return None, f"{path} no longer holds ({', '.join(changed or ['its schema'])} changed)"
+    return winner, ""
+
+
+def _read(path: Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
+    """The schema, key and winner of a selection.
+
+    Raises:
+        EdgecnnError, ValueError, KeyError, TypeError, AttributeError: it says what cannot be.
+    """
+    document = bounds.parsed(read_file(path, bounds.DOCUMENT))
+    kept, winner = document["key"], document["winner"]
+    model = bounds.text(winner["model"], "model")
+    if Path(model).name != model or not isinstance(kept, dict):
+        raise ValueError("a model that is no file of the folder")
+    engine = bounds.choice(winner["engine"], "engine", (*ENGINES, NATIVE))
+    threads = bounds.whole(winner["threads"], "threads", 1, _THREADS)
+    return document["schema"], kept, {"model": model, "engine": engine, "threads": threads}
 
 
 def _guess(folder: Path) -> Path:
     """Full int8 before others, then the smallest, that an installed engine runs."""
     formats = {kind.format for kind in ENGINES.values() if kind.installed}
-    able = [path for path in models_in(folder) if model_format(str(path), read_file(path)) in formats]
+    able = [path for path in models_in(folder) if model_format(str(path), read_file(path, MOST)) in formats]
     if not able:
         raise EdgecnnError(f"no engine is installed for the models in {folder}: edgecnn doctor says what to install")
     return min(able, key=lambda path: (read_model(path).manifest.quantization != "int8", path.stat().st_size))
