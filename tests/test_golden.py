@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from conftest import refused, run
 
+from edgecnn import PICTURE, SHIPPED
 from edgecnn.dataset import read_dataset
 from edgecnn.engines import NATIVE
+from edgecnn.errors import EdgecnnError
 from edgecnn.files import npz, read_npz, write_file
 from edgecnn.golden import FILE, compare, make
 from edgecnn.modelfile import read_model
@@ -49,4 +52,40 @@ def test_other_answers_are_told_and_damage_too(copied: Path) -> None:
     (copied / FILE).write_bytes((copied / FILE).read_bytes()[:-1])
     refused(run("edgecnn", "golden", copied), "golden.npz is damaged")
     (copied / FILE).unlink()
-    refused(run("edgecnn", "golden", copied), "golden.npz is missing")
+    refused(run("edgecnn", "golden", copied), "golden.npz is missing", f"edgecnn golden {copied} --make")
+    done = run("edgecnn", "golden", copied, "--make", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {each["images"] for each in json.loads(done.stdout)} == {32}
+
+
+def test_a_file_that_holds_no_golden_answers_is_told(copied: Path) -> None:
+    images, path = np.zeros((2, 28, 28, 1), np.uint8), copied / FILE
+    good = np.full((2, 10), 0.1, np.float32)
+    for wrong in (
+        {"model_int8.tflite@litert": good},
+        {"images": images.astype(np.float32), "model_int8.tflite@litert": good},
+        {"images": images, "../model_int8.tflite@litert": good},
+        {"images": images, "model_int8.tflite@litert": good * np.nan},
+        {"images": images, "model_int8.tflite@litert": good[:1]},
+        {"images": images, "model_int8.tflite@litert": good[:, :3]},
+        {"images": images[:, 1:], "model_int8.tflite@litert": good},
+        {"images": np.zeros((1001, 28, 28, 1), np.uint8), "model_int8.tflite@litert": good},
+        {"images": images},
+    ):
+        write_file(path, npz(wrong))
+        with pytest.raises(EdgecnnError, match=r"golden"):
+            compare(copied)
+
+
+def test_a_picture_lies_beside_the_model_in_the_wheel_and_is_classified_where_none_is_named(copied: Path) -> None:
+    """And where the launcher of a bundle names its models, these are meant, and the picture beside them."""
+    assert SHIPPED.with_name(PICTURE).stat().st_size < 5_000
+    (answer,) = json.loads(run("edgecnn", "classify", "--json").stdout)
+    assert (answer["image"], answer["label"]) == (str(SHIPPED.with_name(PICTURE)), "3")
+    bundled = {"EDGECNN_MODEL": str(copied)}
+    refused(run("edgecnn", "classify", env=bundled), f"{copied / PICTURE} does not exist")
+    (copied / PICTURE).write_bytes(SHIPPED.with_name(PICTURE).read_bytes())
+    (answer,) = json.loads(run("edgecnn", "classify", "--json", env=bundled).stdout)
+    assert (answer["image"], answer["label"]) == (str(copied / PICTURE), "3")
+    info = json.loads(run("edgecnn", "info", "--json", env=bundled).stdout)
+    assert Path(info["file"]).parent == copied

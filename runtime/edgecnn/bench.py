@@ -23,6 +23,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256
 from edgecnn.measuring import FULL, QUICK, Measured, Method, Setup, measure
 from edgecnn.modelfile import read_model
+from edgecnn.selection import model_file
 from edgecnn.tables import paragraph
 from edgecnn.validity import reasons, spread_of
 
@@ -34,7 +35,7 @@ Times = npt.NDArray[np.int64]
 
 def run(options: argparse.Namespace) -> int:
     """The command `edgecnn bench`."""
-    method = method_of(options)
+    method, options.model = method_of(options), model_file(options.model)
     workers = usable(options.workers, "workers")
     if workers and not (1 in options.threads and 1 in options.batch):
         raise EdgecnnError("--workers is measured with one thread and one image a call: put 1 in --threads and --batch")

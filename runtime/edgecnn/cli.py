@@ -2,14 +2,15 @@
 
 edgecnn doctor                  this machine, its engines, and what to install
 edgecnn info [MODEL]            what a model file says of itself
-edgecnn classify IMAGE...       a label for each image
+edgecnn classify [IMAGE...]     a label for each image
 edgecnn check MODEL DATA        accuracy, flips against the float model, verdict
 edgecnn golden FOLDER           answers beside those of the machine that made the models
 edgecnn bench [MODEL]           latency and throughput on this machine
 edgecnn tune FOLDER             the fastest of a folder's models, engines and thread counts that passes check
 edgecnn watch SOURCE            a label for each frame of a folder that fills, a video, a camera, or stdin
 
-Where no model is named, the MNIST classifier inside this package is taken.
+Where no model is named, the MNIST classifier inside this package is taken; in a bundle, the bundle's models.
+Where no image is named, the picture beside the model is.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgecnn import SHIPPED, __version__, arguments
+from edgecnn import __version__, arguments, default_model
 from edgecnn.command import Parser, add_json, command
 from edgecnn.engines import ENGINES, NATIVE, named
 from edgecnn.errors import EdgecnnError
@@ -50,11 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     add_json(add("doctor", "this machine, its engines, and what to install", "doctor"))
 
     info = add("info", "what a model file says of itself", "commands", "info")
-    info.add_argument("model", type=Path, nargs="?", default=SHIPPED, metavar="MODEL")
+    info.add_argument("model", type=Path, nargs="?", default=default_model(), metavar="MODEL")
     add_json(info)
 
     classify = add("classify", "a label for each image", "commands", "classify")
-    classify.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="PNG, JPEG, … (extra 'image')")
+    classify.add_argument(
+        "images", type=Path, nargs="*", metavar="IMAGE", help="PNG, JPEG, … (default: picture.png beside the model)"
+    )
     _add_model(classify)
     _add_engine(classify)
     add_json(classify)
@@ -71,10 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     golden = add("golden", "answers beside those of the machine that made the models", "golden")
     golden.add_argument("folder", type=Path, metavar="FOLDER", help="holds the models and golden.npz")
     add_engine_option(golden, "only this one")
+    golden.add_argument(
+        "--make", action="store_true", help="write golden.npz, of evaluation.npz there, by the engines here"
+    )
     add_json(golden)
 
     bench = add("bench", "latency and throughput on this machine", "bench")
-    bench.add_argument("model", type=Path, nargs="?", default=SHIPPED, metavar="MODEL")
+    bench.add_argument("model", type=Path, nargs="?", default=default_model(), metavar="MODEL")
     add_engine_option(bench, f"auto (default), all, {named()}", "auto", "all")
     bench.add_argument(
         "--threads", type=arguments.counts(), default=[1], metavar="N,…", help="threads for one inference (default 1)"
@@ -110,7 +116,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_model(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--model", type=Path, default=SHIPPED, help="a .tflite or .onnx file, or a folder that was tuned")
+    to.add_argument(
+        "--model", type=Path, default=default_model(), help="a .tflite or .onnx file, or a folder that was tuned"
+    )
 
 
 def _add_engine(to: argparse.ArgumentParser) -> None:

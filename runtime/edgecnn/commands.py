@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgecnn import PICTURE
 from edgecnn.chance import wilson
 from edgecnn.check import Report as CheckReport
 from edgecnn.check import as_document, flipped
@@ -18,6 +19,7 @@ from edgecnn.folders import left_out
 from edgecnn.images import read_image
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import read_model
+from edgecnn.selection import model_file
 from edgecnn.trial import open_model
 
 _SHOWN = 12  # files that are named with the reason why they were left out; --json has all
@@ -29,7 +31,7 @@ def _open(options: argparse.Namespace) -> Classifier:
 
 def info(options: argparse.Namespace) -> int:
     """The command `edgecnn info`."""
-    model = read_model(options.model)
+    model = read_model(model_file(options.model))
     engines = engines_of(model.path, model.manifest.format)
     facts = {
         "file": str(model.path),
@@ -76,6 +78,7 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
 def classify(options: argparse.Namespace) -> int:
     """The command `edgecnn classify`."""
     classifier = _open(options)
+    options.images = options.images or [classifier.path.with_name(PICTURE)]
     images = [read_image(path, classifier.manifest.input) for path in options.images]
     answers = [
         {"image": str(path), "label": found.label, "probability": round(found.probability, 6)}

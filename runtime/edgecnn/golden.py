@@ -1,5 +1,6 @@
 """Golden answers: what models answered on the machine that they were made on, to be compared with a device's.
 
+`edgecnn golden FOLDER --make` writes them on that machine, and so does `python -m deploy.bundle`.
 `golden.npz` holds images, plain ones and the same blended with noise, since plain ones saturate the softmax, and the
 probabilities of each model on each engine. A device may differ from them by a step of an int8 output, or by 1e-5 of a
 float one: kernels of other CPUs add up in another order.
@@ -14,20 +15,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn import bounds
 from edgecnn.command import GATE_FAILED, OK, print_json, table
+from edgecnn.dataset import read_dataset
 from edgecnn.engines import ENGINES, NATIVE, engines_of, named
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import npz, read_npz
-from edgecnn.modelfile import read_model
+from edgecnn.files import npz, read_npz, write_file
+from edgecnn.modelfile import ModelFile, read_model
+from edgecnn.selection import models_in
 from edgecnn.trial import open_model
 
 FILE = "golden.npz"
+IMAGES = 16  # that answers are kept of
 FLOAT_BOUND = 1e-5
 _STEPS = 1  # of an int8 output
+_MOST = 1000  # images that a golden.npz is believed to hold
 _AT = "@"  # between a model's file name and an engine
 
 Images = npt.NDArray[np.uint8]
+Answers = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class Comparison:
 
 def run(options: argparse.Namespace) -> int:
     """The command `edgecnn golden`: `GATE_FAILED` where a model answers otherwise."""
+    if options.make:
+        write_file(options.folder / FILE, _made(options.folder))
     found = compare(options.folder, options.engine)
     if options.json:
         print_json([asdict(each) | {"passed": each.passed} for each in found])
@@ -66,6 +73,12 @@ def blended(images: Images) -> Images:
     """Images, plain and half of each of them noise."""
     noise = np.random.default_rng(0).integers(0, 256, images.shape, np.uint8)
     return np.concatenate([images, images // 2 + noise // 2])
+
+
+def _made(folder: Path) -> bytes:
+    """The golden answers to the first images of evaluation.npz in a folder, of all its models."""
+    models = models_in(folder)
+    return make(models, read_dataset(folder / "evaluation.npz", read_model(models[0]).manifest).images[:IMAGES])
 
 
 def make(models: Sequence[Path], images: Images) -> bytes:
@@ -87,30 +100,45 @@ def compare(folder: Path, only: str | None = None) -> list[Comparison]:
         raise EdgecnnError(f"there is no engine {only!r}: choose {named()}")
     path = folder / FILE
     if not path.exists():
-        raise EdgecnnError(f"{path} is missing: python -m deploy.bundle makes it")
-    stored = read_npz(path)
-    images, found = stored.pop("images", None), []
-    if images is None or images.dtype != np.uint8 or images.ndim != 4 or not len(images):
-        raise EdgecnnError(f"{path} holds no images: make it again with python -m deploy.bundle")
-    for name, expected in stored.items():
-        model, _, engine = bounds.text(name, "a name").partition(_AT)
-        if Path(model).name != model:
-            raise EdgecnnError(f"{path} speaks of {model}, which is no name of a file: make it again")
-        if only not in (None, engine) or engine not in engines_of(
-            folder / model, read_model(folder / model).manifest.format
-        ):
-            continue
-        answers, step = _answers(folder / model, engine, images)
-        if expected.dtype.kind != "f" or expected.shape != answers.shape or not np.isfinite(expected).all():
-            raise EdgecnnError(f"{path} holds answers of {model} that are none: make it again")
-        worst = float(np.abs(answers - expected).max())
-        changed = int((answers.argmax(axis=1) != expected.argmax(axis=1)).sum())
-        worst = round(worst / step) if step else worst
-        found.append(Comparison(model, engine, len(images), changed, worst, step is not None))
+        raise EdgecnnError(f"{path} is missing: on the machine that made the models, edgecnn golden {folder} --make")
+    images, stored = _stored(path)
+    found = []
+    for (name, engine), expected in stored.items():
+        model = read_model(folder / name)
+        if only in (None, engine) and engine in engines_of(model.path, model.manifest.format):
+            found.append(_compared(model, engine, images, expected))
     if not found:
-        engines = ", ".join(sorted({name.partition(_AT)[2] for name in stored}))
+        engines = ", ".join(sorted({engine for _, engine in stored}))
         raise EdgecnnError(f"none of the engines with golden answers ({engines}) is here: edgecnn doctor says why")
     return found
+
+
+def _stored(path: Path) -> tuple[Images, dict[tuple[str, str], Answers]]:
+    """The images of a golden.npz, and the answers by model and engine.
+
+    Raises:
+        EdgecnnError: it is damaged, or was not made by edgecnn.
+    """
+    arrays = read_npz(path)
+    images = arrays.pop("images", np.empty(0))
+    answers = {(model, engine): array for name, array in arrays.items() for model, _, engine in [name.partition(_AT)]}
+    sound = all(
+        model == Path(model).name and array.dtype.kind == "f" and array.ndim == 2 and np.isfinite(array).all()
+        for (model, _), array in answers.items()
+    )
+    if images.dtype != np.uint8 or not 0 < len(images) <= _MOST or not sound:
+        raise EdgecnnError(f"{path} holds no golden answers: edgecnn golden {path.parent} --make writes them")
+    return images, answers
+
+
+def _compared(model: ModelFile, engine: str, images: Images, expected: Answers) -> Comparison:
+    if images.shape[1:] != model.manifest.input.shape or expected.shape != (len(images), len(model.manifest.labels)):
+        raise EdgecnnError(f"the golden answers of {model.path} are another model's: edgecnn golden --make writes them")
+    answers, step = _answers(model.path, engine, images)
+    worst = float(np.abs(answers - expected).max())
+    changed = int((answers.argmax(axis=1) != expected.argmax(axis=1)).sum())
+    worst = round(worst / step) if step else worst
+    return Comparison(model.path.name, engine, len(images), changed, worst, step is not None)
 
 
 def _answers(path: Path, engine: str, images: Images) -> tuple[npt.NDArray[np.float32], float | None]:

@@ -70,6 +70,14 @@ def choose(folder: Path, engine: str, threads: int | None) -> tuple[Path, str, i
     return path, "auto", 1
 
 
+def model_file(path: Path) -> Path:
+    """A model's file; of a folder the one that was chosen there, else the one that is guessed."""
+    if not path.is_dir():
+        return path
+    winner, _ = _winner(path)
+    return path / winner["model"] if winner else _guess(path)
+
+
 def _winner(folder: Path) -> tuple[dict[str, Any] | None, str]:
     """The winner that still holds; else None and why."""
     path = folder / FILE
