@@ -5,8 +5,9 @@ bench. A version comes into use only after its checks passed on the host, and th
 second run changes nothing where nothing is to be changed. A host that fails names its cause, the others go on, and the
 exit status is 1. Host keys are checked; there is no option for a password: keys and agents are SSH's matter.
 
-An inventory is a Python file of pyinfra's, or names separated by commas. Of a host's data pyinfra takes ssh_user,
-ssh_port, ssh_key and their like; edgecnn_python (default python3) and edgecnn_home (default ~/edgecnn) are taken too.
+An inventory is a Python file of pyinfra's, or hosts separated by commas: [user@]host[:port], an IPv6 address with a
+port in brackets. Of a host's data pyinfra takes ssh_user, ssh_port, ssh_key and their like; edgecnn_python (default
+python3) and edgecnn_home (default ~/edgecnn) are taken too.
 
 Examples:
   python -m deploy.fleet pi@kitchen.local,pi@garage.local --bundle artifacts/mnist/mnist-pi4-bookworm.bundle
@@ -17,22 +18,25 @@ Examples:
 import argparse
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from deploy.install import INDEX, InstallError, unpacked
+from deploy.bundlefile import Bundle, InstallError, open_bundle
 from edgecnn import arguments
-from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
+from edgecnn.command import BROKEN, GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import read_file, write_file
+from edgecnn.files import read_file, sha256, write_file
 from edgecnn.tables import WIDE
 
 if TYPE_CHECKING:
-    from deploy.hosts import Bundle, Outcome
+    from deploy.hosts import Outcome
 
 _STEPS = "put,install,doctor,check,tune,bench"
+_MOST_NAME = 100  # characters of a file's name
 _REFRESH = 0.25  # seconds between two states of the live table
 
 
@@ -46,42 +50,68 @@ def main(argv: Sequence[str] | None = None) -> int:
     import gevent
     from gevent.pool import Pool
 
-    from deploy.hosts import Order, Outcome, deploy, load_hosts
+    from deploy.hosts import Order, Outcome, deploy
+    from deploy.inventory import load_hosts
 
     bundles = [_bundle(path) for path in options.bundle]
     if not options.rollback and not bundles and {"put", "install"} & set(options.steps):
         raise EdgecnnError("--bundle is missing: python -m deploy.bundle makes one")
+    signers = read_file(options.signers) if options.signers else None
     hosts = load_hosts(options.inventory, options.parallel)
-    order = Order(bundles, options.steps, options.signers, options.rollback, options.quick, options.timeout)
+    order = Order(
+        bundles, options.steps, signers, options.rollback, options.allow_downgrade, options.quick, options.timeout
+    )
+    folder = options.output or Path("artifacts/fleet") / _folder(options.inventory)
     outcomes = [Outcome(host.name) for host in hosts]
     pool = Pool(options.parallel)
     running = [pool.spawn(deploy, host, order, outcome) for host, outcome in zip(hosts, outcomes, strict=True)]
-    with _shown(outcomes) as refresh:
-        while not all(each.ready() for each in running):
-            gevent.joinall(running, timeout=_REFRESH)
-            refresh()
-    for greenlet in running:
-        greenlet.get()  # what is no fault of a host's
-    documents = [each.as_document() for each in outcomes]
-    folder = options.output or Path("artifacts/fleet") / Path(options.inventory.split(",")[0]).stem
-    for each in documents:
-        write_file(folder / f"{each['host'].replace('/', '_')}.json", json.dumps(each, indent=1).encode())
-    write_file(folder / "fleet.json", json.dumps({"schema": 1, "hosts": documents}, indent=1).encode())
-    write_file(folder / "fleet.md", report(documents).encode())
+    try:
+        with _shown(outcomes) as refresh:
+            while not all(each.ready() for each in running):
+                gevent.joinall(running, timeout=_REFRESH)
+                refresh()
+    finally:  # also at Ctrl-C
+        gevent.killall(running)
+        documents = _written(folder, outcomes)
     if options.json:
         print_json(documents)
     else:
-        print(report(documents), f"\n{folder}/fleet.md and a JSON file for each host", sep="")
-    return GATE_FAILED if any(each["cause"] for each in documents) else OK
+        print(report(documents), f"\n{folder}/fleet.md, and a JSON file for each host in {folder}/hosts", sep="")
+    return BROKEN if any(each.fault for each in outcomes) else GATE_FAILED if _failed(documents) else OK
 
 
-def _bundle(path: Path) -> "Bundle":
-    from deploy.hosts import Bundle
-
+def _bundle(path: Path) -> Bundle:
     try:
-        return Bundle(path, json.loads(unpacked(path, read_file(path))[INDEX]))
+        return open_bundle(path)
     except InstallError as error:
         raise EdgecnnError(str(error)) from None
+
+
+def file_name(text: str) -> str:
+    """A file's name for a host or an inventory: another one for each, and of no other folder."""
+    name = re.sub(r"^\.", "%2E", quote(text, safe="@,+", errors="surrogateescape"))
+    return name if len(name) <= _MOST_NAME else f"{name[:_MOST_NAME]}-{sha256(name.encode())[:12]}"
+
+
+def _folder(inventory: str) -> str:
+    """The name of the folder for an inventory's results: a file's, or that of all its hosts."""
+    return file_name(Path(inventory).stem if inventory.endswith(".py") else inventory)
+
+
+def _written(folder: Path, outcomes: Sequence["Outcome"]) -> list[dict[str, Any]]:
+    """Write what became of each host, and of all of them; gives the documents."""
+    for outcome in outcomes:
+        outcome.cause = outcome.cause or ("" if outcome.done else "interrupted")
+    documents = [outcome.as_document() for outcome in outcomes]
+    for each in documents:
+        write_file(folder / "hosts" / f"{file_name(each['host'])}.json", json.dumps(each, indent=1).encode())
+    write_file(folder / "fleet.json", json.dumps({"schema": 1, "hosts": documents}, indent=1).encode())
+    write_file(folder / "fleet.md", report(documents).encode())
+    return documents
+
+
+def _failed(documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in documents if each["cause"]]
 
 
 @contextlib.contextmanager
@@ -108,11 +138,12 @@ def _shown(outcomes: Sequence["Outcome"]) -> Iterator[Any]:
 
 def _live(outcomes: Sequence["Outcome"]) -> Any:
     from rich.table import Table
+    from rich.text import Text
 
     made = Table("host", "step", "bytes sent", "", box=None, header_style="bold")
     for each in outcomes:
         style = "red" if each.cause else "green" if each.done else None
-        made.add_row(each.name, each.step, f"{each.sent:,}", each.cause, style=style)
+        made.add_row(Text(each.name), each.step, f"{each.sent:,}", Text(each.cause), style=style)
     return made
 
 
@@ -123,14 +154,15 @@ def report(documents: Sequence[dict[str, Any]]) -> str:
     """Markdown: a row a host, then what stands out."""
     rows = [_row(each) for each in documents]
     lines = ["# Fleet", "", "```", table(HEAD, rows, WIDE), "```", ""]
-    lines += [f"- FAILED {each['host']} at {each['step']}: {each['cause']}" for each in documents if each["cause"]]
-    timed = {each["host"]: min(_p50s(each)) for each in documents if _p50s(each)}
+    lines += [f"- FAILED {each['host']} at {each['step']}: {each['cause']}" for each in _failed(documents)]
+    timed = {each["host"]: each["summary"].get("p50_us") for each in documents}
+    timed = {name: p50 for name, p50 in timed.items() if p50 is not None}
     if len(timed) > 1:
         fastest, slowest = min(timed, key=timed.__getitem__), max(timed, key=timed.__getitem__)
         lines.append(f"- fastest {fastest} ({timed[fastest]:.1f} us), slowest {slowest} ({timed[slowest]:.1f} us)")
-    different = [each["host"] for each in documents if _changed(each)]
+    different = [each["host"] for each in documents if each["summary"].get("other_labels")]
     lines += [f"- answers differ from the workstation's: {', '.join(different)}"] if different else []
-    invalid = [each["host"] for each in documents if "INVALID" in _verdicts(each)]
+    invalid = [each["host"] for each in documents if "INVALID" in each["summary"].get("latency", ())]
     lines += [f"- latency INVALID: {', '.join(invalid)}"] if invalid else []
     if all(each["state"] == "unchanged" for each in documents):
         lines.append("- nothing was changed")
@@ -138,38 +170,19 @@ def report(documents: Sequence[dict[str, Any]]) -> str:
 
 
 def _row(each: dict[str, Any]) -> tuple[str, ...]:
-    results = each["results"]
-    winner = (results.get("tune") or {}).get("winner")
-    chosen = f"{winner['model']} on {winner['engine']}, threads {winner['threads']}" if winner else "–"
-    p50s, changed = _p50s(each), _changed(each)
+    told = each["summary"]
+    p50, changed = told.get("p50_us"), told.get("other_labels")
     return (
         each["host"],
         each["state"],
-        (results.get("install") or results.get("put") or {}).get("version", "–"),
-        chosen,
-        f"{min(p50s):.1f}" if p50s else "–",
-        ", ".join(sorted(_verdicts(each))) or "–",
-        "–" if "check" not in results else "the same" if not changed else f"{changed} other labels",
+        told.get("version", "–"),
+        told.get("fastest") or "–",
+        "–" if p50 is None else f"{p50:.1f}",
+        ", ".join(told.get("latency", ())) or "–",
+        "–" if changed is None else f"{changed} other labels" if changed else "the same",
         f"{each['seconds']:.0f}",
         f"{each['bytes_sent']:,}",
     )
-
-
-def _results(each: dict[str, Any]) -> list[dict[str, Any]]:
-    return [row for run in each["results"].get("bench") or [] for row in run["results"]]
-
-
-def _p50s(each: dict[str, Any]) -> list[float]:
-    return [row["end_to_end"]["p50_us"] for row in _results(each)]
-
-
-def _verdicts(each: dict[str, Any]) -> set[str]:
-    return {row["verdict"] for row in _results(each)}
-
-
-def _changed(each: dict[str, Any]) -> int:
-    """Golden answers that are another label on the host."""
-    return sum(found["changed"] for found in (each["results"].get("check") or {}).get("golden", []))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -178,6 +191,9 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--bundle", type=Path, nargs="+", default=[], help="each host takes the first that fits it")
     made.add_argument("--steps", type=_steps, default=_STEPS.split(","), metavar="STEP,…", help=f"default {_STEPS}")
     made.add_argument("--rollback", action="store_true", help="take the version before into use again")
+    made.add_argument(
+        "--allow-downgrade", action="store_true", help="take signed bundles older than the last ones there"
+    )
     made.add_argument("--signers", type=Path, metavar="FILE", help="an allowed_signers file to put on every host")
     made.add_argument("--quick", action="store_true", help="bench in a hurry: not comparable")
     made.add_argument(

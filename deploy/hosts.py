@@ -1,34 +1,42 @@
-"""A host of a fleet, over pyinfra's SSH, and what is done there step by step; import it once gevent has patched all."""
+"""A host of a fleet, over pyinfra's SSH, and what is done there step by step; import it once gevent has patched all.
+
+Files and answers go through the session of a command, not through SFTP: where a shell greets, SFTP breaks, and what a
+command says begins behind a mark.
+"""
 
 import io
 import json
-import logging
+import os
+import re
+import secrets
 import shlex
+import shutil
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import gevent
 from paramiko import SSHException
-from pyinfra.api import Config, State, StringCommand
-from pyinfra.api.exceptions import ConnectError
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
-from pyinfra.context import ctx_state
-from pyinfra_cli.exceptions import CliError
-from pyinfra_cli.inventory import make_inventory
 
-from edgecnn.errors import EdgecnnError
+from deploy.bundlefile import Bundle
+from deploy.inventory import CONNECT_SECONDS
+from deploy.program import program
+from edgecnn.files import zip_members
 
-CONNECT_SECONDS = 15
-INSTALLER = Path(__file__).with_name("install.py")
-
+_PROGRAM = "install.pyz"
+_MARK = "edgecnn-begins-here"
+_MOST = 50_000_000  # bytes that a command may say
+_LINE = 300  # characters of a cause
 _PROBE = (
     "import json,os,platform,struct,sys;"
     "m=platform.machine();"
     "m={'aarch64':'armv7l','armv8l':'armv7l'}.get(m,m) if struct.calcsize('P')==4 else m;"
-    "print(json.dumps({'python':'%d.%d'%sys.version_info[:2],'machine':m,'home':os.path.expanduser('~')}))"
+    "h=os.path.abspath(os.path.expanduser(sys.argv[1]));"
+    "print(json.dumps({'python':'%d.%d'%sys.version_info[:2],'machine':m,'home':h}))"
 )
 
 
@@ -37,26 +45,14 @@ class StepError(Exception):
 
 
 @dataclass(frozen=True)
-class Bundle:
-    """A bundle on this machine, and its index."""
-
-    path: Path
-    index: dict[str, Any]
-
-    @property
-    def version(self) -> str:
-        """What it is called on a device."""
-        return str(self.index["version"])
-
-
-@dataclass(frozen=True)
 class Order:
     """What is to be done on every host."""
 
     bundles: Sequence[Bundle]
     steps: Sequence[str]
-    signers: Path | None
+    signers: bytes | None  # an allowed_signers file
     rollback: bool
+    allow_downgrade: bool
     quick: bool  # of the bench
     timeout: float  # seconds that a step may take
 
@@ -68,42 +64,20 @@ class Outcome:
     name: str
     step: str = "waiting"
     cause: str = ""  # why it failed
+    fault: str = ""  # of ours: where
     done: bool = False
     changed: bool = False
     sent: int = 0  # bytes
     seconds: float = 0.0
     results: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
 
     def as_document(self) -> dict[str, Any]:
         """For fleet.json and `--json`."""
         state = "failed" if self.cause else "changed" if self.changed else "unchanged"
-        known = {"host": self.name, "state": state, "step": self.step, "cause": self.cause or None}
-        return known | {"bytes_sent": self.sent, "seconds": round(self.seconds, 1), "results": self.results}
-
-
-def load_hosts(inventory: str, parallel: int) -> list[Host]:
-    """The hosts of a pyinfra inventory: a file, or names separated by commas.
-
-    Raises:
-        EdgecnnError: there is no such inventory, or it cannot be read.
-    """
-    logging.getLogger("pyinfra").setLevel(logging.CRITICAL + 1)  # what it says is said by us, in one line a host
-    logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
-    if inventory.endswith(".py") and not Path(inventory).exists():
-        raise EdgecnnError(f"{inventory} does not exist: name a pyinfra inventory, or hosts separated by commas")
-    state = State()
-    ctx_state.set(state)  # which inventories are read into
-    try:
-        found = make_inventory(inventory)
-    except (CliError, TypeError, SyntaxError, OSError) as error:
-        raise EdgecnnError(f"{inventory} is no inventory of pyinfra: {error}") from None
-    if not len(found):
-        raise EdgecnnError(f"{inventory} names no host")
-    for host in found:
-        if host.data.get("ssh_strict_host_key_checking") is None:  # pyinfra would take a key that it never saw
-            host.data.ssh_strict_host_key_checking = "yes"
-    state.init(found, Config(CONNECT_TIMEOUT=CONNECT_SECONDS, PARALLEL=parallel))
-    return list(found)
+        known: dict[str, Any] = {"host": self.name, "state": state, "step": self.step, "cause": self.cause or None}
+        known |= {"bytes_sent": self.sent, "seconds": round(self.seconds, 1), "summary": self.summary}
+        return known | {"results": self.results} | ({"fault": self.fault} if self.fault else {})
 
 
 def deploy(host: Host, order: Order, outcome: Outcome) -> None:
@@ -113,12 +87,23 @@ def deploy(host: Host, order: Order, outcome: Outcome) -> None:
         _deploy(_Remote(host, order, outcome), order, outcome)
         outcome.step = "done"
     except StepError as error:
-        outcome.cause = " ".join(str(error).split())
+        outcome.cause = plain(str(error))
     except gevent.Timeout:
         outcome.cause = f"no end after {order.timeout:g} s: --timeout allows more"
-    except (OSError, EOFError, SSHException, AttributeError) as error:  # paramiko's channel of a dead link is None
-        outcome.cause = f"the connection broke ({str(error) or type(error).__name__}): run it again"
+    except gevent.GreenletExit:
+        outcome.cause = "interrupted"
+    except (OSError, EOFError, SSHException) as error:
+        outcome.cause = plain(f"the connection broke ({error or type(error).__name__}): run it again")
+    except Exception as error:  # the other hosts go on
+        outcome.cause = plain(f"a fault of edgecnn ({error!r}): please report it with this host's JSON file")
+        outcome.fault = traceback.format_exc()
     outcome.seconds, outcome.done = time.perf_counter() - start, True
+
+
+def plain(text: str) -> str:
+    """What a host said, in one line of bounded length, without what a terminal would obey."""
+    line = " ".join(text.split())
+    return "".join(each if each.isprintable() else "?" for each in line)[:_LINE]
 
 
 def _deploy(remote: "_Remote", order: Order, outcome: Outcome) -> None:
@@ -127,8 +112,25 @@ def _deploy(remote: "_Remote", order: Order, outcome: Outcome) -> None:
         outcome.results["rollback"] = remote.step("rollback", remote.rollback)
         outcome.changed = True
         return
-    for step in order.steps:
-        outcome.results[step] = remote.step(step, getattr(remote, step))
+    try:
+        for step in order.steps:
+            outcome.results[step] = remote.step(step, getattr(remote, step))
+    finally:
+        outcome.summary = summary(outcome.results)
+
+
+def summary(results: dict[str, Any]) -> dict[str, Any]:
+    """What the report tells of a host's results: its words made plain, its figures figures."""
+    winner = (results.get("tune") or {}).get("winner")
+    rows = [row for run in results.get("bench") or [] for row in run["results"]]
+    golden = (results.get("check") or {}).get("golden")
+    return {
+        "version": plain(str((results.get("install") or results.get("put") or {}).get("version", "–"))),
+        "fastest": plain("{model} on {engine}, threads {threads}".format(**winner)) if winner else None,
+        "p50_us": min((float(row["end_to_end"]["p50_us"]) for row in rows), default=None),
+        "latency": sorted({plain(str(row["verdict"])) for row in rows}),
+        "other_labels": sum(int(found["changed"]) for found in golden) if golden is not None else None,
+    }
 
 
 class _Remote:
@@ -136,7 +138,7 @@ class _Remote:
 
     def __init__(self, host: Host, order: Order, outcome: Outcome) -> None:
         self._host, self._order, self._outcome = host, order, outcome
-        self._python = str(host.data.get("edgecnn_python") or "python3")
+        self._python = _in_shell(str(host.data.get("edgecnn_python") or "python3"))
         self._starter = host.data.get("edgecnn_starter")
 
     def step(self, name: str, function: Any) -> Any:
@@ -149,13 +151,12 @@ class _Remote:
         """Connect, and look at the host's Python."""
         try:
             self._host.connect(show_errors=False, raise_exceptions=True)
-        except ConnectError as error:
-            raise StepError(_connect_cause(str(error.args[0]))) from None
-        said = self._said(f"{self._python} -c {shlex.quote(_PROBE)}", f"{self._python} does not run there")
-        known = json.loads(said)
-        self._device = {"python": known["python"], "machine": known["machine"]}
+        except PyinfraError as error:
+            raise StepError(_connect_cause(str(error.args[0] if error.args else error))) from None
         home = str(self._host.data.get("edgecnn_home") or "~/edgecnn")
-        self._home = known["home"] + home[1:] if home.startswith("~") else home
+        known = self._json(f"{self._python} -c {_quoted(_PROBE, home)}", f"{self._python} does not run there")
+        self._device = {"python": known["python"], "machine": known["machine"]}
+        self._home = str(known["home"])
 
     @property
     def _bundle(self) -> Bundle:
@@ -169,29 +170,38 @@ class _Remote:
     def put(self) -> dict[str, Any]:
         """Bring bundle and installer there, unless this version is in use."""
         bundle = self._bundle
-        self._shell(f"mkdir -p {shlex.quote(self._home)}/incoming", "no folder can be made")
-        self._send(INSTALLER.read_bytes(), "install.py")
-        if self._order.signers:
-            self._send(self._order.signers.read_bytes(), "allowed_signers")
+        self._said(f"mkdir -p {_quoted(f'{self._home}/incoming')}", "no folder can be made")
+        installer = zip_members(program())
+        self._send(io.BytesIO(installer), len(installer), _PROGRAM)
+        if self._order.signers is not None:
+            self._send(io.BytesIO(self._order.signers), len(self._order.signers), "allowed_signers")
         place = f"{self._home}/incoming/{bundle.version}.bundle"
-        if self._installer("--status")["current"] == bundle.version or self._is_there(place):
+        if self._in_use(bundle) or self._is_there(place, bundle.size):
             return {"version": bundle.version, "sent": False}
-        self._shell(f"rm -f {shlex.quote(self._home)}/incoming/*", "old bundles cannot be removed")
-        self._send(bundle.path.read_bytes(), f"incoming/{bundle.version}.bundle")
+        # Of an hour ago: another fleet may be at work here.
+        old = f"find {_quoted(f'{self._home}/incoming')} -type f -mmin +60 -exec rm -f {{}} +"
+        self._said(old, "old bundles cannot be removed")
+        try:
+            file = bundle.path.open("rb")
+        except OSError as error:
+            raise StepError(f"{bundle.path} cannot be read here: {error.strerror}") from None
+        with file:
+            self._send(file, bundle.size, f"incoming/{bundle.version}.bundle")
         self._outcome.changed = True
         return {"version": bundle.version, "sent": True}
 
     def install(self) -> dict[str, Any]:
         """Install what was put there; take it into use if it passes its checks there."""
         bundle = self._bundle
-        if self._installer("--status")["current"] == bundle.version:
+        if self._in_use(bundle):
             return {"version": bundle.version, "changed": False}
-        starter = ("--starter", str(self._starter)) if self._starter else ()
-        found = self._installer("--bundle", f"{self._home}/incoming/{bundle.version}.bundle", *starter)
+        place = f"{self._home}/incoming/{bundle.version}.bundle"
+        words = ["--bundle", place, *(["--starter", str(self._starter)] if self._starter else [])]
+        found = self._installer(*words, *(["--allow-downgrade"] if self._order.allow_downgrade else []))
         if found.get("failures"):
-            raise StepError(found["said"])
-        self._shell(f"rm -f {shlex.quote(self._home)}/incoming/*", "the bundle cannot be removed")
-        self._outcome.changed = self._outcome.changed or found["changed"]
+            raise StepError(str(found["said"]))
+        self._said(f"rm -f {_quoted(place)}", "the bundle cannot be removed")
+        self._outcome.changed = self._outcome.changed or bool(found["changed"])
         return {"version": bundle.version, "changed": found["changed"]}
 
     def rollback(self) -> dict[str, Any]:
@@ -218,7 +228,7 @@ class _Remote:
         """The fastest model, engine and threads; as they were, where that was found out already."""
         path = f"{self._models}/selection.json"
         if not self._outcome.changed and self._is_there(path):
-            return {"winner": json.loads(self._said(f"cat {shlex.quote(path)}", "it cannot be read"))["winner"]}
+            return {"winner": self._json(f"cat {_quoted(path)}", "it cannot be read")["winner"]}
         self._outcome.changed = True
         return {"winner": self._edgecnn("tune", self._models)["winner"]}
 
@@ -232,53 +242,109 @@ class _Remote:
         return f"{self._home}/current/models"
 
     def _names(self) -> list[str]:
-        path = shlex.quote(f"{self._home}/current/index.json")
-        index: dict[str, Any] = json.loads(self._said(f"cat {path}", "nothing is installed"))
-        return list(index["models"])
+        path = f"{self._home}/current/index.json"
+        return [str(name) for name in self._json(f"cat {_quoted(path)}", "nothing is installed")["models"]]
 
     def _edgecnn(self, *words: str) -> Any:
         """A command of the version in use, as JSON; a failed gate is no failure here."""
-        told = " ".join(map(shlex.quote, (f"{self._home}/current/edgecnn", *words, "--json")))
-        return json.loads(self._said(told, f"edgecnn {words[0]} failed", fine=(0, 1)))
+        told = _quoted(f"{self._home}/current/edgecnn", *words, "--json")
+        return self._json(told, f"edgecnn {words[0]} failed", fine=(0, 1))
 
     def _installer(self, *words: str) -> dict[str, Any]:
-        install = f"{self._home}/install.py"
-        told = " ".join(map(shlex.quote, (self._python, install, "--to", self._home, "--json", *words)))
-        found: dict[str, Any] = json.loads(self._said(told, "the installer failed", fine=(0, 1)))
+        told = f"{self._python} -I {_quoted(f'{self._home}/{_PROGRAM}', '--to', self._home, '--json', *words)}"
+        found: dict[str, Any] = self._json(told, "the installer failed", fine=(0, 1))
         return found
 
-    def _is_there(self, path: str) -> bool:
-        return self._said(f"test -e {shlex.quote(path)} && echo yes || echo no", "it cannot be looked at") == "yes"
+    def _in_use(self, bundle: Bundle) -> bool:
+        found = self._installer("--status")
+        return found["current"] == bundle.version and bool(found["works"])
 
-    def _send(self, data: bytes, name: str) -> None:
+    def _is_there(self, path: str, size: int | None = None) -> bool:
+        right = f" && test $(wc -c < {_quoted(path)}) -eq {size}" if size is not None else ""
+        return self._said(f"test -e {_quoted(path)}{right} && echo yes || echo no", "it cannot be looked at") == "yes"
+
+    def _send(self, file: BinaryIO, size: int, name: str) -> None:
         """Write a file there, whole or not at all."""
-        path, beside = f"{self._home}/{name}", f"{self._home}/.{name.replace('/', '-')}.tmp"
+        path = f"{self._home}/{name}"
+        beside = f"{self._home}/.{name.replace('/', '-')}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        here, there = _quoted(beside), _quoted(path)
+        told = f"cat > {here} && test $(wc -c < {here}) -eq {size} && mv {here} {there} || {{ rm -f {here}; exit 1; }}"
+        self._said(told, f"{name} could not be written there: is the disk full?", data=file)
+        self._outcome.sent += size
+
+    def _json(self, command: str, otherwise: str, fine: Sequence[int] = (0,)) -> Any:
+        """What a command prints there, as JSON."""
+        said = self._said(command, otherwise, fine)
         try:
-            self._host.put_file(io.BytesIO(data), beside)
-        except OSError as error:
-            self._shell(f"rm -f {shlex.quote(beside)}", "it cannot be removed")
-            raise StepError(
-                f"{name} could not be written there ({error.strerror or error}): is the disk full?"
-            ) from None
-        self._outcome.sent += len(data)
-        self._shell(f"mv {shlex.quote(beside)} {shlex.quote(path)}", f"{name} cannot be put in its place")
+            return json.loads(said)
+        except (ValueError, RecursionError):
+            raise StepError(f"{otherwise}: what it says is no JSON: {said[-_LINE // 2 :]!r}") from None
 
-    def _shell(self, command: str, otherwise: str) -> None:
-        self._said(command, otherwise)
-
-    def _said(self, command: str, otherwise: str, fine: Sequence[int] = (0,)) -> str:
-        """What a command prints there.
+    def _said(self, command: str, otherwise: str, fine: Sequence[int] = (0,), data: BinaryIO | None = None) -> str:
+        """What a command prints there, without what its shell greets with.
 
         Raises:
             StepError: it ended otherwise than `fine`; with the last line of what it said.
         """
-        succeeded, output = self._host.run_shell_command(StringCommand(command), _success_exit_codes=list(fine))
-        if not succeeded:
-            lines = [line for line in output.stderr.splitlines() if line.strip()]
-            errors = [line for line in lines if line.startswith("error: ")]
+        status, *streams = self._run(f"echo {_MARK}; echo {_MARK} >&2; {command}", data)
+        greeted = [stream.decode(errors="replace").partition(f"{_MARK}\n") for stream in streams]
+        (_, begun, said), (before, _, errors) = greeted
+        if not begun:
+            raise StepError(f"its shell runs no commands: {before.strip() or greeted[0][0].strip() or 'it is silent'}")
+        if status not in fine:
+            lines = [line for line in errors.splitlines() if line.strip()]
+            causes = [line for line in lines if line.startswith("error: ")]
             last = f"{otherwise}: {lines[-1]}" if lines else otherwise
-            raise StepError(errors[-1].removeprefix("error: ") if errors else last)
-        return str(output.stdout)
+            raise StepError(causes[-1].removeprefix("error: ") if causes else last)
+        return said.strip()
+
+    def _run(self, command: str, data: BinaryIO | None) -> tuple[int, bytes, bytes]:
+        """A command's exit status, stdout and stderr; `data` is its stdin.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        transport = self._host.connector.client.get_transport()
+        if transport is None or not transport.is_active():
+            raise OSError("it is closed")
+        channel = transport.open_session(timeout=CONNECT_SECONDS)
+        try:
+            channel.exec_command(f"sh -c {_quoted(command)}")
+            errors = gevent.spawn(channel.makefile_stderr("rb").read, _MOST)
+            if data is not None:
+                _feed(channel, data)
+            channel.shutdown_write()
+            output = channel.makefile("rb").read(_MOST)
+            if len(output) == _MOST:
+                raise StepError("it says more than anybody reads")
+            status = channel.recv_exit_status()
+            if status < 0:
+                raise OSError("it ended without a status")
+            return status, output, errors.get()
+        finally:
+            channel.close()
+
+
+def _feed(channel: Any, data: BinaryIO) -> None:
+    """Write to a command's stdin, as far as it reads: why it stopped is what its status and stderr say."""
+    stdin = channel.makefile_stdin("wb")
+    try:
+        shutil.copyfileobj(data, stdin, 1 << 18)
+        stdin.flush()
+    except OSError:
+        if not channel.get_transport().is_active():
+            raise
+
+
+def _quoted(*words: str) -> str:
+    """Words for a shell: whatever enters one passes here."""
+    return " ".join(map(shlex.quote, words))
+
+
+def _in_shell(path: str) -> str:
+    """A path for a shell, quoted but for a home that it begins with."""
+    home, slash, rest = path.partition("/")
+    return f"{home}/{_quoted(rest)}" if slash and rest and re.fullmatch("~[A-Za-z0-9._-]*", home) else _quoted(path)
 
 
 def _connect_cause(said: str) -> str:

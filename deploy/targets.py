@@ -6,7 +6,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from pathlib import Path
 
@@ -31,7 +31,9 @@ class Target:
     machine: str  # as Python's wheels call it
     glibc: int  # 2.<glibc>
     library: str  # as `python -m convert.c --build` calls it
-    provided: tuple[str, ...] = ()  # packages that the system brings, where pip has no wheels of them
+    provided: dict[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # where pip has no wheels: module, system's package
 
     def engine_for(self, model_format: str) -> str:
         """The best engine that the lock has for files of a format."""
@@ -43,7 +45,12 @@ class Target:
 
 
 _BOOKWORM = Target("bookworm-arm64", "3.11", "aarch64", 36, "linux-aarch64")
-_BOOKWORM_32 = Target("bookworm-armhf", "3.11", "armv7l", 36, "linux-armv7", ("numpy",))
+_DEBIANS = {
+    "numpy": ("numpy", "python3-numpy"),
+    "pillow": ("PIL", "python3-pil"),
+    "opencv-python-headless": ("cv2", "python3-opencv"),
+}
+_BOOKWORM_32 = Target("bookworm-armhf", "3.11", "armv7l", 36, "linux-armv7", _DEBIANS)
 TARGETS = {
     "pi3-bookworm": _BOOKWORM,
     "pi4-bookworm": _BOOKWORM,
@@ -63,12 +70,12 @@ def locked(lock: str) -> dict[str, str]:
     return {canonicalize_name(name): name + rest.strip() for name, rest in entries}
 
 
-def wheels(target: Target, engines: Iterable[str], folder: Path) -> list[str]:
-    """Download the wheels of engines and of all that they need, as the target's lock has them.
+def wheels(target: Target, packages: Iterable[str], folder: Path) -> list[str]:
+    """Download the wheels of packages and of all that they need, as the target's lock has them.
 
     Args:
         target: the device.
-        engines: their names.
+        packages: their names.
         folder: where the wheels go.
 
     Returns:
@@ -77,8 +84,7 @@ def wheels(target: Target, engines: Iterable[str], folder: Path) -> list[str]:
     Raises:
         EdgecnnError: the package index cannot be reached, or has no such wheel.
     """
-    entries, waiting = locked(target.lock), [ENGINES[name].package for name in engines]
-    waiting += [] if "numpy" in target.provided else ["numpy"]
+    entries, waiting = locked(target.lock), list(packages)
     done: dict[str, str] = {}
     while waiting:
         name = canonicalize_name(waiting.pop())
@@ -115,7 +121,7 @@ def fetch(entry: str, folder: Path, target: Target | None = None) -> Path:
 def _needs(wheel: Path, target: Target) -> list[str]:
     """Names of the packages that a wheel needs on a target."""
     with zipfile.ZipFile(wheel) as archive:
-        (name,) = [each for each in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", each)]
+        name = next(each for each in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", each))
         metadata = HeaderParser().parsestr(archive.read(name).decode())
     requirements = [Requirement(text) for text in metadata.get_all("Requires-Dist") or []]
     there = {

@@ -1,19 +1,26 @@
 """A bundle installs on a device from itself alone, proves itself there, and is refused where it was changed."""
 
+import io
 import json
+import os
 import shutil
+import signal
+import stat
 import subprocess
 import sys
+import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import BUNDLED, ROOT, refused, run
 
+from deploy import versions
 from deploy.bundle import packed
-from deploy.install import INDEX, InstallError, unpacked
+from deploy.bundlefile import INDEX, InstallError, open_bundle
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import SEAL, sha256, unzip_members, zip_members
+from edgecnn.files import SEAL, seal, sha256, unzip_members, zip_members
 
 Members = dict[str, bytes]
 
@@ -41,7 +48,7 @@ def changed(bundle: Path, path: Path, how: Callable[[Members, dict[str, object]]
 def test_it_installs_without_network_upgrades_rolls_back_and_changes_nothing_twice(
     bundle: Path, tmp_path: Path
 ) -> None:
-    home = tmp_path / "edgecnn"
+    home = tmp_path / 'it\'s $HOME of "edgecnn"'
     offline = ("unshare", "--net") if subprocess.run(["unshare", "--net", "true"], check=False).returncode == 0 else ()
     done = on_device(bundle, home, "--json", before=offline)
     assert done.returncode == 0, done.stderr
@@ -51,6 +58,16 @@ def test_it_installs_without_network_upgrades_rolls_back_and_changes_nothing_twi
     found = {each["engine"]: each["state"] for each in json.loads(doctor.stdout)["engines"]}
     assert found == {"litert": "works", "tflite": "not installed", "onnx": "not installed"}
     assert not list((home / "current").glob("wheels/*"))
+    (tmp_path / "numpy.py").write_text("print('not numpy')")
+    told = [command, "classify", "--json"]  # the picture beside the bundle's own model; Pillow reads it
+    done = subprocess.run(told, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (answer,) = json.loads(done.stdout)
+    assert (answer["label"], Path(answer["image"]).parent) == ("3", (home / "current/models").resolve())
+    info = subprocess.run([command, "info", "--json"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert Path(json.loads(info.stdout)["file"]) == (home / "current/models/model_int8.tflite").resolve()
+    pip = [home / "current/env/bin/python", "-I", "-m", "pip", "--version"]
+    assert subprocess.run(pip, check=False, capture_output=True).returncode == 0
 
     again = on_device(bundle, home)
     assert again.returncode == 0
@@ -79,17 +96,95 @@ def test_it_installs_without_network_upgrades_rolls_back_and_changes_nothing_twi
     assert json.loads(on_device(bundle, home, "--status", "--json").stdout)["previous"] == "digits-newer"
 
 
-def test_what_was_begun_and_not_ended_is_mended(bundle: Path, tmp_path: Path) -> None:
+def stand_in(home: Path, name: str) -> Path:
+    """A version that was installed before, of which no more is asked than that it starts."""
+    folder = home / "versions" / name
+    folder.mkdir(parents=True)
+    (folder / "edgecnn").write_text("#!/bin/sh\n")
+    (folder / "edgecnn").chmod(0o755)
+    (folder / "complete").touch()
+    return folder
+
+
+def test_a_version_that_no_longer_starts_is_built_again_and_nothing_is_lost_meanwhile(
+    bundle: Path, tmp_path: Path
+) -> None:
     home = tmp_path / "edgecnn"
     version = json.loads(unzip_members(bundle.read_bytes())[INDEX])["version"]
-    begun = home / "versions" / version / "wheels"
-    begun.mkdir(parents=True)
-    (begun / "half.whl").write_bytes(b"half")
-    assert on_device(bundle, home).returncode == 0
-    shutil.rmtree(home / "versions" / version / "env")  # the system's Python was upgraded, say
+    stand_in(home, "before")
+    shutil.rmtree(stand_in(home, version) / "edgecnn", ignore_errors=True)
+    (home / "versions" / version / "edgecnn").write_text("#!/bin/sh\nexit 127")  # the system's Python was upgraded, say
+    half = home / "versions" / "half" / "wheels"
+    half.mkdir(parents=True)
+    (half / "half.whl").write_bytes(b"half")
+    for link, name in (("current", version), ("previous", "before")):
+        (home / link).symlink_to(f"versions/{name}")
+    assert json.loads(on_device(bundle, home, "--status", "--json").stdout) == {
+        "current": version, "previous": "before", "works": False,
+        "said": f"current {version} (which does not start), previous before",
+    }  # fmt: skip
+
+    def no_pip(members: Members, index: dict[str, object]) -> None:
+        members["wheels/requirements.txt"] += b"nothing==1 --hash=sha256:" + b"0" * 64
+
+    broken = changed(bundle, tmp_path / "broken.bundle", no_pip)
+    refused(on_device(broken, home), "pip could not install the wheels", "nothing==1")
+    assert sorted(path.name for path in (home / "versions").iterdir()) == sorted(["before", version])
+
     done = on_device(bundle, home, "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["changed"]
+    said = json.loads(done.stdout)
+    assert (said["changed"], said["current"], said["previous"]) == (True, version, "before")
+    assert subprocess.run([home / "current/edgecnn", "--version"], check=False).returncode == 0
+    assert not (home / "versions" / version).exists()
+    assert "nothing changed" in on_device(bundle, home).stdout
+    (home / "versions/before/edgecnn").unlink()
+    refused(on_device(bundle, home, "--rollback"), "before no longer starts", "install its bundle again")
+    assert subprocess.run([home / "current/edgecnn", "--version"], check=False).returncode == 0
+
+
+def test_two_at_once_wait_for_each_other_and_one_that_ends_early_leaves_nothing(bundle: Path, tmp_path: Path) -> None:
+    home = tmp_path / "edgecnn"
+    words = [sys.executable, "-I", "-S", str(bundle), "--to", str(home), "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ended:
+        while not list(home.glob("versions/*/pip.log")):  # pip is at work
+            assert ended.poll() is None
+            time.sleep(0.01)
+        ended.send_signal(signal.SIGTERM)
+        _, said = ended.communicate(timeout=60)
+    assert (ended.returncode, "interrupted" in said, list((home / "versions").iterdir())) == (2, True, [])
+    both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [(*each.communicate(timeout=300), each.returncode) for each in both]
+    assert [status for *_, status in told] == [0, 0], told
+    assert sorted(json.loads(out)["changed"] for out, *_ in told) == [False, True]
+    assert ["waiting for it" in err for _, err, _ in told].count(True) == 1
+
+
+def test_a_version_is_on_the_disk_before_it_counts_as_whole(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut, a mark that is there says the truth."""
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        fsync(descriptor)
+
+    def built(folder: Path, bundle: object, *_: object) -> None:
+        (folder / "models").mkdir(parents=True)
+        (folder / "models/model.tflite").write_bytes(b"model")
+
+    monkeypatch.setattr(versions.os, "fsync", noted)
+    monkeypatch.setattr(versions, "_build", built)
+    monkeypatch.setattr(versions, "check", lambda *_: [])
+    home = tmp_path / "edgecnn"
+    folder, _ = versions.prepared(open_bundle(bundle), home, None)
+    versions.take(home, folder)
+    names = [os.path.relpath(path, folder) for path in synced]
+    mark = names.index(".complete.new")
+    assert {".", "models", "models/model.tflite", ".."} <= set(names[:mark])
+    assert (names[mark + 1], Path(synced[-1])) == (".", home)
 
 
 def test_one_flipped_bit_is_refused(bundle: Path, tmp_path: Path) -> None:
@@ -99,11 +194,11 @@ def test_one_flipped_bit_is_refused(bundle: Path, tmp_path: Path) -> None:
         flipped[place] ^= 1
         path.write_bytes(flipped)
         with pytest.raises(InstallError, match="damaged"):
-            unpacked(path, path.read_bytes())
+            open_bundle(path)
     path.write_bytes(data[: len(data) // 2])
     done = subprocess.run(
-        [sys.executable, ROOT / "deploy/install.py", "--bundle", path, "--to", tmp_path / "home"],
-        capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "deploy.install", "--bundle", path, "--to", tmp_path / "home"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     refused(done, "is damaged", "copy it again")
     assert not (tmp_path / "home").exists()
@@ -127,27 +222,125 @@ def test_a_file_that_the_index_does_not_list_is_refused(bundle: Path, tmp_path: 
     refused(on_device(path, tmp_path / "home"), "models/golden.npz is not the file of its index")
 
 
-def test_a_device_that_asks_for_a_signature_gets_one(bundle: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"version": "digits\n"}, {"version": "d" * 101}, {"version": 1}, {"unpacked": -1}, {"unpacked": True},
+        {"unpacked": 1e3}, {"unpacked": 10**4000}, {"files": []}, {"models": []}, {"models": "model_int8.tflite"},
+        {"models": ["../golden.npz"]}, {"models": [["model_int8.tflite"]]}, {"models": ["model_int8.tflite"] * 2},
+        {"device": {"python": "3.11"}}, {"device": {"python": "3.11", "machine": "x\x1b[2J"}}, {"device": None},
+        {"device": {"python": "3.11", "machine": ["x86_64"]}}, {"engines": [1]}, {"offline": 1}, {"schema": "1"},
+        {"needs": {"os; import this": "x"}}, {"needs": {"numpy": 3}}, {"made": -1}, {"made": "now"}, {"more": 1},
+        {"expires": "tomorrow"}, {"expires": 20300101},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_index_that_is_none_is_told(bundle: Path, tmp_path: Path, wrong: dict[str, object]) -> None:
+    members = unzip_members(bundle.read_bytes())
+    small = {name: data for name, data in members.items() if name.startswith("models/model")}
+    index = json.loads(members[INDEX]) | {"files": {name: sha256(data) for name, data in small.items()}} | wrong
+    path = tmp_path / "wrong.bundle"
+    path.write_bytes(zip_members({INDEX: json.dumps(index).encode(), **small}))
+    with pytest.raises(InstallError) as told:
+        open_bundle(path)
+    assert str(path) in str(told.value)
+
+
+def entry(name: str, method: int = zipfile.ZIP_STORED, mode: int = 0o600) -> zipfile.ZipInfo:
+    """A member as a ZIP's directory describes it."""
+    made = zipfile.ZipInfo(name)
+    made.compress_type, made.external_attr = method, mode << 16
+    return made
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_archive_that_is_no_bundles_is_told_before_it_is_unpacked(tmp_path: Path) -> None:
+    index = b"[" * 200_000
+    archives: dict[str, list[tuple[zipfile.ZipInfo, bytes]]] = {
+        "bomb": [(entry("models/m", zipfile.ZIP_DEFLATED), bytes(100_000_000))],
+        "link": [(entry("models/m", mode=stat.S_IFLNK | 0o777), b"/etc/passwd")],
+        "twice": [(entry("models/m"), b"a"), (entry("models/m"), b"b")],
+        "many": [(entry(f"models/{number}"), b"") for number in range(1001)],
+        "deep": [(entry(INDEX), index)],
+        "long": [(entry(INDEX), b"1" * 1_000_001)],
+        "none": [],
+    }
+    path = tmp_path / "bad.bundle"
+    for members in archives.values():
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for info, data in members:
+                archive.writestr(info, data)
+            archive.comment = b"0" * SEAL
+        path.write_bytes(seal(buffer.getvalue()[:-SEAL]))
+        with pytest.raises(InstallError, match="no bundle of edgecnn"):
+            open_bundle(path)
+    for size in (0, 10, SEAL, 1000):
+        path.write_bytes(seal(bytes(size)) if size else b"")
+        with pytest.raises(InstallError):
+            open_bundle(path)
+    os.mkfifo(tmp_path / "pipe")
+    for endless in (tmp_path / "pipe", Path("/dev/zero"), tmp_path, tmp_path / "none"):
+        with pytest.raises(InstallError):
+            open_bundle(endless)
+
+
+def keys(folder: Path, *names: str) -> None:
+    """SSH keys, new ones."""
     if not shutil.which("ssh-keygen"):
         pytest.skip("needs ssh-keygen")
-    for name in ("mine", "other"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name], check=True)
-    home, signed = tmp_path / "home", tmp_path / "signed.bundle"
+    for name in names:
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+
+
+def test_a_device_that_asks_for_a_signature_gets_one_no_older_than_the_last(bundle: Path, tmp_path: Path) -> None:
+    keys(tmp_path, "mine", "other")
+    home, path = tmp_path / "home", tmp_path / "signed.bundle"
     home.mkdir()
     (home / "allowed_signers").write_text(f"me@desk {(tmp_path / 'mine.pub').read_text()}")
     refused(on_device(bundle, home), "is not signed", "asks for a signature")
     files = unzip_members(bundle.read_bytes())
     index = json.loads(files.pop(INDEX))
-    signed.write_bytes(packed(files, index, tmp_path / "other"))
-    refused(on_device(signed, home), "not signed by anyone whom", "allowed_signers")
-    signed.write_bytes(packed(files, index, tmp_path / "mine"))
+
+    def signed(key: str = "mine", **more: object) -> Path:
+        path.write_bytes(packed(files, index | more, tmp_path / key))
+        return path
+
+    refused(on_device(signed("other"), home), "not signed by anyone whom", "allowed_signers")
 
     def tampered(members: Members, index: dict[str, object]) -> None:
         index["version"] = "tampered"
 
-    refused(on_device(changed(signed, tmp_path / "tampered.bundle", tampered), home), "not signed by anyone whom")
-    done = on_device(signed, home)
+    refused(on_device(changed(signed(), tmp_path / "tampered.bundle", tampered), home), "not signed by anyone whom")
+    refused(on_device(signed(expires="2020-01-02"), home), "expired on 2020-01-02", "make it anew")
+    done = on_device(signed(made=1_800_000_000), home, "--json")
     assert done.returncode == 0, done.stderr
+
+    # Another version from now on, for the same files as they are would be in use already.
+    index["target"] = "pi5-bookworm"
+    refused(on_device(signed(made=1_700_000_000), home), "was made 2023-11-14", "2027-01-15", "--allow-downgrade")
+    refused(on_device(signed(), home), "was made 1970-01-01")
+
+    # The program of a bundle says what it likes; the one that is here already looks before anything of it runs.
+    def evil(members: Members, index: dict[str, object]) -> None:
+        members["__main__.py"] = f"open({str(tmp_path / 'ran')!r}, 'w').close()".encode()
+
+    bad = changed(signed(made=1_900_000_000), tmp_path / "evil.bundle", evil)
+    installed = subprocess.run(
+        [home / "current/install", "--bundle", bad], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    refused(installed, "not signed by anyone whom")
+    assert not (tmp_path / "ran").exists()
+    assert on_device(bad, home).returncode == 0
+    assert (tmp_path / "ran").exists()
+
+    words = [home / "current/install", "--bundle", signed(made=1_700_000_000), "--allow-downgrade", "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout)["changed"], done.stderr
+    assert (home / "floor").read_text() == "1700000000"
+    (home / "allowed_signers").unlink()
+    (home / "allowed_signers").symlink_to(tmp_path / "gone")
+    refused(on_device(bundle, home), "is not signed")
 
 
 def test_another_device_is_told_what_it_needs(bundle: Path, tmp_path: Path) -> None:
@@ -174,6 +367,8 @@ def test_mistakes_on_the_workstation_are_told(trained: Path, tmp_path: Path) -> 
         packed({}, {"name": "digits"}, tmp_path / "none")
     thirty_two = ("deploy.bundle", trained / "model_int8.onnx", "--target", "pi4-32-bookworm")
     refused(run(*thirty_two), "no engine for .onnx has wheels for this target")
+    (trained_again := tmp_path / "-o.tflite").write_bytes((trained / "model_int8.tflite").read_bytes())
+    refused(run("deploy.bundle", "--target", BUNDLED, "--", trained_again), "is no name for a model in a bundle")
     refused(run("deploy.fleet", tmp_path / "none.py", "--bundle", tmp_path / "none.bundle"), "none.bundle")
     refused(run("deploy.fleet", tmp_path / "none.py"), "--bundle is missing")
     refused(run("deploy.fleet", tmp_path / "none.py", "--steps", "check"), "none.py does not exist")

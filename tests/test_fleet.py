@@ -46,7 +46,7 @@ def test_all_hosts_get_it_and_a_second_run_changes_nothing(bundle: Path, fleet: 
         assert results["check"]["checks"]["model_int8.tflite"]["verdict"] == "PASS"
         assert results["tune"]["winner"]["model"] == "model_int8.tflite"
         assert results["bench"][0]["results"][0]["end_to_end"]["calls"] >= 500
-        assert json.loads((fleet.folder / "results" / f"{name}.json").read_text()) == each
+        assert json.loads((fleet.folder / "results" / "hosts" / f"{name}.json").read_text()) == each
         assert (fleet.home(name) / "edgecnn/current/edgecnn").exists()
     card = (fleet.folder / "results" / "fleet.md").read_text()
     assert "fastest" in card
