@@ -11,15 +11,15 @@ Examples:
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.operators import Operator, onnx_operators, tflite_operators
 from benchmarks.peak import peaks
 from edgecnn.apart import apart
-from edgecnn.command import OK, command, parser, print_json, progress, table
+from edgecnn.command import OK, command, parser, print_json, progress, quiet, table
 from edgecnn.device import describe
 from edgecnn.engines import ENGINES, engines_for
 from edgecnn.errors import EdgecnnError
@@ -28,6 +28,7 @@ from edgecnn.modelfile import newest_model, read_model
 DISPATCH, CONVERSION, ARITHMETIC, MOVING = "dispatch", "conversion between types", "arithmetic", "moving data"
 _CONVERTING = ("QUANTIZE", "DEQUANTIZE", "CAST", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast")
 _DOT_PRODUCT = {"dot product", "i8mm", "AVX-512 VNNI", "AVX-VNNI", "AMX int8"}
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,14 @@ def profile(path: Path, engine: str | None = None) -> Profile:
     chosen = engine or able[0]
     progress(f"timing {path.name} on {chosen}")
     tell = onnx_operators if model.manifest.format == "onnx" else tflite_operators
-    operators, call, dispatch = apart(tell, chosen, model.data)
+    operators, call, dispatch = apart(_quietly, tell, chosen, model.data)
     progress("")
     return Profile(path.name, chosen, operators, call, dispatch, describe().features, peaks())
+
+
+def _quietly(tell: Callable[[str, bytes], _R], engine: str, data: bytes) -> _R:
+    with quiet():  # engines greet on stderr
+        return tell(engine, data)
 
 
 def _category(each: Operator) -> str:

@@ -99,8 +99,15 @@ def _known(*sides: Side) -> Manifest:
 
 
 def compare(a: Side, b: Side, data: Dataset, manifest: Manifest, max_drop: float) -> Found:
-    """Run both models over the images; where these have no labels, the answers of A stand for them."""
+    """Run both models over the images; where these have no labels, the answers of A stand for them.
+
+    Raises:
+        EdgecnnError: they have other classes, or one takes other images.
+    """
     (first, first_step), (second, second_step) = (_answers(each, data, manifest) for each in (a, b))
+    if first.shape != second.shape:
+        counts = f"{a.name} has {first.shape[1]} classes, and {b.name} {second.shape[1]}"
+        raise EdgecnnError(f"{counts}: compare models of the same classes")
     labels = first.argmax(axis=1) if data.labels is None else data.labels
     report = judge(labels, first.argmax(axis=1), second.argmax(axis=1), None, max_drop)
     difference = np.abs(first - second)
@@ -113,7 +120,11 @@ def _answers(which: Side, data: Dataset, manifest: Manifest) -> tuple[npt.NDArra
     """Probabilities (n, classes), and the step of the output where it is quantized."""
     if which.engine != "keras":
         return answers(read_model(which.path), which.engine, data.images)
-    given = predict(load_keras(which.path), data.images, manifest.input)
+    model = load_keras(which.path)
+    if tuple(model.inputs[0].shape[1:]) != data.images.shape[1:]:
+        have, want = ("x".join(map(str, shape)) for shape in (data.images.shape[1:], model.inputs[0].shape[1:]))
+        raise EdgecnnError(f"{which.name} takes images of {want}, these are {have}: compare models of the same images")
+    given = predict(model, data.images, manifest.input)
     return (given if is_probabilities(given) else softmax(given)), None
 
 

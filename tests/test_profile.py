@@ -43,7 +43,10 @@ def test_every_operator_is_told(trained: Path, name: str) -> None:
     assert any(each["integer"] for each in said["operators"] if each["macs"]) == ("int8" in name)
     if name.endswith(".tflite"):
         assert any(each["fast_path"] for each in said["operators"])
-    refused(run("benchmarks.profile", trained / name, "--engine", "other"), "is profiled on")
+    refused(
+        run("benchmarks.profile", trained / name, "--engine", "onnx" if name.endswith("tflite") else "litert"),
+        "is profiled on",
+    )
 
 
 def test_the_sentence_names_what_limits() -> None:
