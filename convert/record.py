@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.proof import flips
-from edgecnn.files import sha256, write_file
+from edgecnn.files import locked, sha256, write_file
 
 _HEAD = ("file", "bytes", "integer ops", "engine", "validation", "flips", "test", "flips", "verdict")
 
@@ -13,10 +13,11 @@ _HEAD = ("file", "bytes", "integer ops", "engine", "validation", "flips", "test"
 def record(output: Path, entry: dict[str, Any]) -> None:
     """Add an exported model to models.json, drop files that are gone or were written anew, and render models.md."""
     path = output.with_name("models.json")
-    kept = [each for each in _read(path) if each["file"] != entry["file"] and _is_current(output.parent, each)]
-    entries = sorted([*kept, entry], key=lambda each: str(each["file"]))
-    write_file(path, json.dumps({"schema": 1, "models": entries}, indent=1).encode())
-    write_file(output.with_name("models.md"), render(entries).encode())
+    with locked(path):  # conversions that run at once all leave their entries
+        kept = [each for each in _read(path) if each["file"] != entry["file"] and _is_current(output.parent, each)]
+        entries = sorted([*kept, entry], key=lambda each: str(each["file"]))
+        write_file(path, json.dumps({"schema": 1, "models": entries}, indent=1).encode())
+        write_file(output.with_name("models.md"), render(entries).encode())
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
