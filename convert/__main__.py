@@ -9,8 +9,9 @@ Examples:
   python -m convert artifacts/mnist/model.keras --variants tflite:int8 onnx:none c:int8
 """
 
+import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from tqdm import tqdm
 from convert import onnx, tflite
 from convert.c.export import PLAIN, make_c, plain_model
 from convert.export import Variant, make
-from convert.optimize import add_optimize_option
+from convert.optimize import NONE, add_optimize_option
 from convert.parent import Parent, add_parent_options, load_parent
 from convert.proof import document
 from convert.record import head, record, remarks, rows
 from convert.run import add_gate_option
+from convert.survive import died, forked
+from edgecnn.apart import DiedError
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file
@@ -49,16 +52,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_optimize_option(made)
     options = made.parse_args(argv)
     path = options.model or newest_model()
-    parent = load_parent(path, options)
-    entries = []
-    for name in tqdm(options.variants, desc="converting", unit="model", disable=None, leave=False):
-        folder = options.output or path.parent
-        if name == C:
-            entries.append(_c(parent, folder, options.max_drop))
-            continue
-        maker, quantize = VARIANTS[name]
-        variant = replace(maker(quantize), optimize=options.optimize)
-        entries.append(_one(parent, variant, folder, options.max_drop))
+    entries: list[dict[str, Any]] = []
+    while len(entries) < len(options.variants):
+        try:
+            status = forked(_convert, path, options, len(entries), heard=entries.append)
+        except DiedError as death:
+            file = file_name(options.variants[len(entries)])
+            entries.append({"file": file, "verdict": "FAIL", "why": died(death), "engines": {}})
+        else:
+            if status != OK:
+                return status
     if options.json:
         print_json(entries)
     else:
@@ -73,6 +76,32 @@ def _screen(lines: Sequence[Sequence[str]]) -> str:
     """What fits a screen of what models.md tells: not how much of it runs on integers, nor the test's flips."""
     names, *cells = ([*line[:2], *line[3:7], line[8]] for line in lines)
     return table(names, cells)
+
+
+def _convert(path: Path, options: argparse.Namespace, first: int, tell: Callable[[dict[str, Any]], None]) -> int:
+    """Convert to the variants from the `first` on, in a process with one TensorFlow; tell of each its entry."""
+    folder = options.output or path.parent
+    names = options.variants
+    with tqdm(names, "converting", initial=first, unit="model", disable=None, leave=False) as bar:
+        parent = load_parent(path, options)
+        for name in names[first:]:
+            bar.set_postfix_str(name)
+            if name == C:
+                tell(_c(parent, folder, options.max_drop))
+            else:
+                tell(_one(parent, _variant(name, options.optimize), folder, options.max_drop))
+            bar.update()
+    return OK
+
+
+def _variant(name: str, optimize: str) -> Variant:
+    maker, quantize = VARIANTS[name]
+    return replace(maker(quantize), optimize=optimize)
+
+
+def file_name(name: str) -> str:
+    """What the file of a variant is called."""
+    return f"{Path(PLAIN.file_name).stem}.c" if name == C else _variant(name, NONE).file_name
 
 
 def _choices() -> str:

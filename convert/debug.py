@@ -20,6 +20,7 @@ from convert.noise import Noise, layer_noise, worst_first
 from convert.optimize import PIXELS
 from convert.parent import add_foreign_options, add_image_options, load_parent
 from convert.source import is_saved_model
+from convert.survive import survived
 from edgecnn import arguments
 from edgecnn.command import OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
@@ -30,6 +31,7 @@ HEAD = ("layer", "own SQNR dB", "SQNR dB", "cosine", "at low end", "at high end"
 
 
 @command
+@survived
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.debug`."""
     made = parser("python -m convert.debug", __doc__)

@@ -24,6 +24,7 @@ from convert.layers import onnx_layers
 from convert.names import make_canonical
 from convert.parent import Parent, with_fixed_batch
 from convert.run import run_export
+from convert.survive import survived
 from edgecnn.command import command, parser
 from edgecnn.manifest import Input
 
@@ -42,6 +43,7 @@ _TYPES = ("int8", "uint8")
 
 
 @command
+@survived
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.onnx`."""
     made = parser("python -m convert.onnx", __doc__)

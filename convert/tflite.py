@@ -24,6 +24,7 @@ from convert.frozen import frozen, unrolled
 from convert.layers import tflite_layers
 from convert.parent import Parent, with_fixed_batch
 from convert.run import run_export
+from convert.survive import survived
 from edgecnn.command import command, parser
 from edgecnn.pixels import normalize
 
@@ -42,6 +43,7 @@ INTEGER = ("int8", "int8-float-io", "int16x8")  # by ranges of activations
 
 
 @command
+@survived
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.tflite`."""
     made = parser("python -m convert.tflite", __doc__)

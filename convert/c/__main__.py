@@ -24,6 +24,7 @@ from convert.export import make
 from convert.parent import add_parent_options, load_parent
 from convert.proof import summary
 from convert.run import add_gate_option
+from convert.survive import survived
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import locked, write_file
@@ -32,6 +33,7 @@ from edgecnn.native import description
 
 
 @command
+@survived
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.c`."""
     made = parser("python -m convert.c", __doc__)
