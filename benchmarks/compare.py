@@ -11,7 +11,6 @@ Examples:
   python -m benchmarks.compare old.json new.json --threshold 0.02
 """
 
-import json
 import math
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from typing import Any
 
 from edgecnn import arguments
 from edgecnn.bench import SCHEMA, named
+from edgecnn.bounds import parsed
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
@@ -68,12 +68,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("--anyway", action="store_true", help="compare other devices, INVALID and hurried runs too")
     options = made.parse_args(argv)
     old, new = read_run(options.old), read_run(options.new)
-    if not options.anyway:
-        _refuse(options.old, old, options.new, new)
-    changes = compare(old, new)
+    try:
+        if not options.anyway:
+            _refuse(options.old, old, options.new, new)
+        changes = compare(old, new)
+        verdicts = [change.verdict(options.threshold) for change in changes]
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError) as error:
+        raise EdgecnnError(
+            f"{options.old} or {options.new} is no whole run ({type(error).__name__}: {error})"
+        ) from None
     if not changes:
         raise EdgecnnError(f"{options.old} and {options.new} have no model, engine, threads and batch in common")
-    verdicts = [change.verdict(options.threshold) for change in changes]
     if options.json:
         rows = [asdict(change) | {"ratio": change.ratio} for change in changes]
         print_json([row | {"verdict": verdict} for row, verdict in zip(rows, verdicts, strict=True)])
@@ -90,7 +95,7 @@ def read_run(path: Path) -> dict[str, Any]:
         EdgecnnError: it is none, or of a schema that is not known here.
     """
     try:
-        document: dict[str, Any] = json.loads(read_file(path))
+        document: dict[str, Any] = parsed(read_file(path))
         schema, kind = document["schema"], document["kind"]
     except (ValueError, KeyError, TypeError):
         raise EdgecnnError(f"{path} is no run: make one with python -m benchmarks.latency") from None

@@ -7,7 +7,6 @@ Example:
   python -m benchmarks.native artifacts/mnist/model_int8.tflite --json
 """
 
-import json
 import os
 import re
 import statistics
@@ -25,8 +24,10 @@ from benchmarks.peak import compiled
 from benchmarks.peak import measured as peak_of
 from benchmarks.startup import EDGECNN, compiling
 from edgecnn import arguments
+from edgecnn.bounds import parsed, text, whole
 from edgecnn.command import OK, command, parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
+from edgecnn.files import read_file
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import newest_model, read_model
 from edgecnn.native import description, target
@@ -57,13 +58,7 @@ def measured(model: Path) -> dict[str, Any]:
     Raises:
         EdgecnnError: they are not there.
     """
-    if not description(model).exists():
-        raise EdgecnnError(f"{model} has no libraries: python -m convert.c --build host")
-    said = json.loads(description(model).read_bytes())
-    entry = said["libraries"].get(target())
-    if entry is None:
-        raise EdgecnnError(f"{model} has no library for {target()}: python -m convert.c --build host")
-    program = model.with_name(entry["program"]).resolve()
+    program, macs, arena = _described(model)
     with tempfile.TemporaryDirectory() as folder:
         peak = compiled(Path(folder) / "peak")
         picture = _picture(Path(folder), read_model(model).manifest)
@@ -81,7 +76,7 @@ def measured(model: Path) -> dict[str, Any]:
             starts["python"].append(_seconds(environment, sys.executable, "-c", script))
         memory = _resident(program, "--bench")
     progress("")
-    call, best, macs = statistics.median(calls), max(peaks), said["multiply_accumulates"]
+    call, best = statistics.median(calls), max(peaks)
     floor = macs / best / 1000 if best else None
     begun, slow = (statistics.median(starts[name][1:]) for name in ("program", "python"))
     return {
@@ -91,12 +86,32 @@ def measured(model: Path) -> dict[str, Any]:
         "floor_us": floor and round(floor, 2),
         "of_floor": floor and round(call / floor, 2),
         "program_bytes": program.stat().st_size,
-        "arena_bytes": said["arena"],
+        "arena_bytes": arena,
         "resident_kb": memory,
         "start_to_label_ms": round(1000 * begun, 2),
         "python_start_to_label_ms": round(1000 * slow, 1),
         "of_python": round(begun / slow, 4),
     }
+
+
+def _described(model: Path) -> tuple[Path, int, int]:
+    """The program for this machine, multiply-accumulates of a call, and bytes of the arena.
+
+    Raises:
+        EdgecnnError: nothing says so.
+    """
+    path = description(model)
+    if not path.exists():
+        raise EdgecnnError(f"{model} has no libraries: python -m convert.c --build host")
+    try:
+        said = parsed(read_file(path))
+        entry = said["libraries"].get(target())
+        if entry is None:
+            raise EdgecnnError(f"{model} has no library for {target()}: python -m convert.c --build host")
+        program = model.with_name(text(entry["program"])).resolve()
+        return program, whole(said["multiply_accumulates"], least=1), whole(said["arena"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EdgecnnError(f"{path} cannot be read ({error}): python -m convert.c --build host") from None
 
 
 def _picture(folder: Path, manifest: Manifest) -> Path:

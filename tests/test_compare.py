@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -73,5 +74,10 @@ def test_the_command_says_it_and_refuses_what_is_not_honest(tmp_path: Path) -> N
     hurried["method"]["comparable"] = False
     refused(run("benchmarks.compare", write("hurried.json", hurried), old), "in a hurry")
     refused(run("benchmarks.compare", old, write("none.json", {})), "is no run")
+    headless = {key: a_run()[key] for key in ("schema", "kind")}
+    refused(run("benchmarks.compare", old, write("headless.json", headless)), "is no whole run")
+    refused(run("benchmarks.compare", write("nan.json", a_run(engine_call=figure(math.nan))), old), "a number is 'NaN'")
+    still = a_run(engine_call=figure(0.0))
+    refused(run("benchmarks.compare", write("still.json", still), old), "is no whole run")
     refused(run("benchmarks.compare", old, write("newer.json", a_run() | {"schema": 9})), "schema 9")
     refused(run("benchmarks.compare", old, write("others.json", a_run(model="n.tflite"))), "in common")

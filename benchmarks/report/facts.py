@@ -1,5 +1,6 @@
 """What the report tells: gathered from a folder's files, and found out where no file says it."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -127,7 +128,7 @@ def _latencies(folder: Path) -> dict[str, Any]:
     path = folder / FILE
     wanted = setups([folder])
     hashes = {setup.model.name: sha256(setup.model.read_bytes()) for setup in wanted}
-    if path.exists():
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # it is not there, or no whole run
         run: dict[str, Any] = json.loads(path.read_bytes())
         plain = [each for each in run["results"] if each["threads"] == each["batch"] == 1]
         if {each["model"]: each["model_sha256"] for each in plain} == hashes:
