@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import refused, run
 
-from edgecnn.bench import result, summary
+from edgecnn.bench import result, screen, summary
 from edgecnn.device import Clock, Ticks
 from edgecnn.engines import ENGINES
 from edgecnn.measuring import Method, Setup, Window, measure
@@ -35,6 +35,13 @@ def test_every_subject_is_seen_through_its_windows(trained: Path) -> None:
         assert said["end_to_end"]["calls"] == sum(said["end_to_end"]["histogram"]["counts"])
         assert len(said["end_to_end"]["windows_us"]) == 3
         assert list(found.per_second) == ([1] if setup.batch == 1 else [])
+        tables = screen([found], method).split("microseconds; ")[0]
+        assert max(map(len, tables.splitlines())) <= 80
+
+
+def test_workers_are_measured_with_one_thread_or_not_at_all() -> None:
+    refused(run("edgecnn", "bench", "--threads", 2, "--workers", 2), "put 1 in --threads and --batch")
+    refused(run("edgecnn", "bench", "--batch", "4,8", "--workers", 2), "put 1 in --threads and --batch")
 
 
 def test_a_summary_is_of_all_windows() -> None:

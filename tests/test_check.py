@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,6 +134,13 @@ def test_an_image_of_several_labels_is_right_where_all_are() -> None:
         [2],
         [3],
     ]
+
+
+@pytest.mark.parametrize("drop", [float("nan"), float("inf"), -0.1, 1.1, "0.1"])
+def test_a_drop_that_is_no_share_lets_nothing_pass(drop: Any) -> None:
+    wrong = np.ones(10, int)
+    with pytest.raises(EdgecnnError, match="max_drop is .*: give a share from 0 to 1"):
+        judge(np.zeros(10, int), np.zeros(10, int), wrong, None, max_drop=drop)
 
 
 def test_a_sound_model_passes_and_a_spoilt_one_fails(copied: Path) -> None:

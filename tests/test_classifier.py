@@ -1,14 +1,18 @@
 """A classifier answers as its float parent does, and refuses what it cannot take."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edgecnn import Classifier, EdgecnnError
 from edgecnn.dataset import Dataset, read_dataset
+from edgecnn.device import cores
 from edgecnn.engines import ENGINES, engines_for
+from edgecnn.errors import EdgecnnWarning
 from edgecnn.interpreters import Tensor
 from edgecnn.manifest import Input
 from edgecnn.modelfile import ModelFile, read_model
@@ -120,3 +124,46 @@ def test_pixels_become_input_values_in_one_way() -> None:
     np.testing.assert_allclose(by_table, normalize(images, colour), rtol=1e-6)
     assert normalize(images, colour)[0, 0, 1].tolist() == [1.0, 507.0, 129.5]
     assert dequantize(np.array([-128, 127], np.int8), Tensor((2,), np.dtype(np.int8), 0.5, -128)).tolist() == [0, 127.5]
+
+
+@pytest.mark.parametrize("count", ["2", 0, -1, 1.5, None])
+def test_counts_that_are_none_are_told(count: Any) -> None:
+    if count is not None:  # as many as `edgecnn tune` chose
+        with pytest.raises(EdgecnnError, match=r"threads is .*: give a whole number of 1 or more"):
+            Classifier(threads=count)
+    with pytest.raises(EdgecnnError, match=r"workers is .*: give a whole number of 1 or more"):
+        Classifier().predict_batch([], workers=count)
+
+
+def test_no_more_threads_run_than_there_are_cores() -> None:
+    with pytest.warns(EdgecnnWarning, match=f"threads is 1000000, and this process may use {cores()}"):
+        assert Classifier(threads=1_000_000).threads == cores()
+    before = threading.active_count()
+    images = (np.zeros((28, 28), np.uint8) for _ in range(2000))
+    with pytest.warns(EdgecnnWarning, match="workers is 1000000"):
+        answers = Classifier().predict_batch(images, workers=1_000_000)
+    next(answers)
+    assert threading.active_count() <= before + cores()
+    assert sum(1 for _ in answers) == 1999
+
+
+def test_a_classifier_that_another_thread_closes_is_told() -> None:
+    """Whatever moment it is closed at, the threads that are at work get a line."""
+    errors: list[BaseException] = []
+    classifier = Classifier()
+
+    def work() -> None:
+        try:
+            while True:
+                classifier.predict(np.zeros((28, 28), np.uint8))
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    classifier.close()
+    for thread in threads:
+        thread.join()
+    assert {str(error) for error in errors} == {"this classifier is closed: open the model again"}
+    assert len(errors) == 4

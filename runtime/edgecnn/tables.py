@@ -11,7 +11,7 @@ from edgecnn.streams import printable
 
 WIDE = 1 << 20  # characters: of a file or a pipe, which take lines of any length
 _GAP = "  "
-_READABLE = 24  # characters: a narrower column of words is not wrapped
+_READABLE = 16  # characters: a narrower column of words is not wrapped
 
 
 class _Column:
