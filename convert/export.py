@@ -1,25 +1,26 @@
 """Convert, and compare the result with its parent on every engine."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from convert.engines import answers
 from convert.graph import facts
 from convert.names import layer_in
 from convert.optimize import FORMS, NONE, PIXELS, difference, edge_rewrites, noise
-from convert.outputs import probabilities
 from convert.parent import Parent
-from convert.proof import Made, Proof, prove
+from convert.proof import Made, largest_difference_allowed, prove, reported
 from edgecnn.check import agreement
-from edgecnn.command import quiet
-from edgecnn.engines import engines_for
+from edgecnn.command import progress, quiet
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays, write_file
-from edgecnn.manifest import Calibration
+from edgecnn.manifest import Calibration, Manifest
 from edgecnn.modelfile import ModelFile, pack_model
 
 _TOOLS = {"tflite": ("tensorflow", "keras"), "onnx": ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")}
@@ -51,17 +52,22 @@ def make(parent: Parent, variant: Variant, max_drop: float) -> Made:
     Raises:
         EdgecnnError: the conversion failed, or no engine runs what came out.
     """
-    plain = _made(parent, variant, (), max_drop)
+    payload = _payload(parent, variant)
     if variant.optimize == NONE or variant.kept:
-        return plain
+        return _reported(parent, variant, _tried(parent, variant, (), max_drop, payload, None), max_drop)
+    wanted = edge_rewrites(variant.format, variant.quantize)
+    candidates = (each for names in wanted if (each := _rewritten(parent, names)))
+    first = next(candidates, None)
+    compared = first is not None or _merged(variant, payload) is not None
+    plain = _tried(parent, variant, (), max_drop, payload, noise(parent) if compared else None)
     best, notes = plain, list[str]()
-    for names in edge_rewrites(variant.format, variant.quantize):
-        found = _rewritten(parent, variant, names, plain, max_drop)
+    for candidate in chain([first] if first else [], candidates):
+        found = _compared(parent, variant, candidate, plain, max_drop)
         if isinstance(found, Made):
             best = found
             break
-        notes += [found] if found else []
-    best = _with_pixels_merged(parent, variant, best, plain, max_drop)
+        notes.append(found)
+    best = _reported(parent, variant, _with_pixels_merged(parent, variant, best, plain, max_drop), max_drop)
     return replace(best, notes=(*notes, *(best.notes or ("no rewrite: the layers are as in Keras",))))
 
 
@@ -71,50 +77,107 @@ def make_forms(parent: Parent, variant: Variant, max_drop: float) -> dict[str, M
     Returns:
         The conversions; for a form that was refused, why.
     """
-    plain = _made(parent, variant, (), max_drop)
-    found = {form: _rewritten(parent, variant, names, plain, max_drop) for form, names in FORMS.items()}
-    forms = {form: made for form, made in found.items() if made is not None}
-    return {"plain": plain} | {
+    plain = _tried(parent, variant, (), max_drop, _payload(parent, variant), noise(parent))
+    candidates = {form: each for form, names in FORMS.items() if (each := _rewritten(parent, names))}
+    forms = {form: _compared(parent, variant, each, plain, max_drop) for form, each in candidates.items()}
+    merged = {
         form: _with_pixels_merged(parent, variant, made, plain, max_drop) if isinstance(made, Made) else made
         for form, made in forms.items()
     }
+    found: dict[str, Made | str] = {"plain": plain, **merged}
+    return {
+        form: _reported(parent, variant, each, max_drop) if isinstance(each, Made) else each
+        for form, each in found.items()
+    }
 
 
-def _rewritten(
-    parent: Parent, variant: Variant, names: tuple[str, ...], plain: Made, max_drop: float
-) -> Made | str | None:
-    """Convert with rewrites; where that is not equal to the plain conversion why, where not all apply nothing."""
+@dataclass(frozen=True)
+class _Candidate:
+    """A parent's model after rewrites."""
+
+    names: tuple[str, ...]
+    model: Any
+    done: tuple[str, ...]  # in words
+
+
+def _rewritten(parent: Parent, names: tuple[str, ...]) -> _Candidate | None:
+    """The model after rewrites; nothing where not all of them apply."""
     from convert.rewrites import rewritten
 
     model, done = rewritten(parent.model, names)
-    if model is None:
-        return None
-    found = _made(replace(parent, model=model), variant, names, max_drop)
-    reason = difference(plain, found, exact=variant.quantize.startswith("int") or names == FORMS["crop"])
-    return f"{' and '.join(names)} refused: {reason}" if reason else replace(found, notes=tuple(done))
+    return None if model is None else _Candidate(names, model, tuple(done))
+
+
+def _compared(parent: Parent, variant: Variant, candidate: _Candidate, plain: Made, max_drop: float) -> Made | str:
+    """Convert a candidate; where that is not equal to the plain conversion, why."""
+    payload = _payload(replace(parent, model=candidate.model), variant)
+    found = _tried(parent, variant, candidate.names, max_drop, payload, noise(parent))
+    exact = variant.quantize.startswith("int") or candidate.names == FORMS["crop"]
+    reason = difference(plain, found, exact)
+    name = " and ".join(candidate.names)
+    return f"{name} refused: {reason}" if reason else replace(found, notes=candidate.done)
 
 
 def _with_pixels_merged(parent: Parent, variant: Variant, made: Made, plain: Made, max_drop: float) -> Made:
     """The same conversion, its pixels' scale merged into the first layer, where that can be and is proved equal."""
-    from convert.pixels import merge_pixel_scale
-
-    merged = merge_pixel_scale(made.payload) if variant.format == "onnx" else None
+    merged = _merged(variant, made.payload)
     if merged is None:
         return made
-    found = _judged(parent, variant, (*made.rewrites, PIXELS), max_drop, merged)
+    found = _tried(parent, variant, (*made.rewrites, PIXELS), max_drop, merged, noise(parent))
     reason = difference(plain, found, exact=variant.quantize.startswith("int"))
     note = f"{PIXELS} refused: {reason}" if reason else f"{PIXELS}: the first layer scales them"
     return replace(made if reason else found, notes=(*made.notes, note))
 
 
-def _made(parent: Parent, variant: Variant, rewrites: tuple[str, ...], max_drop: float) -> Made:
-    """Convert, and compare the result with its parent on every installed engine."""
-    return _judged(parent, variant, rewrites, max_drop, _payload(parent, variant))
+def _merged(variant: Variant, payload: bytes) -> bytes | None:
+    from convert.pixels import merge_pixel_scale
+
+    return merge_pixel_scale(payload) if variant.format == "onnx" else None
 
 
-def _judged(parent: Parent, variant: Variant, rewrites: tuple[str, ...], max_drop: float, payload: bytes) -> Made:
-    """Compare a converted model with its parent on every installed engine."""
+def _tried(
+    parent: Parent,
+    variant: Variant,
+    rewrites: tuple[str, ...],
+    max_drop: float,
+    payload: bytes,
+    random: npt.NDArray[np.uint8] | None,
+) -> Made:
+    """Run a converted model on every engine over random images, if any, and validation images; judge it by these."""
+    manifest = _manifest(parent, variant, rewrites)
+    model = ModelFile(Path(variant.file_name), pack_model(payload, manifest), manifest)
+    images = parent.validation.images if random is None else np.concatenate([random, parent.validation.images])
+    limit = largest_difference_allowed(parent, variant.quantize)
+    proofs = {
+        engine: found if isinstance(found, str) else prove(parent.validation, found, max_drop, limit)
+        for engine, found in answers(model, images).items()
+    }
+    count = 0 if random is None else len(random)
+    return Made(model.data, payload, facts(variant.format, payload), proofs, variant.kept, rewrites, random=count)
+
+
+def _reported(parent: Parent, variant: Variant, made: Made, max_drop: float) -> Made:
+    """The conversion that was chosen, with what the test split reports of it, and all of it in its manifest."""
+    manifest, evaluation = _manifest(parent, variant, made.rewrites), parent.evaluation
+    if evaluation is not None:
+        given = answers(ModelFile(Path(variant.file_name), made.data, manifest), evaluation.images)
+        made = replace(
+            made,
+            proofs={
+                engine: reported(proof, evaluation, given[engine], max_drop) for engine, proof in made.proofs.items()
+            },
+        )
+    engine, proof = made.reference()
     manifest = replace(
+        manifest,
+        agreement=agreement(proof.validation, "validation", engine),
+        reported=agreement(proof.evaluation, "evaluation", engine) if proof.evaluation else None,
+    )
+    return replace(made, data=pack_model(made.payload, manifest))
+
+
+def _manifest(parent: Parent, variant: Variant, rewrites: tuple[str, ...]) -> Manifest:
+    return replace(
         parent.manifest,
         format=variant.format,
         quantization=variant.quantize,
@@ -123,39 +186,16 @@ def _judged(parent: Parent, variant: Variant, rewrites: tuple[str, ...], max_dro
         calibration=Calibration(len(parent.calibration), hash_arrays([parent.calibration.images])),
         tools={name: import_module(name).__version__ for name in _TOOLS[variant.format]},
     )
-    model = ModelFile(Path(variant.file_name), pack_model(payload, manifest), manifest)
-    engines = engines_for(variant.format, variant.file_name)
-    with ThreadPoolExecutor() as pool:  # each engine is in a process of its own
-        proofs = dict(
-            zip(engines, pool.map(lambda engine: _prove(parent, model, engine, max_drop), engines), strict=True)
-        )
-    made = Made(pack_model(payload, manifest), payload, facts(variant.format, payload), proofs, variant.kept, rewrites)
-    engine, proof = made.reference()
-    manifest = replace(
-        manifest,
-        agreement=agreement(proof.validation, "validation", engine),
-        reported=agreement(proof.evaluation, "evaluation", engine) if proof.evaluation else None,
-    )
-    return replace(made, data=pack_model(payload, manifest))
-
-
-def _prove(parent: Parent, model: ModelFile, engine: str, max_drop: float) -> Proof | str:
-    """The model's proof on an engine; a string says why the engine does not run it."""
-    splits = [parent.validation, *([parent.evaluation] if parent.evaluation else [])]
-    images = [noise(parent), *(split.images for split in splits)]
-    try:
-        found = probabilities(model, engine, np.concatenate(images))
-    except EdgecnnError as error:
-        return str(error)
-    parts = np.split(found, np.cumsum([len(each) for each in images])[:-1])
-    return prove(splits, parts, max_drop)
 
 
 def _payload(parent: Parent, variant: Variant) -> bytes:
     """What the converter makes; where it fails, its log is kept beside the parent."""
+    progress(f"converting to {variant.format} {variant.quantize}")
     with quiet() as printed:
         try:
             return variant.convert(parent)
+        except EdgecnnError:
+            raise
         except Exception as error:  # converters raise whatever they like
             log = parent.path.with_name(f"{variant.file_name}.log")
             write_file(log, f"{printed()}\n{type(error).__name__}: {error}\n".encode())

@@ -1,6 +1,5 @@
 """The proof of a conversion: accuracy, flips and differences against its parent, on every engine."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,9 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
 
 HEAD = ("engine", "accuracy", "flips", "McN. p", "max diff", "mean diff", "test", "flips", "verdict")
+# How far a probability may be off: networks of 200 layers are 1e-5 off in float32, 5e-3 in float16.
+_LARGEST = {"none": 1e-3, "float16": 5e-2}
+_LARGEST_IN_HALVES = 5e-2  # of a parent that computes in float16, and is off itself
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Made:
     kept: tuple[str, ...] = ()  # Keras layers that stayed in float
     rewrites: tuple[str, ...] = ()  # of `convert.rewrites`
     notes: tuple[str, ...] = ()  # which rewrites the layers went through, and which not and why
+    random: int = 0  # images on which they were compared, beside those of validation
 
     @property
     def passed(self) -> bool:
@@ -60,19 +63,50 @@ class Made:
         raise EdgecnnError(f"no engine here runs the result: {'; '.join(map(str, self.proofs.values()))}")
 
 
-def prove(splits: Sequence[Dataset], found: Sequence[npt.NDArray[np.float32]], max_drop: float) -> Proof:
-    """Judge probabilities (n, classes): of random images, of the validation split, of the evaluation split if any."""
-    reports, differences = [], []
-    for split, given in zip(splits, found[1:], strict=True):
-        if split.labels is None or split.probabilities is None:
-            raise ValueError("images without the parent's answers prove nothing")
-        report = judge(split.labels, split.probabilities.argmax(axis=1), given.argmax(axis=1), None, max_drop)
-        reports.append(replace(report, notes=(*report.notes, *split.warnings)))
-        differences.append(np.abs(given - split.probabilities))
-    difference = differences[0]
-    evaluation = reports[1] if len(reports) > 1 else None
-    outputs = np.concatenate(found[:2])
-    return Proof(reports[0], evaluation, float(difference.max()), float(difference.mean()), outputs)
+def prove(validation: Dataset, given: npt.NDArray[np.float32], max_drop: float, limit: float) -> Proof:
+    """Judge probabilities (n, classes) of random images, if any, and behind them of the validation split.
+
+    Args:
+        validation: with the parent's answers.
+        given: of an engine.
+        max_drop: share of right answers that may be lost.
+        limit: how far a probability may be off.
+    """
+    seen = given[len(given) - len(validation) :]
+    difference = np.abs(seen - _parent_probabilities(validation))
+    largest = float(difference.max())
+    report = _judged(validation, seen, max_drop)
+    if not largest <= limit:  # NaN is not, too
+        words = f"a probability is off by {largest:.1e}, {limit:.0e} allowed"
+        report = replace(report, failures=(*report.failures, words))
+    return Proof(report, None, largest, float(difference.mean()), given)
+
+
+def reported(
+    proof: Proof | str, evaluation: Dataset, given: npt.NDArray[np.float32] | str, max_drop: float
+) -> Proof | str:
+    """The proof, with what the test split tells."""
+    if isinstance(proof, str) or isinstance(given, str):
+        return proof
+    return replace(proof, evaluation=_judged(evaluation, given, max_drop))
+
+
+def _judged(split: Dataset, given: npt.NDArray[np.float32], max_drop: float) -> Report:
+    assert split.labels is not None
+    report = judge(split.labels, _parent_probabilities(split).argmax(axis=1), given.argmax(axis=1), None, max_drop)
+    return replace(report, notes=(*report.notes, *split.warnings))
+
+
+def _parent_probabilities(split: Dataset) -> npt.NDArray[np.float32]:
+    if split.labels is None or split.probabilities is None:
+        raise ValueError("images without the parent's answers prove nothing")
+    return split.probabilities
+
+
+def largest_difference_allowed(parent: Parent, quantize: str) -> float:
+    """How far a probability may be off: in float32 rounding alone, or a layer does what it does not do in Keras."""
+    halves = any(layer.compute_dtype in ("float16", "bfloat16") for layer in parent.model._flatten_layers())
+    return _LARGEST_IN_HALVES if halves and quantize in _LARGEST else _LARGEST.get(quantize, 1.0)
 
 
 def document(made: Made, path: Path) -> dict[str, Any]:
@@ -84,6 +118,7 @@ def document(made: Made, path: Path) -> dict[str, Any]:
         **asdict(made.facts),
         "kept_float": list(made.kept),
         "rewrites": list(made.notes),
+        "random_images": made.random,
         "verdict": "PASS" if made.passed else "FAIL",
         "engines": {engine: _engine_document(proof) for engine, proof in made.proofs.items()},
     }
@@ -127,6 +162,7 @@ def summary(made: Made, parent: Parent, output: Path) -> str:
         f"{parent.path} -> {written}",
         facts + (f", in float: {', '.join(made.kept)}" if made.kept else ""),
         *made.notes,
+        *([f"rewrites compared on {made.random:,} random images, and on validation"] if made.random else []),
         f"against its parent on {len(parent.validation):,} validation images{seen}",
         "",
         table(HEAD, [_row(engine, proof) for engine, proof in made.proofs.items()]),
