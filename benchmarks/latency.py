@@ -23,7 +23,7 @@ from edgecnn import arguments
 from edgecnn.bench import document, leave_out, method_of, screen, usable
 from edgecnn.cli import add_engine_option, add_method_options
 from edgecnn.command import OK, command, commit, parser, print_json
-from edgecnn.files import write_file
+from edgecnn.files import check_writable, write_file
 from edgecnn.measuring import Measured, Method, measure
 
 FILE = "latency.json"
@@ -45,9 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = made.parse_args(argv)
     method = method_of(options)
     wanted = setups(options.models, options.engine, usable(options.threads), options.batch)
+    output = options.output or wanted[0].model.with_name(FILE)
+    check_writable(output)
     found = measure(wanted, method, leave_out=None if options.engine else leave_out)
     said = run_document(found, method)
-    output = options.output or wanted[0].model.with_name(FILE)
     write_file(output, json.dumps(said, indent=1).encode())
     if options.json:
         print_json(said)

@@ -30,7 +30,7 @@ from edgecnn.apart import apart
 from edgecnn.command import OK, command, parser, print_json, progress, quiet, table
 from edgecnn.dataset import read_dataset
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import write_file
+from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import newest_model, read_model
 
 CONTESTANTS = (
@@ -99,11 +99,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("--picture", type=Path, help="default: peers.png in the folder")
     options = made.parse_args(argv)
     folder = options.folder or newest_model().parent
+    picture = options.picture or folder / "peers.png"
+    check_writable(picture)
     files = prepare(folder)
     times, accuracies, missing = contest(folder, files, options.turns, options.core)
     rows = [_row(name, accuracies[name], times[name]) for name in times]
     ratios = [_ratio(ours, theirs, aim, times) for ours, theirs, aim in RATIOS if {ours, theirs} <= times.keys()]
-    picture = options.picture or folder / "peers.png"
     write_file(picture, draw(rows))
     if options.json:
         print_json({"rows": [asdict(row) for row in rows], "ratios": ratios, "missing": missing})

@@ -30,7 +30,7 @@ from convert.survive import died, forked
 from edgecnn.apart import DiedError
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import write_file
+from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import newest_model
 
 VARIANTS = {f"tflite:{name}": (tflite.variant, name) for name in tflite.QUANTIZATIONS} | {
@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_optimize_option(made)
     options = made.parse_args(argv)
     path = options.model or newest_model()
+    check_writable((options.output or path.parent) / "models.json")
     entries: list[dict[str, Any]] = []
     while len(entries) < len(options.variants):
         try:

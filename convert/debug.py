@@ -24,7 +24,7 @@ from convert.survive import survived
 from edgecnn import arguments
 from edgecnn.command import OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import write_file
+from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import read_model
 
 HEAD = ("layer", "own SQNR dB", "SQNR dB", "cosine", "at low end", "at high end", "scale", "zero point")
@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     model = read_model(options.model)
     if not model.manifest.quantization.startswith("int"):
         raise EdgecnnError(f"{model.path} is {model.manifest.quantization}, not int8: export it with --quantize int8")
+    picture = options.picture or options.model.with_name(f"{options.model.stem}_{options.model.suffix[1:]}_debug.png")
+    check_writable(picture)
     path = options.parent or options.model.with_name("model.keras")
     if is_saved_model(path):
         raise EdgecnnError(f"{path} is a SavedModel, whose layers are gone: debug needs the .keras or .h5 file")
@@ -62,7 +64,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     images = parent.validation.images[: options.images]
     noise = layer_noise(parent, model.data, model.manifest.format, images)
     found = worst_first([each for each in noise if each.layer in own])
-    picture = options.picture or options.model.with_name(f"{options.model.stem}_{options.model.suffix[1:]}_debug.png")
     write_file(picture, draw(found, str(options.model)))
     if options.json:
         print_json({"model": str(options.model), "picture": str(picture), "layers": [asdict(each) for each in found]})

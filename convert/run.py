@@ -17,7 +17,7 @@ from edgecnn import arguments
 from edgecnn.check import MAX_DROP
 from edgecnn.command import GATE_FAILED, OK, print_json
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import write_file
+from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import newest_model
 
 
@@ -50,6 +50,7 @@ def run_export(
         print("warning: with an open batch XNNPACK stays out of tflite-runtime, which is then slow", file=sys.stderr)
     parent = load_parent(path, options)
     output = options.output or path.with_name(variant.file_name)
+    check_writable(output)
     if options.forms == ALL:
         forms = make_forms(parent, variant, options.max_drop)
         for refused in (made for made in forms.values() if isinstance(made, str)):

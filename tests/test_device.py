@@ -1,5 +1,6 @@
 """What a device says of itself, read from the files of other machines."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,7 @@ def test_a_server_counts_its_throttled_moments(tmp_path: Path) -> None:
 def test_this_machine_is_itself() -> None:
     assert identify() == identify()
     assert identify()["cpu"] == describe().cpu
+    assert identify()["python"] == f"{sys.version_info[0]}.{sys.version_info[1]}"  # a patch makes no other machine
     ticks = cpu_ticks()
     assert ticks is not None
     assert 0 < ticks.busy < ticks.total

@@ -17,6 +17,7 @@ import pytest
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import (
     check_seal,
+    check_writable,
     has_sealed_zip,
     hash_arrays,
     load_npy,
@@ -172,6 +173,19 @@ def test_an_array_whose_head_lies_is_refused(data: bytes, tmp_path: Path) -> Non
     path.write_bytes(zip_members({"images.npy": data}))
     with pytest.raises(EdgecnnError, match=r"golden\.npz is no \.npz of edgecnn"):
         read_npz(path)
+
+
+def test_what_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a/b/c.json")
+    assert not any(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    for path, why in (
+        (tmp_path, "is a folder: name a file"),
+        (tmp_path / "file/a.json", "cannot be written"),
+        (Path("/proc/a.json"), "cannot be written"),
+    ):
+        with pytest.raises(EdgecnnError, match=why):
+            check_writable(path)
 
 
 def test_hash_of_arrays_sees_values_shape_dtype_and_order() -> None:

@@ -1,12 +1,15 @@
 """Tune picks the fastest that loses nothing, and a folder opens with what it picked for as long as that holds."""
 
 import json
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import refused, run
+from test_commands import digit_file
 
 from edgecnn import Classifier, EdgecnnError
 from edgecnn.files import zip_members
@@ -31,7 +34,7 @@ def test_the_lowest_median_wins_and_within_noise_the_smaller_memory() -> None:
     assert best([failed]) is None
 
 
-def test_a_folder_opens_with_what_was_chosen(copied: Path) -> None:
+def test_a_folder_opens_with_what_was_chosen(copied: Path, tmp_path: Path) -> None:
     spoilt = read_model(copied / "model_int8.onnx")
     (copied / "zero.onnx").write_bytes(pack_model(zeroed(spoilt.data), spoilt.manifest))
     done = run("edgecnn", "tune", copied, "--threads", 1, "--json")
@@ -51,6 +54,12 @@ def test_a_folder_opens_with_what_was_chosen(copied: Path) -> None:
     assert chosen == tuple(document["winner"][key] for key in ("model", "engine", "threads"))
     done = run("edgecnn", "watch", "-", "--model", copied, input=bytes(784).decode("latin-1"))
     assert json.loads(done.stdout)["label"] == classifier.predict(BLANK).label
+    on_one_core = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); from edgecnn import cli; cli.main()"
+    )
+    words = [sys.executable, "-c", on_one_core, "classify", digit_file(tmp_path), "--model", copied]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
     (copied / "zero.onnx").unlink()
     with pytest.warns(UserWarning, match=r"no longer holds \(models changed\): taking model_int8\.tflite; run edgecnn"):
         Classifier(copied)
@@ -68,7 +77,7 @@ def zeroed(data: bytes) -> bytes:
     return model.SerializeToString()
 
 
-def test_another_device_or_engine_or_a_torn_file_falls_back_with_a_warning(copied: Path) -> None:
+def test_another_device_or_engine_or_a_torn_file_falls_back_with_a_warning(copied: Path, tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="is not tuned for this device: taking model_int8"):
         assert Classifier(copied).path.name == "model_int8.tflite"
     assert run("edgecnn", "tune", copied, "--threads", 1).returncode == 0
@@ -80,6 +89,9 @@ def test_another_device_or_engine_or_a_torn_file_falls_back_with_a_warning(copie
         path.write_text(json.dumps(other))
         with pytest.warns(UserWarning, match=rf"no longer holds \({part} changed\)"):
             Classifier(copied)
+        done = run("edgecnn", "classify", digit_file(tmp_path), "--model", copied)  # the command line says so too
+        assert done.returncode == 0
+        assert f"warning: {path} no longer holds ({part} changed): taking model_int8.tflite; run" in done.stderr
         path.write_text(json.dumps(kept))
     for text in ("", "{}", '{"key": 3}', "[]"):
         path.write_text(text)
@@ -91,6 +103,9 @@ def test_another_device_or_engine_or_a_torn_file_falls_back_with_a_warning(copie
 
 def test_mistakes_are_told(tmp_path: Path, copied: Path) -> None:
     refused(run("edgecnn", "tune", tmp_path / "none"), "is no folder")
+    (copied / "selection.json").mkdir()
+    refused(run("edgecnn", "tune", copied), "selection.json is a folder")  # before it measures
+    (copied / "selection.json").rmdir()
     refused(run("edgecnn", "tune", copied / "model_int8.tflite"), "is no folder")
     (copied / "validation.npz").unlink()
     refused(run("edgecnn", "tune", copied), "validation.npz is missing: copy validation.npz there")

@@ -18,7 +18,7 @@ from benchmarks.report.facts import gather
 from benchmarks.report.page import render
 from edgecnn.command import OK, command, parser, print_json
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import write_file
+from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import newest_model
 
 
@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not (folder / "evaluation.npz").exists():
         raise EdgecnnError(f"{folder} has no evaluation.npz: name the folder of a training")
     output = options.output or folder / "report.html"
+    check_writable(output)
     facts = gather(folder)
     page = render(facts)
     write_file(output, page.encode())

@@ -87,14 +87,17 @@ class Device:
 
 
 def identify() -> dict[str, str]:
-    """What makes this machine the one it is, for as long as nobody changes its CPU or its Python."""
+    """What makes this machine the one it is, for as long as nobody changes its CPU or its Python.
+
+    Neither the cores that this process is held to (see `cores`) nor a patch of Python make it another one.
+    """
     cpuinfo = _text(Path("/proc/cpuinfo")) or ""
     return {
         "board": _board(Path("/"), cpuinfo) or "",
         "cpu": _cpu(cpuinfo),
-        "cores": str(cores()),
+        "cores": str(os.cpu_count()),
         "machine": _machine(),
-        "python": platform.python_version(),
+        "python": ".".join(platform.python_version_tuple()[:2]),
     }
 
 

@@ -72,6 +72,23 @@ def write_file(path: Path, data: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
+def check_writable(path: Path) -> None:
+    """Refuse before long work what could not be written at its end; nothing is left behind.
+
+    Raises:
+        EdgecnnError: `path` is a folder, or its folder, or the first of those above that is there, cannot be written.
+    """
+    import tempfile
+
+    if path.is_dir():
+        raise EdgecnnError(f"{path} is a folder: name a file")
+    try:
+        with tempfile.TemporaryFile(dir=next(each for each in path.absolute().parents if each.exists())):
+            pass
+    except OSError as error:
+        raise EdgecnnError(f"{path} cannot be written: {error.strerror}") from None
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Keep others out while `path` is read, changed and written: a second process, or thread, waits here.

@@ -22,9 +22,10 @@ from edgecnn.command import GATE_FAILED, OK, print_json, progress, table
 from edgecnn.device import cores
 from edgecnn.engines import NATIVE, engines_of
 from edgecnn.errors import EdgecnnError
+from edgecnn.files import check_writable
 from edgecnn.measuring import Method, Setup, Subject, Window
 from edgecnn.modelfile import read_model
-from edgecnn.selection import models_in, write_selection
+from edgecnn.selection import FILE, models_in, write_selection
 from edgecnn.trial import try_model
 
 NEAR = 1.5  # times the fastest first median: who is timed again
@@ -74,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
         raise EdgecnnError(f"{folder} is no folder: name the one that holds the models and validation.npz")
     if not data.exists():
         raise EdgecnnError(f"{data} is missing: copy validation.npz there, or name labelled images with --data")
+    check_writable(folder / FILE)
     found = tune(folder, data, usable(options.threads) if options.threads else thread_counts())
     winner = best(found)
     documents = [each.as_document() for each in found]
