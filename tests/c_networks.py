@@ -74,12 +74,12 @@ def write(name: str, flatbuffer: bytes, every: int = 1) -> None:
         *_, height, width, channels = (1, 1, *graph.tensors[graph.input].shape)
         labels = tuple(map(str, range(made.output.size)))
         manifest = Manifest(name, "tflite", labels, Input((height, width, channels), (1.0,), (0.0,)), "0" * 64)
-        names = source.Names(f"{name}_{cut}")
+        names = source.Names.of(f"{name}_{cut}")
         written.append(f"{names.lower}_test")
         for ending, text in (
             (".h", source.header(names, made, manifest)),
-            (".c", source.source(names, made, manifest, f"{names.lower}.h")),
-            ("_test.c", source.golden(names, inputs.reshape(GOLDEN, -1), found[output], f"{names.lower}.h")),
+            (".c", source.source(names, made, manifest)),
+            ("_test.c", source.golden(names, inputs.reshape(GOLDEN, -1), found[output])),
         ):
             (folder / f"{names.lower}{ending}").write_text(text)
 

@@ -8,6 +8,7 @@ Example:
   python -m benchmarks.micro artifacts/mnist/model_int8.c --json
 """
 
+import re
 import shutil
 import struct
 import subprocess
@@ -63,6 +64,18 @@ def test_of(source: Path) -> Path:
     return source.with_name(f"{source.stem}_test.c")
 
 
+def _name(test: Path) -> str:
+    """What a network is called in C, from its golden test.
+
+    Raises:
+        EdgecnnError: it is none.
+    """
+    found = re.search(r"^int (\w+)_test\(void\)", test.read_text(encoding="utf-8"), re.MULTILINE)
+    if not found:
+        raise EdgecnnError(f"{test} is no golden test: python -m convert.c writes it")
+    return found[1]
+
+
 def size(source: Path, aimed: Sequence[str]) -> tuple[int, int]:
     """Bytes of flash (code and constants) and of RAM (variables) that a compiled file takes."""
     progress(f"compiling for {aimed[1]}")
@@ -93,7 +106,7 @@ def golden(source: Path) -> str:
     if not shutil.which(_EMULATOR[0]):
         raise EdgecnnError(f"{_EMULATOR[0]} is not here: apt-get install qemu-system-arm")
     progress("running the golden test")
-    name = "".join(char if char.isalnum() else "_" for char in source.stem)
+    name = _name(test_of(source))
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "golden.elf"
         more = ("-DEDGECNN_NO_STDIO", f"-DGOLDEN_TEST={name}_test", "-T", _HERE / "cortex_m.ld", "-o", program)

@@ -5,6 +5,9 @@ does; a full-int8 `.tflite` is taken as it is. NAME.c, NAME.h, NAME_test.c (gold
 kernels make of them) and NAME_main.c (a program around it) are written, with --build also libraries for the engine
 `native` and static programs, by the compiler in the package ziglang.
 
+The engine `native` runs a library beside its model, NAME.tflite: it is written too, unless one of the same weights and
+calibration is there.
+
 Every layer gives what TFLite's reference kernels give, bit for bit.
 
 Examples:
@@ -14,22 +17,24 @@ Examples:
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from convert.c.build import HOST, TARGETS, resolved
-from convert.c.export import PLAIN, make_c, plain_model
+from convert.c.export import PLAIN, make_c, plain_model, program
 from convert.export import make
 from convert.parent import add_parent_options, load_parent
-from convert.proof import summary
+from convert.proof import Made, document, summary
+from convert.record import record
 from convert.run import add_gate_option
+from convert.source import is_hdf5
 from convert.survive import survived
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import locked, write_file
-from edgecnn.modelfile import newest_model, read_model
-from edgecnn.native import description
+from edgecnn.files import locked, read_file, write_file
+from edgecnn.modelfile import ModelFile, model_format, newest_model, read_model
+from edgecnn.native import description, origin
 
 
 @command
@@ -44,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = made.parse_args(argv)
     targets = resolved(options.build)
     path = options.model or newest_model()
-    if path.suffix == ".tflite":
+    plain: Made | None = None
+    if _is_tflite(path):
         model = read_model(path)
     else:
         parent = load_parent(path, options)
@@ -56,25 +62,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = options.output or model.path.with_suffix(".c")
     if output.suffix != ".c":
         raise EdgecnnError(f"{output} does not end in .c: name the C file")
+    beside, is_there = output.with_suffix(".tflite"), plain is None and not targets
+    is_there = is_there or _is_of(beside, model)
     with locked(description(output)):  # it keeps the libraries that it describes already
         files, facts = make_c(model, output, targets)
-        for file, data in files.items():
-            write_file(file, data)
-            if not file.suffix:
-                file.chmod(0o755)  # a program
+        _write(files | ({} if is_there else {beside: model.data}), [program(output, target) for target in targets])
     if model.manifest.rewrites:
         why = f"{model.path.name} was rewritten for engines ({', '.join(model.manifest.rewrites)})"
         print(f"warning: {why}: C of the .keras file is faster", file=sys.stderr)
+    written = [*files, *([] if is_there else [beside])]
     if options.json:
-        print_json(facts | {"written": [str(file) for file in files]})
+        print_json(facts | {"model": str(path), "written": [str(file) for file in written]})
     else:
-        print(_screen(list(files), facts))
+        print(_screen(f"{path} -> {' and '.join(map(str, [output, *written[len(files) :]]))}", facts))
     return OK
 
 
-def _screen(files: Sequence[Path], facts: dict[str, Any]) -> str:
+def _is_tflite(path: Path) -> bool:
+    """Whether a file is a `.tflite`, whatever it is called."""
+    if not path.is_file():
+        return False
+    data = read_file(path)
+    return not is_hdf5(data) and model_format(str(path), data) == "tflite"
+
+
+def _is_of(path: Path, model: ModelFile) -> bool:
+    """Whether there is a conversion of the same weights and calibration, which `native` takes as well."""
+    try:
+        return origin(read_model(path).manifest) == origin(model.manifest)
+    except EdgecnnError:
+        return False
+
+
+def _write(files: Mapping[Path, bytes], programs: Sequence[Path]) -> None:
+    for file, data in files.items():
+        write_file(file, data)
+        if file in programs:
+            file.chmod(0o755)
+
+
+def _screen(head: str, facts: dict[str, Any]) -> str:
     told = [
-        f"{facts['model']} -> {files[0]}",
+        head,
         f"{facts['steps']} steps, {facts['constants']:,} bytes of constants, an arena of {facts['arena']:,} bytes",
         f"golden inputs: {facts['golden']}",
     ]

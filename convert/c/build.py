@@ -64,7 +64,7 @@ def build(texts: Mapping[str, str], stem: str, targets: list[str]) -> list[Built
     """
     with tempfile.TemporaryDirectory() as folder:
         for name, text in texts.items():
-            (Path(folder) / name).write_text(text)
+            (Path(folder) / name).write_text(text, encoding="utf-8")
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(partial(_one, Path(folder), stem), targets))
 
@@ -87,7 +87,7 @@ def compile_c(triple: str | None, sources: list[Path], output: Path, *more: str)
     """
     aimed = ("-target", triple) if triple else ()
     words = [sys.executable, "-m", "ziglang", "cc", *aimed, *FLAGS, *more, *map(str, sources), "-o", str(output)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
     if "No module named ziglang" in done.stderr:
         raise EdgecnnError("the compiler is not installed: pip install ziglang")
     if done.returncode:

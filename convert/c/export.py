@@ -3,6 +3,7 @@
 import ctypes
 import json
 import tempfile
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from convert.c.graph import read_graph
 from convert.c.lower import plan
 from convert.c.plan import Plan
 from convert.c.steps import Bytes, Layer
+from convert.c.text import check_file_name
 from convert.export import Variant
 from convert.outputs import apart
 from convert.proof import Made
@@ -38,7 +40,7 @@ def plain_model(path: Path, made: Made) -> ModelFile:
 
 
 def make_c(model: ModelFile, output: Path, targets: list[str]) -> tuple[dict[Path, bytes], dict[str, Any]]:
-    """Everything that an export to C writes.
+    """Everything that an export to C writes; `program` says where a static one goes.
 
     Args:
         model: a full-int8 `.tflite`.
@@ -51,23 +53,25 @@ def make_c(model: ModelFile, output: Path, targets: list[str]) -> tuple[dict[Pat
     Raises:
         EdgecnnError: C cannot be written for the model, or does not give what the reference kernels do.
     """
+    check_file_name(output)
     graph = read_graph(str(model.path), model.data)
     made = plan(str(model.path), graph)
+    _check_ends(model, made)
     inputs = _golden_inputs(model, made)
     outputs = apart(f"{model.path} on the reference kernels", reference, model.data, inputs)
-    names = source.Names(source.identifier(output.stem))
+    names = source.Names.of(output.stem)
     texts = {
-        f"{output.stem}.c": source.source(names, made, model.manifest, f"{output.stem}.h"),
+        f"{output.stem}.c": source.source(names, made, model.manifest),
         f"{output.stem}.h": source.header(names, made, model.manifest),
-        f"{output.stem}_test.c": source.golden(names, inputs, outputs, f"{output.stem}.h"),
-        f"{output.stem}_main.c": source.program(names, f"{output.stem}.h"),
+        f"{output.stem}_test.c": source.golden(names, inputs, outputs),
+        f"{output.stem}_main.c": source.program(names),
     }
     built = build(texts, output.stem, targets) if targets else []
     files = {output.with_name(name): text.encode() for name, text in texts.items()}
     tried = "not tried here: --build host tries them"
     for each in built:
         files[output.with_name(f"{output.stem}-{each.target}.so")] = each.library
-        files[output.with_name(f"{output.stem}-{each.target}")] = each.program
+        files[program(output, each.target)] = each.program
         if each.target == target():
             _try(each, names.lower, inputs, outputs)
             tried = f"all {len(inputs)} give what TFLite's reference kernels give"
@@ -81,6 +85,25 @@ def make_c(model: ModelFile, output: Path, targets: list[str]) -> tuple[dict[Pat
     ]
     facts = {"model": str(model.path), "steps": len(made.steps), "constants": constants, "arena": made.arena}
     return files, facts | {"golden": tried, "targets": sizes}
+
+
+def program(output: Path, target: str) -> Path:
+    """Where the static program for a target goes."""
+    return output.with_name(f"{output.stem}-{target}")
+
+
+def _check_ends(model: ModelFile, made: Plan) -> None:
+    """Compare what the manifest says with the network: C trusts both.
+
+    Raises:
+        EdgecnnError: they speak of different images or classes.
+    """
+    images, labels = prod(model.manifest.input.shape), len(model.manifest.labels)
+    if (images, labels) != (made.input.size, made.output.size) or len(model.manifest.input.shape) != 3:
+        raise EdgecnnError(
+            f"{model.path} takes {made.input.size} values and gives {made.output.size}, but its manifest speaks of"
+            f" images of {model.manifest.input.shape} and of {labels} labels: make the file again"
+        )
 
 
 def _golden_inputs(model: ModelFile, made: Plan) -> Bytes:
@@ -152,7 +175,7 @@ def _description(manifest: Manifest, made: Plan, symbol: str, output: Path, buil
         each.target: {
             "file": f"{output.stem}-{each.target}.so",
             "sha256": sha256(each.library),
-            "program": f"{output.stem}-{each.target}",
+            "program": program(output, each.target).name,
             "program_sha256": sha256(each.program),
         }
         for each in built

@@ -10,6 +10,7 @@ from convert.names import layer_of
 from edgecnn.errors import EdgecnnError
 
 SAME = 0  # schema.Padding
+_LONGEST = 48  # characters of a layer's name in C
 
 
 @dataclass
@@ -86,7 +87,7 @@ class Plan:
         """A name of its own for a step: the Keras layer's, if it is known."""
         layer = layer_of(self.tensor(place).name) or kind.lower()
         base = "".join(char if char.isalnum() and char.isascii() else "_" for char in layer)
-        base = f"layer_{base}"  # never a kernel's name, nor a word of C
+        base = f"layer_{base[:_LONGEST]}"  # never a kernel's name, nor a word of C
         name, number = base, 1
         while name in self.names:
             name, number = f"{base}_{number}", number + 1

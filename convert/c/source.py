@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from convert.c.plan import Plan
 from convert.c.steps import Add, Bytes, Conv, Depthwise, Gather, Layer, Maximum, Mean, Pad, Pool, Softmax, Step
+from convert.c.text import Code, comment, identifier, joined, literal, rendered
 from edgecnn.interpreters import Tensor
 from edgecnn.manifest import Manifest
 from edgecnn.pixels import input_table
@@ -24,81 +25,82 @@ _GLUE = "\0"  # a blank at which no line ends
 class Names:
     """What a network is called in C."""
 
-    lower: str
+    lower: Code
+    header: Code  # as #include wants it
 
     @property
-    def upper(self) -> str:
+    def upper(self) -> Code:
         """For macros."""
-        return self.lower.upper()
+        return Code(self.lower.upper())
+
+    @staticmethod
+    def of(stem: str) -> "Names":
+        """The names of a network whose files are STEM.c and STEM.h."""
+        return Names(identifier(stem), Code(f"{stem}.h"))
 
 
-def identifier(stem: str) -> str:
-    """A name that C takes, of a file's name."""
-    name = "".join(char if char.isalnum() and char.isascii() else "_" for char in stem)
-    return name if name[:1].isalpha() else f"model_{name}"
-
-
-def header(names: Names, made: Plan, manifest: Manifest) -> str:
+def header(names: Names, made: Plan, manifest: Manifest) -> Code:
     """The text of `<name>.h`."""
     height, width, channels = manifest.input.shape
     taken, given = (made.tensor(place) for place in (made.graph.input, made.graph.output))
-    return _template("header.h", names) % {
-        "title": _title(manifest),
-        "height": height,
-        "width": width,
-        "channels": channels,
-        "input_size": made.input.size,
-        "classes": len(manifest.labels),
-        "arena": made.arena,
-        "input_scale": _float(taken.scale),
-        "input_zero_point": taken.zero_point,
-        "output_scale": _float(given.scale),
-        "output_zero_point": given.zero_point,
-    }
+    return _rendered(
+        "header.h",
+        names,
+        title=_title(manifest),
+        height=height,
+        width=width,
+        channels=channels,
+        input_size=made.input.size,
+        classes=len(manifest.labels),
+        arena=made.arena,
+        input_scale=_float(taken.scale),
+        input_zero_point=taken.zero_point,
+        output_scale=_float(given.scale),
+        output_zero_point=given.zero_point,
+    )
 
 
-def source(names: Names, made: Plan, manifest: Manifest, included: str) -> str:
+def source(names: Names, made: Plan, manifest: Manifest) -> Code:
     """The text of `<name>.c`."""
     kinds = {step.kernel for step in made.steps}
     layers = [text for step in made.steps for text in _data(step)]
-    return "\n".join(
+    ends = {"input": made.input.buffer.offset, "output": made.output.buffer.offset}
+    return joined(
         [
             f"// {_title(manifest)}",
             "// Generated; every part of it is explained where it first stands.",
-            f'#include "{included}"\n',
+            f'#include "{names.header}"\n',
             _kernel("common"),
             *([_convolutions(made)] if "conv" in kinds else [_TARGETS]),
             *(_kernel(kind) for kind in sorted(kinds - {"conv"})),
             *layers,
             _labels(names, manifest),
             _pixels(made, manifest),
-            _template("arena.h", names) % {"arena": made.arena},
+            _rendered("arena.h", names, arena=made.arena),
             _runs(made),
-            _template("main.h", names) % {"input": made.input.buffer.offset, "output": made.output.buffer.offset},
+            _rendered("main.h", names, **ends),
         ]
     )
 
 
-def golden(names: Names, inputs: Bytes, outputs: Bytes, included: str) -> str:
+def golden(names: Names, inputs: Bytes, outputs: Bytes) -> Code:
     """The text of `<name>_test.c`: inputs, and what TFLite's reference kernels make of them."""
-    text = _template("test.h", names) % {"count": len(inputs), "inputs": _rows(inputs), "outputs": _rows(outputs)}
-    return text.replace("HEADER", included)
+    return _rendered("test.h", names, count=len(inputs), inputs=Code(_rows(inputs)), outputs=Code(_rows(outputs)))
 
 
-def program(names: Names, included: str) -> str:
+def program(names: Names) -> Code:
     """The text of `<name>_main.c`: a command-line program."""
-    return (_template("program.h", names) % {}).replace("HEADER", included)
+    return _rendered("program.h", names)
 
 
-def _title(manifest: Manifest) -> str:
+def _title(manifest: Manifest) -> Code:
     training = manifest.training
     origin = f", trained on {training.dataset} (recipe {training.recipe}, seed {training.seed})" if training else ""
-    return f"{manifest.name}, full int8{origin}; weights {manifest.weights_sha256[:16]}"
+    return comment(f"{manifest.name}, full int8{origin}; weights {manifest.weights_sha256[:16]}")
 
 
-def _template(file: str, names: Names) -> str:
-    text = (_KERNELS.with_name("templates") / file).read_text()
-    return text.replace("NAME", names.upper).replace("network_", f"{names.lower}_").replace("STEM", names.lower)
+def _rendered(template: str, names: Names, **values: int | Code) -> Code:
+    return rendered(template, lower=names.lower, upper=names.upper, header=names.header, **values)
 
 
 def _kernel(name: str) -> str:
@@ -182,21 +184,14 @@ def _rows(values: Bytes) -> str:
     return ",\n".join(f"    {{\n{_wrapped(', '.join(map(str, row.tolist())))}\n    }}" for row in values)
 
 
-def _float(value: float | np.float32) -> str:
+def _float(value: float | np.float32) -> Code:
     text = f"{np.float32(value):.9g}"
-    return f"{text}f" if any(char in text for char in ".e") else f"{text}.0f"
+    return Code(f"{text}f" if any(char in text for char in ".e") else f"{text}.0f")
 
 
 def _labels(names: Names, manifest: Manifest) -> str:
-    quoted = "".join(f"    {_quoted(label)},\n" for label in manifest.labels)
+    quoted = "".join(f"    {literal(label)},\n" for label in manifest.labels)
     return f"const char *const {names.lower}_labels[{len(manifest.labels)}] = {{\n{quoted}}};\n"
-
-
-def _quoted(label: str) -> str:
-    escaped = "".join(
-        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03o}" for byte in label.encode()
-    )
-    return f'"{escaped}"'
 
 
 def _pixels(made: Plan, manifest: Manifest) -> str:

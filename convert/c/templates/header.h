@@ -1,8 +1,8 @@
-// %(title)s
+// @{title}
 // Plain C11, no allocation, nothing of libc but memcpy. Each thread has an arena of its own; where there is no thread-local
 // storage, define EDGECNN_NO_THREADS. Build without contraction of products and sums (-ffp-contract=off).
-#ifndef NAME_H
-#define NAME_H
+#ifndef @{upper}_H
+#define @{upper}_H
 
 #include <stdint.h>
 
@@ -11,33 +11,33 @@ extern "C" {
 #endif
 
 enum {
-    NAME_HEIGHT = %(height)d,  // of an image, in pixels
-    NAME_WIDTH = %(width)d,
-    NAME_CHANNELS = %(channels)d,
-    NAME_INPUT_SIZE = %(input_size)d,  // bytes
-    NAME_CLASSES = %(classes)d,
-    NAME_ARENA_SIZE = %(arena)d,  // bytes of static memory; one arena a thread where there are threads
+    @{upper}_HEIGHT = @{height},  // of an image, in pixels
+    @{upper}_WIDTH = @{width},
+    @{upper}_CHANNELS = @{channels},
+    @{upper}_INPUT_SIZE = @{input_size},  // bytes
+    @{upper}_CLASSES = @{classes},
+    @{upper}_ARENA_SIZE = @{arena},  // bytes of static memory; one arena a thread where there are threads
 };
 
 // A stored integer q stands for (q - zero point) * scale.
-#define NAME_INPUT_SCALE %(input_scale)s
-#define NAME_INPUT_ZERO_POINT (%(input_zero_point)d)
-#define NAME_OUTPUT_SCALE %(output_scale)s
-#define NAME_OUTPUT_ZERO_POINT (%(output_zero_point)d)
+#define @{upper}_INPUT_SCALE @{input_scale}
+#define @{upper}_INPUT_ZERO_POINT (@{input_zero_point})
+#define @{upper}_OUTPUT_SCALE @{output_scale}
+#define @{upper}_OUTPUT_ZERO_POINT (@{output_zero_point})
 
-extern const char *const network_labels[NAME_CLASSES];
+extern const char *const @{lower}_labels[@{upper}_CLASSES];
 
 // Classifies raw pixels, height x width x channels, 0 to 255. Returns the index of the label.
-int network_classify(const uint8_t *pixels);
+int @{lower}_classify(const uint8_t *pixels);
 
-// Runs the network: NAME_INPUT_SIZE bytes in, NAME_CLASSES bytes out.
-void network_run(const int8_t *input, int8_t *output);
+// Runs the network: @{upper}_INPUT_SIZE bytes in, @{upper}_CLASSES bytes out.
+void @{lower}_run(const int8_t *input, int8_t *output);
 
-// Copies the output of this thread's last network_classify.
-void network_output(int8_t *output);
+// Copies the output of this thread's last @{lower}_classify.
+void @{lower}_output(int8_t *output);
 
 // The kernels that this CPU gets: "avx512vnni", "avx2", "neon_dot", "neon" or "portable".
-const char *network_kernels(void);
+const char *@{lower}_kernels(void);
 
 #ifdef __cplusplus
 }

@@ -38,7 +38,7 @@ struct kernels {
 #define KERNELS_(name) (struct kernels){#name, infer_##name}
 #define KERNELS(name) KERNELS_(name)
 
-static struct kernels best_kernels(void) {
+static struct kernels kernels_of_cpu(void) {
 #if defined EDGECNN_ONLY  // for tests: -DEDGECNN_ONLY=avx2
     return KERNELS(EDGECNN_ONLY);
 #elif defined TARGET_X86
@@ -60,29 +60,29 @@ static void infer_first(int8_t *arena);
 static void (*infer)(int8_t *arena) = infer_first;
 
 static void infer_first(int8_t *arena) {
-    infer = best_kernels().infer;
+    infer = kernels_of_cpu().infer;
     infer(arena);
 }
 
-const char *network_kernels(void) { return best_kernels().name; }
+const char *@{lower}_kernels(void) { return kernels_of_cpu().name; }
 
-void network_run(const int8_t *input, int8_t *output) {
+void @{lower}_run(const int8_t *input, int8_t *output) {
     int8_t *arena = arena_of_thread;
-    memcpy(arena + %(input)d, input, NAME_INPUT_SIZE);
+    memcpy(arena + @{input}, input, @{upper}_INPUT_SIZE);
     infer(arena);
-    memcpy(output, arena + %(output)d, NAME_CLASSES);
+    memcpy(output, arena + @{output}, @{upper}_CLASSES);
 }
 
-void network_output(int8_t *output) { memcpy(output, arena_of_thread + %(output)d, NAME_CLASSES); }
+void @{lower}_output(int8_t *output) { memcpy(output, arena_of_thread + @{output}, @{upper}_CLASSES); }
 
-int network_classify(const uint8_t *pixels) {
-    int8_t *arena = arena_of_thread, *input = arena + %(input)d;
+int @{lower}_classify(const uint8_t *pixels) {
+    int8_t *arena = arena_of_thread, *input = arena + @{input};
     enum { TABLES = sizeof pixel_table / sizeof pixel_table[0] };
-    for (int i = 0; i < NAME_INPUT_SIZE; i++) input[i] = pixel_table[i %% TABLES][pixels[i]];
+    for (int i = 0; i < @{upper}_INPUT_SIZE; i++) input[i] = pixel_table[i % TABLES][pixels[i]];
     infer(arena);
-    const int8_t *output = arena + %(output)d;
+    const int8_t *output = arena + @{output};
     int best = 0;
-    for (int i = 1; i < NAME_CLASSES; i++)
+    for (int i = 1; i < @{upper}_CLASSES; i++)
         if (output[i] > output[best]) best = i;
     return best;
 }

@@ -1,4 +1,4 @@
-// Classifies pictures: STEM IMAGE.pgm...; STEM --bench times the network. A picture is a binary PGM (one channel) or PPM
+// Classifies pictures: @{lower} IMAGE.pgm...; @{lower} --bench times the network. A picture is a binary PGM (one channel) or PPM
 // (three) of the network's own size.
 #define _POSIX_C_SOURCE 199309L
 #include <stdio.h>
@@ -6,10 +6,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "HEADER"
+#include "@{header}"
 
 static int fail(const char *file, const char *what) {
-    fprintf(stderr, "error: %%s: %%s\n", file, what);
+    fprintf(stderr, "error: %s: %s\n", file, what);
     return 2;
 }
 
@@ -26,8 +26,8 @@ static int number(FILE *file) {
 }
 
 static int classify(const char *path) {
-    static uint8_t pixels[NAME_INPUT_SIZE];
-    const char *magic = NAME_CHANNELS == 1 ? "P5" : "P6";
+    static uint8_t pixels[@{upper}_INPUT_SIZE];
+    const char *magic = @{upper}_CHANNELS == 1 ? "P5" : "P6";
     FILE *file = fopen(path, "rb");
     if (!file) return fail(path, "cannot be opened");
     char head[2] = {0};
@@ -35,14 +35,14 @@ static int classify(const char *path) {
     const int width = known ? number(file) : 0, height = known ? number(file) : 0, most = known ? number(file) : 0;
     const size_t got = fread(pixels, 1, sizeof pixels, file);
     fclose(file);
-    if (!known) return fail(path, NAME_CHANNELS == 1 ? "is no binary PGM (P5)" : "is no binary PPM (P6)");
-    if (width != NAME_WIDTH || height != NAME_HEIGHT || most != 255) {
-        fprintf(stderr, "error: %%s: is %%dx%%d up to %%d; %%dx%%d up to 255 wanted\n", path, width, height, most, NAME_WIDTH,
-                NAME_HEIGHT);
+    if (!known) return fail(path, @{upper}_CHANNELS == 1 ? "is no binary PGM (P5)" : "is no binary PPM (P6)");
+    if (width != @{upper}_WIDTH || height != @{upper}_HEIGHT || most != 255) {
+        fprintf(stderr, "error: %s: is %dx%d up to %d; %dx%d up to 255 wanted\n", path, width, height, most, @{upper}_WIDTH,
+                @{upper}_HEIGHT);
         return 2;
     }
     if (got != sizeof pixels) return fail(path, "ends too early");
-    printf("%%s: %%s\n", path, network_labels[network_classify(pixels)]);
+    printf("%s: %s\n", path, @{lower}_labels[@{lower}_classify(pixels)]);
     return 0;
 }
 
@@ -60,22 +60,22 @@ static int ascending(const void *one, const void *other) {
 static int bench(void) {
     enum { CALLS = 2000, WARM_UP = 200 };
     static double times[CALLS];
-    static uint8_t pixels[NAME_INPUT_SIZE];
-    for (int i = 0; i < NAME_INPUT_SIZE; i++) pixels[i] = (uint8_t)(i * 37);
-    for (int i = 0; i < WARM_UP; i++) network_classify(pixels);
+    static uint8_t pixels[@{upper}_INPUT_SIZE];
+    for (int i = 0; i < @{upper}_INPUT_SIZE; i++) pixels[i] = (uint8_t)(i * 37);
+    for (int i = 0; i < WARM_UP; i++) @{lower}_classify(pixels);
     for (int i = 0; i < CALLS; i++) {
         const double start = microseconds();
-        network_classify(pixels);
+        @{lower}_classify(pixels);
         times[i] = microseconds() - start;
     }
     qsort(times, CALLS, sizeof *times, ascending);
-    printf("STEM, kernels %%s, raw pixels to label: p50 %%.2f us, p90 %%.2f us, p99 %%.2f us of %%d calls\n", network_kernels(),
+    printf("@{lower}, kernels %s, raw pixels to label: p50 %.2f us, p90 %.2f us, p99 %.2f us of %d calls\n", @{lower}_kernels(),
            times[CALLS / 2], times[CALLS * 9 / 10], times[CALLS * 99 / 100], CALLS);
     return 0;
 }
 
 int main(int count, char **words) {
-    int status = count > 1 ? 0 : fail("STEM", "give IMAGE.pgm or --bench");
+    int status = count > 1 ? 0 : fail("@{lower}", "give IMAGE.pgm or --bench");
     for (int i = 1; i < count; i++) {
         const int found = strcmp(words[i], "--bench") ? classify(words[i]) : bench();
         if (found) status = found;
