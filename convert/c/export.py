@@ -58,7 +58,8 @@ def make_c(model: ModelFile, output: Path, targets: list[str]) -> tuple[dict[Pat
     made = plan(str(model.path), graph)
     _check_ends(model, made)
     inputs = _golden_inputs(model, made)
-    outputs = apart(f"{model.path} on the reference kernels", reference, model.data, inputs)
+    shapes = {place: made.tensor(place).shape for op in graph.ops for place in (*op.inputs, *op.outputs)}
+    outputs = apart(f"{model.path} on the reference kernels", reference, model.data, inputs, shapes)
     names = source.Names.of(output.stem)
     texts = {
         f"{output.stem}.c": source.source(names, made, model.manifest),
@@ -120,12 +121,24 @@ def _golden_inputs(model: ModelFile, made: Plan) -> Bytes:
     return np.concatenate([noise, table[channels, images].reshape(len(images), size)])
 
 
-def reference(flatbuffer: bytes, inputs: Bytes) -> Bytes:
-    """What TFLite's reference kernels give for inputs, (n, bytes)."""
+def reference(flatbuffer: bytes, inputs: Bytes, shapes: dict[int, tuple[int, ...]]) -> Bytes:
+    """What TFLite's reference kernels give for inputs, (n, bytes).
+
+    Raises:
+        EdgecnnError: TFLite cannot run the file, or works out other shapes than it states, by the tensor's place.
+    """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    interpreter = Interpreter(model_content=flatbuffer, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
-    interpreter.allocate_tensors()
+    try:
+        interpreter = Interpreter(model_content=flatbuffer, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise EdgecnnError(f"TFLite does not take the file: {' '.join(str(error).split())[:200]}") from None
+    for tensor in interpreter.get_tensor_details():  # C trusts the shapes that the file states
+        shape = tuple(tensor["shape"].tolist())
+        if shapes.get(tensor["index"], shape) != shape:
+            stated = shapes[tensor["index"]]
+            raise EdgecnnError(f"the file states {stated} for {tensor['name']!r}, which is {shape}: export it anew")
     taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     found = []
     for each in inputs:

@@ -1,5 +1,6 @@
 """A full-int8 `.tflite` as plain values: tensors, operators, one input, one output."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,9 +78,11 @@ class Graph:
 def read_graph(source: str, flatbuffer: bytes) -> Graph:
     """Read a `.tflite`.
 
+    A batch that is left open is one of 1, as TFLite runs it, and operators that only work out shapes are left out.
+
     Raises:
-        EdgecnnError: it is damaged, computes on something else than int8, has an open batch or more than one image in
-            it, or an operator that C is not written for.
+        EdgecnnError: it is damaged, computes on something else than int8, takes more than one image, or has an operator
+            that C is not written for.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -88,13 +91,15 @@ def read_graph(source: str, flatbuffer: bytes) -> Graph:
         (graph,) = model.subgraphs
         names = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
         codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
-        _check_batch(source, [graph.tensors[place] for place in graph.inputs])
-        kinds = [names.get(codes[op.opcodeIndex], "?") for op in graph.operators]
+        (taken,), (given,) = graph.inputs, graph.outputs
+        _check_input(source, graph.tensors[taken])
+        every = [(names.get(codes[op.opcodeIndex], "?"), op) for op in graph.operators]
+        computing = _computing(every, int(given))
+        kinds = [kind for kind, _ in computing]
         if strange := sorted(set(kinds) - set(OPERATORS)):
             raise EdgecnnError(f"{source} has operators that C is not written for: {', '.join(strange)}")
         tensors = [_tensor(each, model.buffers) for each in graph.tensors]
-        ops = [_op(kind, op) for kind, op in zip(kinds, graph.operators, strict=True)]
-        (taken,), (given,) = graph.inputs, graph.outputs
+        ops = [_op(kind, op) for kind, op in computing]
         _check(source, [graph.tensors[place] for place in _computed(ops, taken)], schema.TensorType.INT8)
         return Graph(tensors, ops, int(taken), int(given))
     except EdgecnnError:
@@ -115,11 +120,27 @@ def _check(source: str, tensors: Sequence[Any], int8: int) -> None:
             raise EdgecnnError(f"{source} is not full int8: {name!r} is not (python -m convert.tflite --quantize int8)")
 
 
-def _check_batch(source: str, tensors: Sequence[Any]) -> None:
-    for tensor in tensors:
-        is_open = tensor.shapeSignature is not None and -1 in tensor.shapeSignature
-        if is_open or not len(tensor.shape) or tensor.shape[0] != 1:
-            raise EdgecnnError(f"{source} takes another batch than 1: convert it with --batch 1")
+def _check_input(source: str, tensor: Any) -> None:
+    """One image of a size that is known; its shape counts, whatever the signature leaves open of the batch."""
+    shape = tensor.shape.tolist() if tensor.shape is not None else []
+    signature = tensor.shapeSignature.tolist() if tensor.shapeSignature is not None else shape
+    is_open = any(side == -1 and known < 2 for side, known in zip(signature[1:], shape[1:], strict=False))
+    if is_open or min(shape, default=0) < 1:
+        raise EdgecnnError(f"{source} leaves open how large its input is, {signature}: export it with a fixed size")
+    if shape[0] != 1:
+        raise EdgecnnError(f"{source} takes {shape[0]} images at once, C takes one: export it with a batch of 1")
+
+
+def _computing(every: Sequence[tuple[str, Any]], given: int) -> list[tuple[str, Any]]:
+    """The operators whose values reach the output, with their kinds; of a RESHAPE the shape is known already."""
+    wanted, kept = {given}, []
+    for kind, op in reversed(every):
+        if wanted.isdisjoint(op.outputs.tolist()):
+            continue
+        op.inputs = op.inputs[:1] if kind == "RESHAPE" else op.inputs
+        wanted.update(op.inputs.tolist())
+        kept.append((kind, op))
+    return kept[::-1]
 
 
 def _tensor(tensor: Any, buffers: Sequence[Any]) -> Tensor:
@@ -128,6 +149,8 @@ def _tensor(tensor: Any, buffers: Sequence[Any]) -> Tensor:
     scaled = quantization is not None and quantization.scale is not None and len(quantization.scale)
     scales = tuple(float(scale) for scale in quantization.scale) if scaled else (1.0,)
     zero_point = int(quantization.zeroPoint[0]) if scaled else 0
+    if not all(0 < scale < math.inf for scale in scales) or not -128 <= zero_point <= 127:
+        raise ValueError(f"{tensor.name.decode()!r} has a scale of {min(scales)} and a zero point of {zero_point}")
     stored = buffers[tensor.buffer].data
     dtypes = {9: np.int8, 2: np.int32, 4: np.int64}  # schema.TensorType
     data = None

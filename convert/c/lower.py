@@ -6,6 +6,7 @@ from convert.c import moves, windows
 from convert.c.graph import Graph, Op
 from convert.c.plan import Plan
 from convert.c.steps import place
+from edgecnn.errors import EdgecnnError
 
 _LOWER: dict[str, Callable[[Plan, Op], list[Op]]] = {
     "CONV_2D": windows.conv,
@@ -29,8 +30,17 @@ def plan(source: str, graph: Graph) -> Plan:
     """The steps of a graph, with their places in the arena.
 
     Raises:
-        EdgecnnError: an operator has a form that C is not written for.
+        EdgecnnError: an operator has a form that C is not written for, or the file contradicts itself.
     """
+    try:
+        return _plan(source, graph)
+    except EdgecnnError:
+        raise
+    except Exception as error:  # an operator whose tensors do not fit it shows as anything
+        raise EdgecnnError(f"{source} contradicts itself ({type(error).__name__}: {error}): export it anew") from None
+
+
+def _plan(source: str, graph: Graph) -> Plan:
     made = Plan(source, graph)
     made.values[graph.input] = made.new(*made.whole(graph.input))
     done: set[int] = set()

@@ -44,12 +44,31 @@ class TfliteEngine:
 
     def __init__(self, module: str, data: bytes, threads: int) -> None:
         self._interpreter = importlib.import_module(module).Interpreter(model_content=data, num_threads=threads)
+        self._take_one_image()
         self._interpreter.allocate_tensors()
         taken, given = _only(self._interpreter.get_input_details(), self._interpreter.get_output_details())
         self.input, self.output = _tflite_tensor(taken), _tflite_tensor(given)
         self.feed = self._interpreter.tensor(taken["index"])
         self.result = self._interpreter.tensor(given["index"])
         self.invoke = self._interpreter.invoke
+
+    def _take_one_image(self) -> None:
+        """Close a batch that is left open; what is open of the picture is not for us to choose."""
+        for taken in self._interpreter.get_input_details():
+            shape, signature = (list(map(int, taken[name])) for name in ("shape", "shape_signature"))
+            sides = zip(shape[1:], signature[1:], strict=False)  # no signature is one without sides
+            _check_sides([None if known < 2 and side == -1 else known for known, side in sides])
+            if signature[:1] == [-1] and shape[0] != 1:
+                self._interpreter.resize_tensor_input(taken["index"], [1, *shape[1:]])
+
+
+def _check_sides(sides: list[Any]) -> None:
+    """Refuse what leaves open how large a picture is: its sides behind the batch, open ones no integers."""
+    if not all(isinstance(side, int) for side in sides):
+        shown = ", ".join(str(side) if isinstance(side, int) else "?" for side in sides)
+        raise EdgecnnError(
+            f"the model leaves open how large its input is (batch, {shown}): export it with a fixed size"
+        )
 
 
 def _only(inputs: list[Any], outputs: list[Any]) -> tuple[Any, Any]:
@@ -76,14 +95,24 @@ class OnnxEngine:
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         taken, given = _only(self._session.get_inputs(), self._session.get_outputs())
-        self.input, self.output = _onnx_tensor(taken), _onnx_tensor(given)
-        self._feed, self._result = (np.zeros(end.shape, end.dtype) for end in (self.input, self.output))
+        _check_sides(taken.shape[1:])
+        self.input = _onnx_tensor(taken)
+        self._feed = np.zeros(self.input.shape, self.input.dtype)
+        self.output = self._output(taken, given)
+        self._result = np.zeros(self.output.shape, self.output.dtype)
         self._binding = self._session.io_binding()  # the session reads and writes our arrays: nothing is copied
         for bind, node, array in (
             (self._binding.bind_input, taken, self._feed),
             (self._binding.bind_output, given, self._result),
         ):
             bind(node.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+
+    def _output(self, taken: Any, given: Any) -> Tensor:
+        """The output; a run tells its shape where more than the batch is left open."""
+        if given.shape and all(isinstance(side, int) for side in given.shape[1:]):
+            return _onnx_tensor(given)
+        (answer,) = self._session.run([given.name], {taken.name: self._feed})
+        return Tensor(answer.shape, answer.dtype)
 
     def feed(self) -> Array:
         """The array to write the input into."""
