@@ -210,7 +210,7 @@ def test_names_of_other_systems_are_matched_and_shown(tmp_path: Path) -> None:
     assert data.labels.tolist() == [2]
     assert data.indices.tolist() == ["cafe\u0301/\\xe9.png"]
     draw(tmp_path / "pets" / "dog\nrm" / "0.png")
-    with pytest.raises(EdgecnnError, match="rename it"):
+    with pytest.raises(EdgecnnError, match="the name of a folder holds control characters"):
         read_dataset(tmp_path / "pets", PETS)
 
 
@@ -291,11 +291,12 @@ def test_labels_are_words_too() -> None:
     [
         ("\n".join(NAMES).encode("latin-1"), "is not UTF-8 (line 1)"),
         (b"cat\ndog\nmo\xf8se", "is not UTF-8 (line 3): save it as UTF-8, or iconv -f latin1 -t utf-8"),
-        ("cat\ndog".encode("utf-16-le"), "cannot be printed"),
+        ("cat\ndog".encode("utf-16-le"), "a label holds control characters"),
         (b"\xff\xfec", "is not UTF-16"),
         (b"cat\ndog\ncat\nbird\ndog", "the label cat, dog stands there twice"),
         (b"\n \n", "names no label"),
-        (b"cat\nd\x1b[31mog", "cannot be printed"),
+        (b"cat\nd\x1b[31mog", "a label holds control characters"),
+        (b"cat\n" + b"d" * 300, "300 characters"),
     ],
 )
 def test_a_file_that_is_no_list_of_labels_is_told(tmp_path: Path, data: bytes, words: str) -> None:

@@ -101,6 +101,17 @@ def headless(shape, classes):
 def wide(shape, classes):
     return keras.Sequential([keras.Input(shape), layers.Flatten(), layers.Dense(7, activation="softmax")])
 
+class Odd(layers.Layer):
+    def __init__(self, thing):
+        super().__init__()
+        self.thing = thing
+
+    def call(self, values):
+        return values
+
+def unsaved(shape, classes):
+    return keras.Sequential([small(shape, classes), Odd(object())])
+
 def failing(shape, classes):
     raise ValueError("no such thing")
 """
@@ -172,7 +183,8 @@ def test_a_network_that_does_not_fit_is_told(pictures: Path) -> None:
         f"{file}:tiny": ("no function tiny",),
         f"{file}:headless": ("end it with a softmax",),
         f"{file}:wide": ("(7,)", "10 probabilities"),
-        f"{file}:failing": ("ValueError", "no such thing", "networks.py:18"),
+        f"{file}:unsaved": ("cannot be saved", "Odd"),
+        f"{file}:failing": ("ValueError", "no such thing", "networks.py:29"),
     }
     done = run(ROOT / "tests/try_networks.py", *expected)
     for line, words in zip(done.stdout.splitlines(), expected.values(), strict=True):
@@ -198,6 +210,9 @@ def test_folders_that_do_not_do_are_told(pictures: Path, tmp_path: Path) -> None
     for split in ("train", "test"):
         shutil.copytree(pictures / "leaves", tmp_path / "kaggle" / split)
     refused(run(*words, tmp_path / "kaggle"), "split into test, train", f"{tmp_path}/kaggle/train")
+    (tmp_path / "kaggle" / "train").rename(tmp_path / "a\x1b[1m")
+    refused(run(*words, tmp_path / "a\x1b[1m"), "dataset holds control characters")  # before it is trained on
+    assert not (tmp_path / "out" / "checkpoint.zip").exists()
     refused(run(*words, pictures / "leaves", "--image-size", 12), "18 pixels a side", "--image-size")
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from train.fit import Job
 
 _SHOWN = 12  # classes
+_UNKNOWN = "0" * 64  # hash of weights that are still to be fitted
 
 
 @command
@@ -51,11 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     for line in (*(f"warning: {words}" for words in data.warnings), f"{data.name}: {_counts(data)}"):
         print(line, file=sys.stderr)
     with quiet():  # TensorFlow greets; it takes seconds to import, so only after the input was found good
-        from train.artifacts import write
+        from train.artifacts import manifest_of, write
         from train.fit import CHECKPOINT, fit
         from train.teachers import soft_labels
 
     job = _job(options, data)
+    manifest_of(job, job.epochs, _UNKNOWN, {})  # what it refuses is told now, and not after the last epoch
     softs = soft_labels(job) if job.recipe.teachers else None
     fitted = fit(job, output, options.resume, softs)
     result = write(output, fitted)

@@ -19,7 +19,7 @@ from edgecnn.manifest import Manifest, Training
 from edgecnn.modelfile import pack_model
 from edgecnn.pixels import normalize
 from train.decorate import decorating
-from train.fit import Fitted
+from train.fit import Fitted, Job
 from train.pictures import confusion, curves, mistakes
 from train.splits import split_training
 
@@ -106,10 +106,14 @@ def _probabilities(data: Dataset) -> npt.NDArray[np.float32]:
     return np.asarray(data.probabilities)
 
 
-def pack_keras(fitted: Fitted, weights: str, accuracy: dict[str, float]) -> bytes:
-    """The bytes of a `.keras` file with its manifest inside."""
-    job, data = fitted.job, fitted.job.data
-    manifest = Manifest(
+def manifest_of(job: Job, epochs: int, weights: str, accuracy: dict[str, float]) -> Manifest:
+    """What the file of a job's network says of itself.
+
+    Raises:
+        EdgecnnError: the data set, its labels or its images are beyond what a manifest holds.
+    """
+    data = job.data
+    return Manifest(
         name=data.name,
         format="keras",
         labels=data.labels,
@@ -117,7 +121,7 @@ def pack_keras(fitted: Fitted, weights: str, accuracy: dict[str, float]) -> byte
         weights_sha256=weights,
         training=Training(
             recipe=job.recipe.name,
-            epochs=fitted.epochs,
+            epochs=epochs,
             seed=job.seed,
             dataset=data.name,
             dataset_sha256=data.sha256,
@@ -129,6 +133,11 @@ def pack_keras(fitted: Fitted, weights: str, accuracy: dict[str, float]) -> byte
         baseline=data.baseline,
         tools={"tensorflow": tensorflow.__version__, "keras": keras.__version__},
     )
+
+
+def pack_keras(fitted: Fitted, weights: str, accuracy: dict[str, float]) -> bytes:
+    """The bytes of a `.keras` file with its manifest inside."""
+    manifest = manifest_of(fitted.job, fitted.epochs, weights, accuracy)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         fitted.model.save(path)

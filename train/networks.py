@@ -1,6 +1,7 @@
 """The networks that can be trained: the reference network, the larger ones that teach it, and your own."""
 
 import importlib.util
+import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256
 
 _LEAST_SIDE = 18  # pixels: what two poolings and three convolutions leave something of
+_WHY = 200  # characters of an error of Keras
 _MOMENTUM = 0.9  # of batch normalization's running means
 
 Build = Callable[[tuple[int, ...], int], keras.Model]
@@ -157,7 +159,7 @@ def _imported(file: str) -> object:
 
 
 def _try(words: str, build: Build, shape: tuple[int, ...], classes: int) -> None:
-    """Build the network once, to see that it gives probabilities.
+    """Build the network once, to see that it gives probabilities and can be saved.
 
     Raises:
         EdgecnnError: it does not.
@@ -171,6 +173,17 @@ def _try(words: str, build: Build, shape: tuple[int, ...], classes: int) -> None
         raise EdgecnnError(f"--model {words}: it gives {answer.shape[1:]} an image; wanted {classes} probabilities")
     if answer.min() < 0 or not np.allclose(answer.sum(axis=1), 1, atol=1e-3):
         raise EdgecnnError(f"--model {words}: what it gives does not add up to 1: end it with a softmax")
+    _try_saving(words, model)
+
+
+def _try_saving(words: str, model: keras.Model) -> None:
+    """See that the network can be saved, before hours go into fitting it."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            model.save(Path(folder) / "model.keras")
+        except Exception as error:
+            why = " ".join(str(error).split())[:_WHY]
+            raise EdgecnnError(f"--model {words}: it cannot be saved: {type(error).__name__}: {why}") from None
 
 
 def _told(words: str, error: Exception) -> EdgecnnError:

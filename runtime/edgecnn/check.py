@@ -14,7 +14,7 @@ from edgecnn.errors import EdgecnnError, check_share
 from edgecnn.manifest import Agreement, Baseline
 
 MAX_DROP = 0.005  # share of predictions that a conversion may lose, net, where nothing else is said
-_SHOWN = 20  # indices of flipped images that people get to see
+_SHOWN, _SHOWN_FILES = 20, 4  # indices of images, or names of files, that people get to see
 
 Indices = npt.NDArray[np.intp]
 
@@ -207,9 +207,9 @@ def flipped(data: Dataset, places: Indices) -> str:
     """How many images these are, and which, for people; `--json` has all."""
     if not len(places):
         return "0"
-    between = ", " if data.indices.dtype.kind == "U" else " "  # names of files hold blanks
-    shown = between.join(str(index) for index in data.indices[places[:_SHOWN]].tolist())
-    more = f" … {len(places) - _SHOWN} more (--json)" if len(places) > _SHOWN else ""
+    most, between = (_SHOWN_FILES, ", ") if data.indices.dtype.kind == "U" else (_SHOWN, " ")  # names hold blanks
+    shown = between.join(str(index) for index in data.indices[places[:most]].tolist())
+    more = f" … {len(places) - most} more (--json)" if len(places) > most else ""
     return f"{len(places)}   images {shown}{more}"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgecnn import bounds
 from edgecnn.decoding import Pixels
 from edgecnn.errors import EdgecnnError
 from edgecnn.images import SUFFIXES, read_image
@@ -112,7 +113,4 @@ def _is_image(path: Path) -> bool:
 
 
 def _class_name(folder: Path) -> str:
-    name = composed(folder.name)
-    if not name.isprintable():
-        raise EdgecnnError(f"{folder.parent} has a folder {name!a}: no label is called that, rename it")
-    return name
+    return bounds.text(composed(folder.name), f"{folder.parent}: the name of a folder")

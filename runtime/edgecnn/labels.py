@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
 
@@ -49,14 +50,13 @@ def _text(source: str, data: bytes) -> str:
 
 def _checked(source: str, labels: list[str]) -> tuple[str, ...]:
     twice = [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
-    strange = [label for label in labels if not label.isprintable()]
     if not labels:
         raise EdgecnnError(f"{source} names no label")
     if twice:
         raise EdgecnnError(f"{source}: the label {listed(twice)} stands there twice")
-    if strange:
-        raise EdgecnnError(f"{source}: the label {strange[0]!r} holds a character that cannot be printed")
-    return tuple(labels)
+    for label in labels:
+        bounds.text(label, f"{source}: a label")
+    return tuple(bounds.count(labels, source))
 
 
 def composed(name: str) -> str:
