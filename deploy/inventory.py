@@ -44,7 +44,8 @@ def _file(inventory: str) -> Inventory:
     try:
         found = make_inventory(inventory)
     except Exception as error:  # it is a program
-        raise EdgecnnError(f"{inventory} is no inventory of pyinfra: {error} ({type(error).__name__})") from None
+        why = getattr(error, "exception", error)  # of pyinfra's errors some cannot be printed
+        raise EdgecnnError(f"{inventory} is no inventory of pyinfra: {type(why).__name__}: {why}") from None
     if not len(found):
         raise EdgecnnError(f"{inventory} names no host")
     return found

@@ -1,10 +1,11 @@
-"""Hosts for tests: real SSH servers on loopback, each with a home of its own."""
+"""Hosts for tests: real SSH servers on loopback, each with a home of its own, and one with a fresh user `pi`."""
 
 import contextlib
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -64,23 +65,11 @@ class Fleet:
 
     def start(self, name: str) -> None:
         """Start a host's server."""
-        words = [SSHD, "-D", "-f", self.home(name) / "sshd_config"]
-        self.running[name] = subprocess.Popen(words, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 10
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.hosts[name]["ssh_port"]), 1):
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"no SSH server for {name}")
+        self.running[name] = _served(self.home(name) / "sshd_config", self.hosts[name]["ssh_port"])
 
     def stop(self, name: str) -> None:
         """The host goes down: its server ends, and every session of it."""
-        server = self.running.pop(name)
-        for child in _children(server.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, 9)
-        server.kill()
-        server.wait()
+        _ended(self.running.pop(name))
 
 
 def available() -> str:
@@ -103,6 +92,83 @@ def fleet(folder: Path) -> Iterator[Fleet]:
     finally:
         for name in list(made.running):
             made.stop(name)
+
+
+@dataclass(frozen=True)
+class Kitchen:
+    """The Raspberry Pi of docs/first-raspberry-pi.md, as far as it can be had here, and the workstation beside it."""
+
+    desk: Path  # the home of the workstation's user, whose .ssh knows pi@kitchen.local
+    port: int
+
+    def ssh(self, words: str) -> "subprocess.CompletedProcess[str]":
+        """Log in there, and run words in its shell."""
+        told = ["ssh", "-F", self.desk / ".ssh/config", "pi@kitchen.local", words]
+        return subprocess.run(told, capture_output=True, text=True, check=False)
+
+
+_DESK = """\
+Host kitchen.local
+  HostName 127.0.0.1
+  Port {port}
+  IdentityFile {folder}/id_ed25519
+  UserKnownHostsFile {folder}/known_hosts
+"""
+
+
+@contextlib.contextmanager
+def kitchen() -> Iterator[Kitchen]:
+    """A fresh user `pi` without privileges, whom a server lets in; both are gone in the end."""
+    Path("/run/sshd").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, port = Path(scratch), _free_port()
+        folder.chmod(0o755)
+        ssh = folder / "desk/.ssh"
+        ssh.mkdir(parents=True)
+        for path in (folder / "host", ssh / "id_ed25519"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+        shutil.copy(ssh / "id_ed25519.pub", folder / "user.pub")
+        text = _CONFIG.format(port=port, folder=folder, home=folder / "pi", keys="user.pub")
+        (folder / "sshd_config").write_text(f"{text}ListenAddress ::1\nAllowUsers pi\n")
+        (ssh / "config").write_text(_DESK.format(port=port, folder=ssh))
+        key = (folder / "host.pub").read_text()
+        (ssh / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}[::1]:{port} {key}")
+        added = [
+            "useradd",
+            "--create-home",
+            "--home-dir",
+            folder / "pi",
+            "--shell",
+            "/bin/bash",
+            "--password",
+            "*",
+            "pi",
+        ]
+        subprocess.run(added, check=True, capture_output=True)
+        server = _served(folder / "sshd_config", port)
+        try:
+            yield Kitchen(folder / "desk", port)
+        finally:
+            _ended(server)
+            subprocess.run(["userdel", "pi"], check=True, capture_output=True)
+
+
+def _served(config: Path, port: int) -> "subprocess.Popen[bytes]":
+    server = subprocess.Popen([SSHD, "-D", "-f", config], stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return server
+        time.sleep(0.05)
+    raise AssertionError(f"no SSH server for {config}")
+
+
+def _ended(server: "subprocess.Popen[bytes]") -> None:
+    for child in _children(server.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, 9)
+    server.kill()
+    server.wait()
 
 
 def _free_port() -> int:

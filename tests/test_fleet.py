@@ -1,7 +1,11 @@
 """One command for many hosts, on real SSH servers: what it brings back, that it is safe to repeat, what faults do."""
 
 import json
+import os
+import pwd
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -10,10 +14,28 @@ from pathlib import Path
 
 import hosts
 import pytest
-from conftest import ROOT, run
-from hosts import Fleet
+from conftest import ROOT, heed_interrupts, refused, run
+from hosts import Fleet, Kitchen
+
+from edgecnn.errors import EdgecnnError
 
 pytestmark = pytest.mark.slow
+
+
+GUIDE = (ROOT / "docs/first-raspberry-pi.md").read_text()
+
+
+@pytest.fixture
+def kitchen() -> Iterator[Kitchen]:
+    if reason := hosts.available():
+        pytest.skip(reason)
+    python = subprocess.run(["/usr/bin/python3", "--version"], capture_output=True, text=True, check=False).stdout
+    if "3.11." not in python:
+        pytest.skip("the Python of this system is not that of the bundle")
+    if "pi" in {line.partition(":")[0] for line in Path("/etc/passwd").read_text().splitlines()}:
+        pytest.skip("there is a user pi on this machine already")
+    with hosts.kitchen() as made:
+        yield made
 
 
 @pytest.fixture
@@ -57,6 +79,92 @@ def test_all_hosts_get_it_and_a_second_run_changes_nothing(bundle: Path, fleet: 
     assert "nothing was changed" in (fleet.folder / "results" / "fleet.md").read_text()
 
 
+def guided(start: str) -> list[str]:
+    """The guide's words that begin with `start`, without what is said of them."""
+    lines = [line.strip().partition("  #")[0].strip() for line in GUIDE.splitlines()]
+    return [line for line in lines if line.startswith(start)]
+
+
+def test_the_guides_words_do_what_they_promise(bundle: Path, kitchen: Kitchen, tmp_path: Path) -> None:
+    """As a fresh user without privileges meets them; the bundle is for this machine, and the bench in a hurry."""
+    (visit,) = guided("ssh ")
+    assert visit == "ssh pi@kitchen.local"
+    assert kitchen.ssh("true").returncode == 0
+    (line,) = guided("python -m deploy.fleet")
+    words = line.replace("artifacts/mnist/mnist-pi4-bookworm.bundle", str(bundle)).split()[2:]
+    told = {"env": {"HOME": str(kitchen.desk)}}
+    done = run(*words, "--quick", "--output", tmp_path / "results", **told)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "pi@kitchen.local" in done.stdout
+    document = json.loads((tmp_path / "results/hosts/pi@kitchen.local.json").read_text())
+    assert (document["state"], document["step"]) == ("changed", "done")
+    done = run(*words, "--steps", "put,install,check,tune", "--output", tmp_path / "results", **told)
+    assert "nothing was changed" in done.stdout
+    assert kitchen.ssh("mkdir ~/pictures && cp ~/edgecnn/current/models/picture.png ~/pictures").returncode == 0
+    for line in guided("~/edgecnn/current/edgecnn"):
+        command = f"{line} --frames 1" if " watch " in line else line
+        done = kitchen.ssh(command)
+        assert done.returncode == 0, (command, done.stderr)
+        if " doctor" not in command:
+            assert re.search(r"picture\.png.*\b3\b", done.stdout), (command, done.stdout)
+    (python,) = re.findall(r"`(~/edgecnn/current/env/bin/python)`, then `(from edgecnn import Classifier)`", GUIDE)
+    assert kitchen.ssh(f"cd / && {python[0]} -c '{python[1]}'").returncode == 0
+    for name in (f"pi@127.0.0.1:{kitchen.port}", f"pi@[::1]:{kitchen.port}"):
+        (found,) = json.loads(
+            run("deploy.fleet", name, "--steps", "doctor", "--json", "--output", tmp_path, **told).stdout
+        )
+        assert (found["host"], found["cause"]) == (name, None)
+
+
+def test_hosts_are_named_as_ssh_names_them() -> None:
+    from deploy.fleet import file_name
+    from deploy.inventory import address
+
+    for text, host, user, port in (
+        ("kitchen.local", "kitchen.local", None, None),
+        ("pi@kitchen.local:2222", "kitchen.local", "pi", 2222),
+        ("me@corp@192.168.1.10", "192.168.1.10", "me@corp", None),
+        ("::1", "::1", None, None),
+        ("pi@fe80::1%eth0", "fe80::1%eth0", "pi", None),
+        ("pi@[::1]:22", "::1", "pi", 22),
+    ):
+        expected = {"ssh_hostname": host, "ssh_user": user, "ssh_port": port}
+        assert address(text) == {key: value for key, value in expected.items() if value is not None}
+    for text in ("", "@kitchen", "pi@", "kitchen:", "kitchen:0", "kitchen:65536", "kitchen:ssh", "[kitchen]:22",
+                 "::1::2", "[::1", "a b", "-oProxyCommand=x", "pi@a/b", "a\x1b[2J"):  # fmt: skip
+        with pytest.raises(EdgecnnError, match="is no host"):
+            address(text)
+    names = [
+        "192.168.1.10",
+        "192.168.1.11",
+        "a/b",
+        "a_b",
+        "a%2Fb",
+        "..",
+        ".",
+        "fleet",
+        "x" * 300,
+        "x" * 301,
+        "pi@[::1]:22",
+    ]
+    files = [file_name(name) for name in names]
+    assert len(set(files)) == len(names)
+    assert not [name for name in files if "/" in name or name.startswith(".") or len(name) > 120]
+    assert file_name("pi@kitchen.local,pi@garage.local") == "pi@kitchen.local,pi@garage.local"
+
+
+def test_mistakes_in_an_inventory_are_told(tmp_path: Path) -> None:
+    for text, words in {
+        "hosts = [": "no inventory of pyinfra", "hosts = [nobody]": "NameError", "hosts = []": "names no host",
+        "hosts = ['@local']": "not reached by SSH", "hosts = ['pi@:22']": "is no host",
+    }.items():  # fmt: skip
+        (tmp_path / "boards.py").write_text(text)
+        refused(run("deploy.fleet", tmp_path / "boards.py", "--steps", "check"), words)
+    refused(run("deploy.fleet", "a,b,a", "--steps", "check"), "'a' stands twice")
+    refused(run("deploy.fleet", "a,,b", "--steps", "check"), "'' is no host")
+    refused(run("deploy.fleet", "a", "--steps", "check", "--signers", tmp_path / "none"), "none cannot be read")
+
+
 def script(path: Path, text: str) -> Path:
     """A shell script that stands in for a host's Python."""
     path.write_text(f"#!/bin/sh\n{text}\n")
@@ -72,9 +180,24 @@ def test_one_hosts_fault_is_told_and_stays_its_own(bundle: Path, fleet: Fleet, t
     fleet.add("stranger", ssh_known_hosts_file=str(tmp_path / "none"))
     fleet.add("old", edgecnn_python=str(script(tmp_path / "old.sh", f'{sys.executable} "$@" | sed s/3.11/3.9/')))
     fleet.add("locked", edgecnn_home="/dev/null/edgecnn")
+    fleet.add(
+        "fleet", edgecnn_home=f"~{pwd.getpwuid(os.getuid()).pw_name}/../{fleet.home('fleet').relative_to('/')}/edge's"
+    )
+    greeting = "echo Welcome; printf 'gr\\374\\337 dich\\n'; echo hello >&2\n"
+    (fleet.home("fleet") / ".bashrc").write_text(greeting)
+    fleet.add("mute")
+    (fleet.home("mute") / ".bashrc").write_text("echo Under repair; exit 1\n")
+    fleet.add("liar", edgecnn_python=str(script(tmp_path / "liar.sh", "echo '[1, 2]'")))
+    fleet.add("odd", edgecnn_python=str(script(tmp_path / "odd.sh", "printf 'no \\033[2J[/bold] JSON'")))
     fleet.stop("down")
-    found = deployed(fleet, "--bundle", bundle, "--steps", "put,install,check", status=1)
-    assert found["well"]["state"] == "changed"
+    found = deployed(fleet, "--bundle", bundle, "--steps", "put,install,check", status=70)
+    assert [found[name]["state"] for name in ("well", "fleet")] == ["changed", "changed"]
+    assert (fleet.home("fleet") / "edge's/current/edgecnn").exists()
+    assert {path.stem for path in (fleet.folder / "results/hosts").iterdir()} == set(fleet.hosts)
+    assert [host["host"] for host in json.loads((fleet.folder / "results/fleet.json").read_text())["hosts"]] == [
+        *fleet.hosts
+    ]
+    assert "Traceback" in found["liar"]["fault"]
     told = {name: str(each["cause"]) for name, each in found.items() if each["cause"]}
     for name, words in {
         "down": ("cannot be reached", "Unable to connect"),
@@ -82,9 +205,14 @@ def test_one_hosts_fault_is_told_and_stays_its_own(bundle: Path, fleet: Fleet, t
         "stranger": ("host key is not known", "compare the fingerprint"),
         "old": ("no bundle is for Python 3.9",),
         "locked": ("/dev/null",),
+        "mute": ("runs no commands", "Under repair"),
+        "liar": ("a fault of edgecnn", "report it"),
+        "odd": ("is no JSON", "no ", "JSON"),
     }.items():
         assert all(word in told[name] for word in words), (name, told[name])
+    assert not [text for text in told.values() if not text.isprintable()]
     fleet.start("down")
+    fleet.hosts = {name: data for name, data in fleet.hosts.items() if name not in ("liar", "odd", "mute")}
     again = deployed(fleet, "--bundle", bundle, "--steps", "put,install,check", status=1)
     assert (again["well"]["state"], again["down"]["state"]) == ("unchanged", "changed")
     fleet.hosts = {"well": fleet.hosts["well"]}
@@ -92,6 +220,16 @@ def test_one_hosts_fault_is_told_and_stays_its_own(bundle: Path, fleet: Fleet, t
     hung = deployed(fleet, "--steps", "doctor", "--timeout", 10, status=1)
     assert hung["well"]["cause"] is None
     assert hung["sleepy"]["cause"] == "no end after 10 s: --timeout allows more"
+    words = [sys.executable, "-m", "deploy.fleet", fleet.inventory, "--steps", "doctor", "--output", tmp_path / "cut"]
+    pipes = {"stderr": subprocess.PIPE, "text": True, "preexec_fn": heed_interrupts}
+    with subprocess.Popen(words, cwd=ROOT, **pipes) as running:
+        assert running.stderr
+        while "well: done" not in running.stderr.readline():
+            pass
+        running.send_signal(signal.SIGINT)
+        assert "interrupted" in running.stderr.read()
+    states = {host["host"]: host["cause"] for host in json.loads((tmp_path / "cut/fleet.json").read_text())["hosts"]}
+    assert (running.returncode, states) == (2, {"well": None, "sleepy": "interrupted"})
 
 
 def test_a_host_that_dies_in_the_middle_keeps_what_worked_and_is_mended(
