@@ -75,8 +75,8 @@ print(*sorted(new - set(sys.stdlib_module_names)))
     assert loaded.returncode == 0, loaded.stderr
     assert set(loaded.stdout.split()) <= {"edgecnn", "numpy", ENGINES[extra].module.split(".")[0]}
     classify = ("-m", "edgecnn", "classify", digit_file(tmp_path), "--json")
-    if extra == "litert":  # with Pillow, and by the model inside the wheel: nothing else is needed
-        done = outside(python, *classify)
+    if extra == "litert":  # with Pillow, and with a picture and a model inside the wheel: nothing else is needed
+        done = outside(python, "-m", "edgecnn", "classify", "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)[0]["label"] == DRAWN
     else:
