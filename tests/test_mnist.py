@@ -7,6 +7,7 @@ import http.server
 import struct
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,14 @@ def test_a_download_is_whole_and_happens_once(tmp_path: Path, files: dict[str, b
     for _ in range(2):
         assert same(mnist.download(tmp_path, (url,)), files)
     assert [name for name, _ in handler.asked] == list(files)
+
+
+def test_two_downloads_at_once_share_no_half_file(tmp_path: Path, files: dict[str, bytes], serve) -> None:
+    url, handler = serve(files)
+    with ThreadPoolExecutor() as pool:
+        folders = list(pool.map(lambda _: mnist.download(tmp_path, (url,)), range(4)))
+    assert all(same(folder, files) for folder in folders)
+    assert sorted(handler.asked) == sorted((name, None) for name in files)
 
 
 def test_a_broken_transfer_goes_on_where_it_stopped(tmp_path: Path, files: dict[str, bytes], serve) -> None:

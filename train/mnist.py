@@ -7,7 +7,7 @@ import pooch
 import requests
 
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import read_file, sha256
+from edgecnn.files import locked, read_file, sha256
 from train.idx import Split, as_splits, parse_idx
 
 FILES = {
@@ -59,7 +59,8 @@ def _genuine(path: Path, expected: str) -> bytes:
 def download(cache: Path | None = None, mirrors: tuple[str, ...] = MIRRORS) -> Path:
     """Bring MNIST's files into `cache` (default: the user's), from the first mirror that gives each of them whole.
 
-    A transfer that broke off is resumed, from whichever mirror; a file whose SHA-256 is wrong is not kept.
+    A transfer that broke off is resumed, from whichever mirror; a file whose SHA-256 is wrong is not kept. Of two
+    downloads at once into the same cache the second waits for each file of the first.
 
     Returns:
         The folder.
@@ -69,7 +70,9 @@ def download(cache: Path | None = None, mirrors: tuple[str, ...] = MIRRORS) -> P
     """
     cache = cache or Path(pooch.os_cache("edgecnn")) / "mnist"
     for name, expected in FILES.items():
-        if not _fetch(name, expected, cache, mirrors):
+        with locked(cache / name):
+            had = _fetch(name, expected, cache, mirrors)
+        if not had:
             raise UnavailableError(
                 f"no mirror gave {name}; put MNIST's four .gz files in a folder and name it: --data FOLDER"
             )
