@@ -67,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with locked(description(output)):  # it keeps the libraries that it describes already
         files, facts = make_c(model, output, targets)
         _write(files | ({} if is_there else {beside: model.data}), [program(output, target) for target in targets])
+    if plain and not is_there:
+        record(beside, document(plain, beside))
     if model.manifest.rewrites:
         why = f"{model.path.name} was rewritten for engines ({', '.join(model.manifest.rewrites)})"
         print(f"warning: {why}: C of the .keras file is faster", file=sys.stderr)
