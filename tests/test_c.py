@@ -12,6 +12,7 @@ from conftest import ROOT, Once, refused, run
 
 from edgecnn import Classifier, EdgecnnError
 from edgecnn.dataset import read_dataset
+from edgecnn.files import sha256
 from edgecnn.modelfile import read_model
 from edgecnn.native import target
 from edgecnn.selection import choose
@@ -26,16 +27,21 @@ SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 
 @pytest.fixture(scope="session")
 def exported(trained: Path, once: Once) -> Path:
-    """C of the plain conversion, with libraries for this machine and for a Raspberry Pi, beside the int8 model."""
+    """C of the plain conversion, which is written too, with libraries for this machine and for a Raspberry Pi."""
 
     def fill(folder: Path) -> None:
-        for name in ("model.keras", "model_int8.tflite", "calibration.npz", "validation.npz", "evaluation.npz"):
+        for name in ("model.keras", "calibration.npz", "validation.npz", "evaluation.npz"):
             shutil.copy(trained / name, folder)
         done = run("convert.c", folder / "model.keras", "--build", "host", "linux-armv7", "--json")
         assert done.returncode == 0, done.stderr
         facts = json.loads(done.stdout)
         assert facts["golden"].startswith("all ")
         assert facts["arena"] < 16_000
+        assert facts["model"] == str(folder / "model.keras")
+        assert all(Path(file).exists() for file in facts["written"])
+        (entry,) = json.loads((folder / "models.json").read_text())["models"]
+        assert (entry["file"], entry["verdict"]) == ("model_int8.tflite", "PASS")
+        assert entry["sha256"] == sha256((folder / "model_int8.tflite").read_bytes())
 
     return once("c", fill)
 
@@ -147,10 +153,6 @@ def test_bad_input_gets_a_line_and_no_file(once: Once, trained: Path, tmp_path: 
 
     output = ("--output", tmp_path / "out.c")
     refused(run("convert.c", converted(once, "ds_cnn") / "model_float32.tflite", *output), "is not full int8")
-    dynamic = tmp_path / "dynamic.tflite"
-    done = run("convert.tflite", trained / "model.keras", "--batch", "dynamic", "--output", dynamic)
-    assert done.returncode == 0, done.stderr
-    refused(run("convert.c", dynamic, *output), "--batch 1")
     damaged = tmp_path / "damaged.tflite"
     damaged.write_bytes((trained / "model_int8.tflite").read_bytes()[:-9000])
     refused(run("convert.c", damaged, *output), "damaged.tflite")
@@ -161,6 +163,23 @@ def test_bad_input_gets_a_line_and_no_file(once: Once, trained: Path, tmp_path: 
     refused(run("convert.c", nested / "nested.keras", *words, *output, "--max-drop", "1"), "not written for: ")
     left = {file.name for file in tmp_path.iterdir()}
     assert not [name for name in left if name.startswith("out")], left
+
+
+def test_a_model_of_any_name_and_an_open_batch(trained: Path, tmp_path: Path) -> None:
+    """What is inside decides; the program can be run, and the model lies where `native` looks for it."""
+    model, output = tmp_path / "model.bin", tmp_path / "firmware/model.v2.c"
+    done = run("convert.tflite", trained / "model.keras", "--batch", "dynamic", "--output", model)
+    assert done.returncode == 0, done.stderr
+    done = run("convert.c", model, "--output", output, "--build", "host")
+    assert done.returncode == 0, done.stderr
+    said = f"{model} -> {output} and {output.with_suffix('.tflite')}\n"
+    assert done.stdout.startswith(said)
+    assert "give what TFLite's reference kernels give" in done.stdout
+    subprocess.run([output.with_name(f"model.v2-{HERE}"), "--bench"], capture_output=True, check=True)
+    with Classifier(output.with_suffix(".tflite"), "native") as classifier:
+        classifier.predict(np.zeros(classifier.manifest.input.shape, np.uint8))
+    keras = shutil.copy(trained / "model.keras", tmp_path / "model.tflite")
+    refused(run("convert.c", keras, "--output", output), "calibration")  # it is read as what it is
 
 
 def test_the_program_reads_a_picture(exported: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@
 void *memcpy(void *restrict to, const void *restrict from, size_t size);  // all that is wanted of libc
 #endif
 
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE static inline __attribute__((always_inline, unused))
 #define ALIGNED __attribute__((aligned(64)))
 #if __STDC_HOSTED__ && !defined EDGECNN_NO_THREADS
 #define OF_THREAD static _Thread_local

@@ -1,0 +1,150 @@
+"""What a manifest, a file's name or a flatbuffer says enters C as words, never as code."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import c_extremes
+import numpy as np
+import pytest
+from test_c import compiled
+
+from convert.c import source, text
+from convert.c.export import make_c
+from convert.c.graph import read_graph
+from convert.c.lower import plan
+from convert.c.rounding import dense_multipliers, rounded
+from edgecnn import EdgecnnError
+from edgecnn.manifest import Input, Manifest, Training
+from edgecnn.modelfile import ModelFile
+
+EVIL = '\n__attribute__((constructor)) static void evil(void) { __builtin_trap(); }\n#error "\x1b]0;"??/\n/*'
+LABELS = ("why??/", 'a "quoted" \\n', "%s%n", "größe", "two\nlines", "*/ } int main;", "a\0b", "??!")
+STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror", "-trigraphs")
+
+
+def softmax() -> bytes:
+    """A network of 8 values in and out."""
+    return c_extremes.Builder((1, 8), 0.1, 0).op(
+        "SOFTMAX", [0], (1, 8), 1 / 256, -128, options="SoftmaxOptions", beta=1.0
+    ).flatbuffer()  # fmt: skip
+
+
+def manifest() -> Manifest:
+    return Manifest("plain", "tflite", LABELS, Input((1, 8, 1), (1.0,), (0.0,)), "0" * 64)
+
+
+def written(folder: Path, stem: str, said: Manifest) -> list[Path]:
+    """The four files of a network."""
+    made, names = plan(stem, read_graph(stem, softmax())), source.Names.of(stem)
+    golden = np.zeros((1, 8), np.int8)
+    texts = {
+        f"{stem}.c": source.source(names, made, said),
+        f"{stem}.h": source.header(names, made, said),
+        f"{stem}_test.c": source.golden(names, golden, golden - 96),
+        f"{stem}_main.c": source.program(names),
+    }
+    for name, content in texts.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return [folder / name for name in texts]
+
+
+def test_no_manifest_ends_a_comment_or_a_string(tmp_path: Path) -> None:
+    """The golden test passes, nothing of the manifest runs, and labels are printed byte for byte."""
+    training = Training(EVIL, 1, 0, f"data{EVIL}\\", "0" * 64, False, {})
+    said = replace(manifest(), name=EVIL, training=training, weights_sha256=f"\\\n{EVIL}")
+    network, _, golden, _ = written(tmp_path, "net", said)
+    printer = tmp_path / "printer.c"
+    printer.write_text(
+        '#include "net.h"\n#include <stdio.h>\n'
+        "int main(void) { for (int i = 0; i < NET_CLASSES; i++) puts(net_labels[i]); return 0; }\n"
+    )
+    for program, more in ((tmp_path / "golden", golden), (tmp_path / "labels", printer)):
+        compiled(tmp_path, program, [network, more], *STRICT)
+    assert subprocess.run([tmp_path / "golden"], check=False).returncode == 0
+    printed = subprocess.run([tmp_path / "labels"], capture_output=True, check=True).stdout
+    assert printed == b"".join(label.encode().split(b"\0")[0] + b"\n" for label in LABELS)
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("my_header", "my_header"),
+        ("ecosystem", "ecosystem"),
+        ("NAME_STEM", "NAME_STEM"),
+        ("model.v2", "model_v2"),
+        ("int8", "model_int8"),
+        ("char", "model_char"),
+        ("while", "while"),
+        ("8x8", "model_8x8"),
+        ("__x__", "x"),
+        ("größe 2", "gr_e_2"),
+        ("数字", "model"),
+        ("best", "best"),
+        ("layer_softmax", "model_layer_softmax"),
+        ("100%s", "model_100_s"),
+    ],
+)
+def test_any_file_name_compiles(stem: str, name: str, tmp_path: Path) -> None:
+    paths = written(tmp_path, stem, manifest())
+    assert source.Names.of(stem).lower == name
+    limits = ("-D__STDC_WANT_IEC_60559_BFP_EXT__", "-include", "limits.h")
+    for path, more in ((paths[0], limits), (paths[2], limits), (paths[3], ())):
+        compiled(tmp_path, tmp_path / "object", [path], *STRICT, "-c", *more)
+    assert f"int {name}_classify(" in paths[1].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ['a".c', "a\nb.c", "a\\.c", "a??!.c", "\udcff.c", "string.c"])
+def test_file_names_that_c_cannot_include_are_refused(name: str) -> None:
+    with pytest.raises(EdgecnnError, match="name"):
+        text.check_file_name(Path(name))
+
+
+def test_templates_take_nothing_that_nobody_escaped() -> None:
+    with pytest.raises(TypeError, match="escape it"):
+        text.rendered("arena.h", arena="1];")
+
+
+def test_c_is_not_written_where_file_and_manifest_disagree() -> None:
+    """Else C would read and write beyond its arena."""
+    path, target = Path("net.tflite"), Path("net.c")
+    with pytest.raises(EdgecnnError, match="manifest speaks of"):
+        make_c(ModelFile(path, softmax(), replace(manifest(), labels=LABELS[:3])), target, [])
+    lying = c_extremes.Builder((1, 4), 0.1, 0)
+    lying.op("SOFTMAX", [0], (1, 8), 1 / 256, -128, options="SoftmaxOptions", beta=1.0)
+    with pytest.raises(EdgecnnError, match="export it anew"):
+        make_c(
+            ModelFile(path, lying.flatbuffer(), replace(manifest(), input=Input((1, 4, 1), (1.0,), (0.0,)))), target, []
+        )
+
+
+def test_an_open_batch_is_one_and_an_open_size_is_refused() -> None:
+    def signed(shape: tuple[int, ...], signature: tuple[int, ...]) -> bytes:
+        built = c_extremes.Builder(shape, 0.1, 0)
+        built.tensors[0].shapeSignature = np.array(signature, np.int32)
+        scale = {"padding": 1, "strideH": 1, "strideW": 1, "filterHeight": 1, "filterWidth": 1}
+        return built.op("MAX_POOL_2D", [0], shape, 0.1, 0, options="Pool2DOptions", **scale).flatbuffer()
+
+    graph = read_graph("open", signed((1, 4, 4, 3), (-1, 4, 4, 3)))
+    assert graph.tensors[graph.input].shape == (1, 4, 4, 3)
+    with pytest.raises(EdgecnnError, match="fixed size"):
+        read_graph("open", signed((1, 1, 1, 3), (-1, -1, -1, 3)))
+    with pytest.raises(EdgecnnError, match="takes 8 images at once"):
+        read_graph("eight", signed((8, 4, 4, 3), (8, 4, 4, 3)))
+
+
+@pytest.mark.parametrize("real", [2.0**-13, 1 / 3 * 2**-10, 0.2712345, 2.0**-31 * 0.99, 2.0**-40])
+def test_multipliers_of_dense_layers_round_as_a_double_does(real: float) -> None:
+    """Every sum of a range, ties too, which the plain multiplier rounds up below zero."""
+    least, largest = np.array([-(2**20)]), np.array([2**20])
+    exact = dense_multipliers([real], least, largest)
+    assert exact is not None
+    multiplier, shift = int(exact[0][0]), int(exact[1][0])
+    sums = np.arange(least[0], largest[0] + 1)
+    given = (sums * multiplier + (1 << (30 + shift))) >> (31 + shift)
+    assert (given.clip(-256, 256) == rounded(sums * real).clip(-256, 256)).all()
+
+
+def test_where_no_multiplier_is_exact_none_is_given() -> None:
+    end = np.array([2**31 - 1])
+    assert dense_multipliers([1.23456789e-7], -end, end) is None
