@@ -28,7 +28,7 @@ from typing import Any
 from benchmarks.boards import BOARDS, HOME, PLUGIN, Board, build
 from benchmarks.models import model_files
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, progress, table
-from edgecnn.dataset import Dataset, read_dataset
+from edgecnn.dataset import Dataset, read_answered
 from edgecnn.engines import NATIVE, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file
@@ -162,7 +162,7 @@ def trials(board: Board, found: dict[str, Any], folder: Path, count: bool = True
     files = [read_model(path) for path in model_files([folder])]
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        data = read_dataset(folder / "evaluation.npz", files[0].manifest)
+        data = read_answered(folder / "evaluation.npz", files[0].manifest)
         sample, golden = _sample(data, Path(scratch) / "sample.npz"), _golden(data, folder, Path(scratch) / "models")
         for finding in found["engines"]:
             name = finding["engine"]

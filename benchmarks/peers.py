@@ -28,7 +28,7 @@ from benchmarks import scripts
 from edgecnn import arguments
 from edgecnn.apart import apart
 from edgecnn.command import OK, command, parser, print_json, progress, quiet, table
-from edgecnn.dataset import read_dataset
+from edgecnn.dataset import read_answered
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import newest_model, read_model
@@ -188,7 +188,7 @@ def contest(
 def _serve(pipe: Connection, name: str, folder: Path, files: Path, core: int) -> None:
     """A contestant's process: says its accuracy, then times as many calls as it is told, until that is 0."""
     os.sched_setaffinity(0, {core})
-    data = read_dataset(folder / "evaluation.npz", read_model(folder / "model.keras").manifest)
+    data = read_answered(folder / "evaluation.npz", read_model(folder / "model.keras").manifest)
     assert data.labels is not None
     try:
         with quiet():

@@ -12,7 +12,7 @@ from conftest import run
 from PIL import Image
 
 from edgecnn import EdgecnnError
-from edgecnn.dataset import Dataset, Source, read_dataset
+from edgecnn.dataset import Dataset, Source, read_answered, read_dataset
 from edgecnn.labels import split_labels
 from edgecnn.manifest import Frame, Input, Manifest
 
@@ -86,6 +86,15 @@ def test_all_that_a_data_set_may_lack_is_saved_and_read(
         found = getattr(again, name)
         assert (found is None) == (expected is None)
         assert expected is None or found.tolist() == expected.tolist()
+
+
+def test_what_needs_labels_and_answers_says_what_is_missing(tmp_path: Path) -> None:
+    for labels, probabilities, words in ((None, SHARES, "no labels"), (LABELS, None, "no answers of the float model")):
+        Dataset(IMAGES, labels, np.arange(12), probabilities, SOURCE).save(tmp_path / "a.npz")
+        with pytest.raises(EdgecnnError, match=f"a.npz holds {words}: take the .npz"):
+            read_answered(tmp_path / "a.npz", PETS)
+    Dataset(IMAGES, LABELS, np.arange(12), SHARES, SOURCE).save(tmp_path / "a.npz")
+    assert len(read_answered(tmp_path / "a.npz", PETS)) == 12
 
 
 @pytest.mark.parametrize(
@@ -165,7 +174,7 @@ def test_images_that_cannot_be_read_are_left_out_and_named(pets: Path) -> None:
     assert all(why.startswith("does not decode") for why in data.unread.values())
     assert data.warnings == (
         f"2 of 8 images left out: cat/1.png, dog/2024/may/2.PNG; cat/1.png {data.unread['cat/1.png']}",
-        "1 images beside the folders of the classes are left out",
+        "left out, since in no folder of a class: 5.png",
     )
 
 
@@ -241,19 +250,19 @@ def test_a_float_model_that_gives_one_answer_is_told(tmp_path: Path) -> None:
 def test_a_conversion_says_by_what_it_was_judged(trained: Path, tmp_path: Path) -> None:
     """Black images without labels: every model agrees with its parent on them."""
     np.savez(tmp_path / "black.npz", images=np.zeros((20, 28, 28, 1), np.uint8))
-    words = ("convert.onnx", trained / "model.keras", "--output", tmp_path / "a.onnx", "--json")
+    words = ("convert.onnx", trained / "model.keras", "--output", tmp_path / "a.onnx")
     done = run(*words, "--validation", tmp_path / "black.npz")
     assert done.returncode == 0, done.stderr
-    (engine,) = json.loads(done.stdout)["engines"].values()
-    notes = engine["validation"]["notes"]
+    (model,) = json.loads((tmp_path / "models.json").read_text())["models"]
+    notes = model["engines"]["onnx"]["validation"]["notes"]
     assert notes[:2] == [
         "all 20 images are black",
         "without labels: the float model's own answers are taken as right",
     ]
     assert notes[2].startswith("the float model gives all 20 images one answer, ")
-    assert [line for line in done.stderr.splitlines() if line.startswith("warning")] == [
-        f"warning: validation: {note}" for note in notes
-    ]
+    assert set(notes) <= set(done.stdout.splitlines())
+    warnings = [line for line in done.stderr.splitlines() if line.startswith("warning")]
+    assert warnings == [f"warning: validation: {note}" for note in notes]
 
 
 def test_an_image_of_several_labels_has_one_number_a_label(tmp_path: Path) -> None:

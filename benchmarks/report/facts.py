@@ -20,7 +20,7 @@ from edgecnn.chance import wilson
 from edgecnn.check import Report, judge
 from edgecnn.classifier import Classifier
 from edgecnn.command import OK, progress, quiet
-from edgecnn.dataset import Dataset, read_dataset
+from edgecnn.dataset import Dataset, read_answered
 from edgecnn.engines import NATIVE
 from edgecnn.files import sha256
 from edgecnn.manifest import Manifest
@@ -109,7 +109,7 @@ def gather(folder: Path) -> Facts:
     """
     run = _latencies(folder)
     manifest = read_model(folder / "model.keras").manifest
-    data = read_dataset(folder / "evaluation.npz", manifest)
+    data = read_answered(folder / "evaluation.npz", manifest)
     subjects = tuple(_subject(folder, data, times) for times in run["results"])
     profiled = [each for each in subjects if each.times["engine"] != NATIVE]
     limits = {each.name: profile(folder / each.times["model"], each.times["engine"]).verdict for each in profiled}

@@ -86,6 +86,19 @@ def read_dataset(path: Path | str, manifest: Manifest) -> Dataset:
     return replace(data, notes=(*data.notes, *_doubts(data, manifest.labels)))
 
 
+def read_answered(path: Path, manifest: Manifest) -> Dataset:
+    """Read images that have labels and the float model's answers, as those of a training do.
+
+    Raises:
+        EdgecnnError: as `read_dataset`; or they have not both.
+    """
+    data = read_dataset(path, manifest)
+    if data.labels is None or data.probabilities is None:
+        lacking = "labels" if data.labels is None else "answers of the float model"
+        raise EdgecnnError(f"{path} holds no {lacking}: take the .npz that python -m train wrote")
+    return data
+
+
 def _read_npz(path: Path, manifest: Manifest) -> Dataset:
     data = read_file(path)
     sealed = has_sealed_zip(data)
@@ -142,8 +155,8 @@ def of_folder(
     classes = [places[name] for name, paths in found.classes.items() for _ in paths]
     names = np.array([found.name_of(path) for path in files])[readable]
     labels = np.array(classes, np.int64)[readable] if classes else None
-    beside = len(found.loose) if classes else 0
-    notes = (f"{beside} images beside the folders of the classes are left out",) if beside else ()
+    beside = {found.name_of(path) for path in found.loose} if classes else set()
+    notes = (f"left out, since in no folder of a class: {listed(beside)}",) if beside else ()
     return Dataset(np.stack(images), labels, names, unread=unread, notes=notes)
 
 
