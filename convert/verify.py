@@ -147,7 +147,7 @@ def document(a: Side, b: Side, data: Dataset, found: Found) -> dict[str, Any]:
         "largest_difference_steps": found.steps,
         "verdict": found.report.verdict,
         "failures": list(found.report.failures),
-        "notes": list(found.report.notes),
+        "notes": [*found.report.notes, *data.warnings],
     }
 
 
@@ -167,7 +167,7 @@ def _rows(data: Dataset, found: Found) -> list[tuple[str, str]]:
         ("McNemar p", f"{p:.2f}"),
         ("difference", f"largest {found.largest_difference:.1e}, mean {found.mean_difference:.1e}{steps}"),
         ("verdict", "   ".join((found.report.verdict, *found.report.failures))),
-        *(("", note) for note in found.report.notes),
+        *(("", note) for note in (*found.report.notes, *data.warnings)),
     ]
 
 

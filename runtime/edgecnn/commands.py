@@ -119,13 +119,14 @@ def _verdict(path: Path, report: CheckReport, data: Dataset) -> list[tuple[str, 
         rows += [(name, flipped(data, getattr(report.flips, name))) for name in ("lost", "gained", "changed")]
     else:
         rows.append(("flips", "unknown: the data does not hold the float model's answers"))
-    return [*rows, ("verdict", _words(report, data)), *(("", note) for note in report.notes)]
+    notes = (*left_out(data.unread, report.images), *report.notes)
+    return [*rows, ("verdict", _words(report)), *(("", note) for note in notes)]
 
 
 def _trained_on(data: Dataset) -> str:
     return ", seen in training" if data.source and data.source.trained_on else ""
 
 
-def _words(report: CheckReport, data: Dataset) -> str:
+def _words(report: CheckReport) -> str:
     why = report.failures if report.rules else ("no baseline and no answers of the float model to compare with",)
-    return "   ".join((report.verdict, *why, *left_out(data.unread, report.images)))
+    return "   ".join((report.verdict, *why))
