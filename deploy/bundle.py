@@ -90,6 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         signed = ", signed" if options.sign else ""
         print(f"{output}   {len(data):,} bytes, {len(files)} files{signed}\non the device: python3 {output.name}")
+        if not index["labelled"]:
+            print("its images have no labels: the device compares answers with this machine's, and checks no accuracy")
     return OK
 
 
@@ -131,6 +133,7 @@ def contents(
         "device": {"python": target.python, "machine": target.machine},
         "engines": engines,
         "models": [model.path.name for model in models],
+        "labelled": data.labels is not None or data.probabilities is not None,
         "offline": offline,
         "system_site_packages": bool(target.provided),
         "needs": dict(target.provided[name] for name in packages if name in target.provided),
@@ -185,7 +188,10 @@ def _sample(model: ModelFile, split: str, images: int) -> Dataset:
     """The first images of a split beside a model, with the float model's answers."""
     if images < GOLDEN_IMAGES:
         raise EdgecnnError(f"--images is {images}: give {GOLDEN_IMAGES} or more")
-    data = read_dataset(model.path.with_name(f"{split}.npz"), model.manifest)
+    path = model.path.with_name(f"{split}.npz")
+    if not path.exists():  # of an adopted model
+        raise EdgecnnError(f"{path} is missing: numpy.savez makes one, of raw pixels (uint8) as images, and labels")
+    data = read_dataset(path, model.manifest)
     first = slice(images)
     kept: dict[str, Any] = {"images": data.images[first], "indices": data.indices[first]}
     for name in ("labels", "probabilities"):

@@ -31,7 +31,7 @@ _KINDS = {
     "schema": int, "name": str, "version": str, "target": str, "device": dict, "engines": list, "models": list,
     "offline": bool, "system_site_packages": bool, "unpacked": int, "files": dict,
 }  # fmt: skip
-_MORE = {"made": int, "expires": str, "needs": dict}  # an index may hold these too
+_MORE = {"made": int, "expires": str, "needs": dict, "labelled": bool}  # an index may hold these too
 
 Said = Dict[str, Any]
 

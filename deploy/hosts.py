@@ -218,6 +218,7 @@ class _Remote:
         checks = {
             name: self._edgecnn("check", f"{self._models}/{name}", f"{self._models}/evaluation.npz")
             for name in self._names()
+            if self._index().get("labelled", True)
         }
         failed = [name for name, found in checks.items() if found["verdict"] == "FAIL"]
         if failed or not all(each["passed"] for each in golden):
@@ -241,9 +242,13 @@ class _Remote:
     def _models(self) -> str:
         return f"{self._home}/current/models"
 
-    def _names(self) -> list[str]:
+    def _index(self) -> dict[str, Any]:
         path = f"{self._home}/current/index.json"
-        return [str(name) for name in self._json(f"cat {_quoted(path)}", "nothing is installed")["models"]]
+        index: dict[str, Any] = self._json(f"cat {_quoted(path)}", "nothing is installed")
+        return index
+
+    def _names(self) -> list[str]:
+        return [str(name) for name in self._index()["models"]]
 
     def _edgecnn(self, *words: str) -> Any:
         """A command of the version in use, as JSON; a failed gate is no failure here."""

@@ -13,12 +13,17 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import BUNDLED, ROOT, refused, run
+from PIL import Image
+from test_adopt import stripped
 
 from deploy import versions
-from deploy.bundle import packed
+from deploy.bundle import EXTRAS, packed
 from deploy.bundlefile import INDEX, InstallError, open_bundle
+from deploy.targets import TARGETS, locked
+from edgecnn import PICTURE
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import SEAL, seal, sha256, unzip_members, zip_members
 
@@ -356,6 +361,40 @@ def test_another_device_is_told_what_it_needs(bundle: Path, tmp_path: Path) -> N
     refused(on_device(changed(bundle, path, large), tmp_path / "home"), "MB left", "make room")
     refused(on_device(bundle, tmp_path / "home", "--rollback"), "no version before this one")
     assert not (tmp_path / "home").exists()
+
+
+def test_an_adopted_model_with_images_alone_goes_into_a_bundle_and_runs_there(trained: Path, tmp_path: Path) -> None:
+    path = stripped(trained / "model_int8.tflite", tmp_path / "digits.tflite")
+    done = run("convert.adopt", path, "--labels", "0,1,2,3,4,5,6,7,8,9", "--normalization", "unit")
+    assert done.returncode == 0, done.stderr
+    words = (
+        "deploy.bundle", tmp_path / "digits_edgecnn.tflite", "--target", BUNDLED, "--output", tmp_path / "a.bundle",
+    )  # fmt: skip
+    refused(run(*words), "evaluation.npz is missing", "numpy.savez")
+    known = np.load(trained / "evaluation.npz")
+    np.savez(tmp_path / "evaluation.npz", images=known["images"][:40])
+    np.savez(tmp_path / "validation.npz", images=known["images"][40:90], labels=known["labels"][40:90])
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    assert "no labels" in done.stdout
+    adopted = open_bundle(tmp_path / "a.bundle")
+    adopted.extract(tmp_path / "device")
+    (tmp_path / "device/edgecnn").write_text(f'#!/bin/sh\nexec {sys.executable} -m edgecnn "$@"\n')
+    (tmp_path / "device/edgecnn").chmod(0o755)
+    assert versions.check(tmp_path / "device", adopted.index) == []
+    models = tmp_path / "device/models"
+    assert Image.open(models / PICTURE).size == (28, 28)  # without a frame, the first that is to be evaluated
+    for told in (
+        ("tune", models, "--threads", "1"),
+        ("classify", "--model", models),
+    ):
+        done = run("edgecnn", *told, "--json")
+        assert done.returncode == 0, done.stderr
+
+
+def test_every_target_has_what_a_bundle_may_hold() -> None:
+    for target in TARGETS.values():
+        assert {"numpy", "pillow", *EXTRAS.values()} <= {*locked(target.lock), *target.provided}
 
 
 def test_mistakes_on_the_workstation_are_told(trained: Path, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_mistakes_get_a_line_and_status_2(trained: Path, tmp_path: Path) -> None
     text = tmp_path / "text.png"
     text.write_text("text")
     refused(run("edgecnn", "info", tmp_path / "none"), "none cannot be read: No such file")
-    refused(run("edgecnn", "info", tmp_path), "Is a directory")
+    refused(run("edgecnn", "info", tmp_path), "holds no .tflite or .onnx file")
     refused(run("edgecnn", "info", digit), "neither .tflite nor .onnx nor .keras")
     refused(run("edgecnn", "classify", text, "--model", model), "text.png does not decode")
     refused(run("edgecnn", "classify", digit, "--model", trained / "model.keras"), "convert it")
