@@ -1,6 +1,7 @@
 """The card of the model that the wheel holds, from its own manifest."""
 
 from edgecnn.chance import wilson
+from edgecnn.escape import for_markdown
 from edgecnn.manifest import Agreement
 from edgecnn.modelfile import ModelFile
 
@@ -9,11 +10,12 @@ def card(model: ModelFile) -> str:
     """Markdown: what the model is, where it comes from, what it is worth, what it is for."""
     manifest = model.manifest
     height, width, channels = manifest.input.shape
-    labels = ", ".join(manifest.labels)
+    labels = for_markdown(", ".join(manifest.labels))
+    name, quantization = for_markdown(manifest.name), for_markdown(manifest.quantization)
     lines = [
-        f"# {model.path.name}",
+        f"# {for_markdown(model.path.name)}",
         "",
-        f"A classifier of {manifest.name}, {manifest.quantization} for {manifest.format}: {height}x{width}x{channels}"
+        f"A classifier of {name}, {quantization} for {manifest.format}: {height}x{width}x{channels}"
         f" raw pixels (uint8) to {labels}. {len(model.data):,} bytes.",
         "",
         "| | |",
@@ -36,7 +38,7 @@ def card(model: ModelFile) -> str:
         rows.append(("calibration", f"{calibration.images:,} images, SHA-256 {calibration.sha256}"))
     rows.append(("rewrites", ", ".join(manifest.rewrites) or "none"))
     rows.append(("made with", ", ".join(f"{name} {version}" for name, version in manifest.tools.items())))
-    lines += [f"| {name} | {value} |" for name, value in rows]
+    lines += [f"| {for_markdown(name)} | {for_markdown(value)} |" for name, value in rows]
     lines += [
         "",
         "It was trained on single handwritten digits, light on dark, as MNIST frames them (`edgecnn classify` frames"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.proof import flips
+from edgecnn.escape import for_markdown
 from edgecnn.files import locked, sha256, write_file
 
 _HEAD = ("file", "bytes", "integer ops", "engine", "validation", "flips", "test", "flips", "verdict")
@@ -64,6 +65,6 @@ def remarks(entries: list[dict[str, Any]]) -> list[str]:
 def render(entries: list[dict[str, Any]]) -> str:
     """The model card: a Markdown table, a row for each model and engine."""
     table = [_HEAD, ["---"] * len(_HEAD), *(row for entry in entries for row in rows(entry))]
-    lines = ["| " + " | ".join(row) + " |" for row in table]
+    lines = ["| " + " | ".join(map(for_markdown, row)) + " |" for row in table]
     note = "Flips: right answers lost and gained against the float model. The gate reads validation; the test reports."
     return "\n".join(["# Models", "", *lines, "", note, ""])

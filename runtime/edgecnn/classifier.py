@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn import SHIPPED
+from edgecnn import SHIPPED, bounds
 from edgecnn.engines import load_engine
 from edgecnn.errors import EdgecnnError, check_count, warn
 from edgecnn.interpreters import Array, Engine, Tensor
@@ -166,7 +166,10 @@ class Classifier:
         """
         engine = self._engine()
         self._place(engine.feed()[0], image)
-        engine.invoke()
+        try:
+            engine.invoke()
+        except Exception as error:  # engines raise whatever they like
+            raise _failed(error) from None
         return self._read(engine.result()[0])
 
     def predict_batch(self, images: Iterable[npt.NDArray[np.uint8]], workers: int = 1) -> Iterator[Prediction]:
@@ -236,7 +239,11 @@ class Classifier:
 
     def invoke(self) -> None:
         """Run the engine on what was loaded: the second third of `predict`."""
-        self._engine().invoke()
+        engine = self._engine()
+        try:
+            engine.invoke()
+        except Exception as error:
+            raise _failed(error) from None
 
     def answer(self, slot: int = 0) -> Prediction:
         """Read a place of the engine's output: the last third of `predict`."""
@@ -267,6 +274,11 @@ def usable_threads(threads: int, name: str = "threads") -> int:
     if wanted > most:
         warn(f"{name} is {wanted}, and this process may use {most} core{'s' if most > 1 else ''}: taking {most}")
     return min(wanted, most)
+
+
+def _failed(error: Exception) -> EdgecnnError:
+    """What an engine said of a model that it opened and cannot run."""
+    return EdgecnnError(f"the engine cannot run the model ({bounds.short(str(error), 300)}): make or convert it again")
 
 
 def _wrong_image(pixels: Array, shape: tuple[int, ...]) -> str:

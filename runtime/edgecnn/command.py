@@ -23,6 +23,7 @@ from typing import Any, NoReturn, ParamSpec
 
 from edgecnn import arguments
 from edgecnn.errors import EdgecnnError, EdgecnnWarning
+from edgecnn.escape import for_json, for_terminal
 from edgecnn.streams import Stream, lasting, show_warning
 from edgecnn.streams import quiet as quiet  # noqa: PLC0414
 from edgecnn.tables import fitted
@@ -95,7 +96,7 @@ def _written(status: int, out: Stream) -> int:
 
 
 def _failed(line: str) -> int:
-    print("error:", " ".join(line.split()), file=sys.stderr)
+    print("error:", for_terminal(" ".join(line.split())), file=sys.stderr)
     return WRONG_INPUT
 
 
@@ -195,7 +196,7 @@ def stream_json(document: Any) -> None:
 def _json(document: Any, indent: int | None = None) -> str:
     """JSON that stays JSON in any encoding."""
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") in ("utf8", "utf8sig")
-    return json.dumps(document, indent=indent, ensure_ascii=not unicode)
+    return for_json(json.dumps(document, indent=indent, ensure_ascii=not unicode))
 
 
 def commit(folder: Path) -> str | None:
@@ -211,5 +212,5 @@ def commit(folder: Path) -> str | None:
 def progress(line: str) -> None:
     """Show on stderr what is being done, over the last such line; only to people at a terminal."""
     if sys.stderr.isatty():
-        line = line[: shutil.get_terminal_size().columns - 1]  # what wraps is not cleared
+        line = for_terminal(line)[: shutil.get_terminal_size().columns - 1]  # what wraps is not cleared
         print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from edgecnn.errors import EdgecnnWarning
+from edgecnn.escape import for_terminal
 
 # What stands for a letter that a terminal's encoding lacks (Latin-1, ASCII, cp1252); others are escaped.
 _PLAIN = {"─": "-", "–": "-", "—": "-", "…": "...", "→": "->", "±": "+-", "×": "x", "µ": "u", "°": " ", "’": "'"}
@@ -146,4 +147,4 @@ def _log() -> BinaryIO:
 
 def show_warning(words: object) -> None:
     """Show a warning of ours as people read it."""
-    print("warning:", " ".join(str(words).split()), file=sys.stderr)
+    print("warning:", for_terminal(" ".join(str(words).split())), file=sys.stderr)

@@ -7,6 +7,7 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from edgecnn.escape import for_terminal
 from edgecnn.streams import printable
 
 WIDE = 1 << 20  # characters: of a file or a pipe, which take lines of any length
@@ -18,7 +19,8 @@ class _Column:
     """A column with its head on top; figures are aligned to the right, words to the left."""
 
     def __init__(self, head: str, cells: Sequence[object]) -> None:
-        self.cells = [printable(str(cell)).split("\n") for cell in (head, *cells)]  # each in lines
+        texts = [printable(str(cell)).split("\n") for cell in (head, *cells)]
+        self.cells = [list(map(for_terminal, lines)) for lines in texts]  # each in lines
         self.figures = bool(cells) and all(_is_figure(str(cell)) for cell in cells)
 
     @property
