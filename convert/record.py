@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from convert.proof import flips
+from edgecnn import bounds
+from edgecnn.errors import EdgecnnError
 from edgecnn.escape import for_markdown
-from edgecnn.files import locked, sha256, write_file
+from edgecnn.files import locked, read_file, sha256, write_file
 
 _HEAD = ("file", "bytes", "integer ops", "engine", "validation", "flips", "test", "flips", "verdict")
 
@@ -24,15 +26,23 @@ def record(output: Path, entry: dict[str, Any]) -> None:
 def _read(path: Path) -> list[dict[str, Any]]:
     """The entries of a models.json; none where it is missing or was written by something else."""
     try:
-        found: list[dict[str, Any]] = json.loads(path.read_bytes())["models"]
-        return found
-    except (OSError, ValueError, KeyError, TypeError):
+        return [entry for entry in bounds.parsed(read_file(path, bounds.DOCUMENT))["models"] if _is_entry(entry)]
+    except (EdgecnnError, ValueError, KeyError, TypeError):
         return []
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether it names a file beside models.json and can be shown."""
+    try:
+        rows(entry)
+        return Path(entry["file"]).name == entry["file"] and isinstance(entry["sha256"], str)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _is_current(folder: Path, entry: dict[str, Any]) -> bool:
     file = folder / entry["file"]
-    return file.is_file() and sha256(file.read_bytes()) == str(entry["sha256"])
+    return file.is_file() and sha256(read_file(file)) == str(entry["sha256"])
 
 
 def head() -> tuple[str, ...]:

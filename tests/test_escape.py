@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from convert.record import render
+from convert.record import record, render
 from edgecnn.cli import main
 from edgecnn.command import table
 from edgecnn.escape import for_json, for_markdown, for_terminal
@@ -52,3 +52,23 @@ def test_a_name_of_a_file_goes_through_every_command(tmp_path: Path, capsys: pyt
     for words in (["classify", "a.png", "--model"], ["info"], ["bench"], ["tune"], ["golden"]):
         assert main([*words, str(path)]) == 2
         assert "\x1b" not in capsys.readouterr().err
+
+
+HOSTILE = (
+    "[" * 10**5,
+    "[]",
+    '{"models": {"x": 1}}',
+    '{"models": [1, null, {}]}',
+    '{"models": [{"file": []}]}',
+    "{",
+    "1e999",
+)
+
+
+@pytest.mark.parametrize(
+    "text", [*HOSTILE, '{"models": [{"file": "../../x", "engines": {}, "why": "", "sha256": "0"}]}']
+)
+def test_a_hostile_models_json_is_written_anew(tmp_path: Path, text: str) -> None:
+    (tmp_path / "models.json").write_text(text)
+    record(tmp_path / "model.tflite", {"file": "model.tflite", "engines": {}, "why": "x", "sha256": "0"})
+    assert [each["file"] for each in json.loads((tmp_path / "models.json").read_bytes())["models"]] == ["model.tflite"]
