@@ -58,6 +58,7 @@ def test_a_deadly_version_is_known_and_its_cure_too() -> None:
 @pytest.mark.parametrize(
     ("said", "cause", "cure"),
     [
+        ("ImportError: /opt/numpy.so: failed to map segment from shared object", "(noexec): install elsewhere", ()),
         ("ImportError: numpy.core.multiarray failed to import", "built for numpy 1", ("numpy<2",)),
         ("AttributeError: _ARRAY_API not found", "built for numpy 1", ("numpy<2",)),
         ("ImportError: libopenblas.so.0: cannot open shared object file", "OpenBLAS", ("libopenblas0",)),

@@ -19,6 +19,8 @@ from edgecnn.cli import main
 from edgecnn.command import BROKEN, DEBUG
 from edgecnn.streams import quiet
 
+TEMPORARY = tempfile.gettempdir()
+
 
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
@@ -171,6 +173,10 @@ def test_a_fault_of_our_own_is_no_failed_gate(
         (MemoryError(), "memory ran out"),
         (KeyboardInterrupt(), "interrupted"),
         (OSError(28, "No space left on device", "out.bin"), "out.bin: No space left"),
+        (
+            PermissionError(13, "Permission denied", f"{TEMPORARY}/peak"),
+            f"{TEMPORARY}/peak: Permission denied: if its file system forbids programs (noexec), set TMPDIR",
+        ),
         (SystemExit("told by a library"), "told by a library"),
     ],
 )

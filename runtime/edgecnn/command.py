@@ -16,7 +16,8 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from errno import EACCES
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, ParamSpec
@@ -71,8 +72,19 @@ def _ended(error: BaseException, interrupted: bool, out: Stream) -> int:
         return _failed(f"memory ran out{f' ({error})' if str(error) else ''}: give it less at once, or more memory")
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return _failed(f"{where}{error.strerror or error}")
+        return _failed(f"{where}{error.strerror or error}{_noexec(error)}")
     return _broken(error)
+
+
+def _noexec(error: OSError) -> str:
+    """The cure where a program or library of ours may not run in the folder for temporary files."""
+    import tempfile
+
+    with suppress(OSError):  # there is no such folder
+        where = f"{error.filename or error}"
+        if where.startswith(tempfile.gettempdir()) and (error.errno == EACCES or "failed to map segment" in where):
+            return ": if its file system forbids programs (noexec), set TMPDIR to a folder of another"
+    return ""
 
 
 def _broken(error: BaseException) -> int:

@@ -35,6 +35,7 @@ _CAUSES = (
     (r"GLIBC(XX)?_[\d.]+' not found", "it was built for a newer system: upgrade to Debian 12 or later", (), ()),
     (r"cannot enable executable stack", "glibc 2.41 and later refuse its executable stack: use another engine", (), ()),
     (r"static TLS block", "glibc has no room for its thread-local data: import it before everything else", (), ()),
+    (r"failed to map segment", "its folder is on a file system without programs (noexec): install elsewhere", (), ()),
     (r"No module named 'numpy'", "numpy is not installed", ("numpy",), ()),
 )
 # Versions that are known to die on some CPU: package, version, feature whose lack kills it, what to install, source.
