@@ -20,7 +20,7 @@ def record(output: Path, entry: dict[str, Any]) -> None:
         kept = [each for each in _read(path) if each["file"] != entry["file"] and _is_current(output.parent, each)]
         entries = sorted([*kept, entry], key=lambda each: str(each["file"]))
         write_file(path, json.dumps({"schema": 1, "models": entries}, indent=1).encode())
-        write_file(output.with_name("models.md"), render(entries).encode())
+        write_file(output.with_name("models.md"), render(entries).encode(errors="backslashreplace"))
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -35,13 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = options.output or folder / "report.html"
     check_writable(output)
     facts = gather(folder)
-    page = render(facts)
-    write_file(output, page.encode())
+    page = render(facts).encode(errors="backslashreplace")  # names of files that are not UTF-8
+    write_file(output, page)
     if options.json:
         said = {"verdict": facts.verdict, "failures": list(facts.failures), "invalid": list(facts.invalid)}
-        print_json({"written": str(output), "bytes": len(page.encode()), **said})
+        print_json({"written": str(output), "bytes": len(page), **said})
     else:
-        print(f"{output}   {facts.verdict}, {len(page.encode()):,} bytes")
+        print(f"{output}   {facts.verdict}, {len(page):,} bytes")
     return OK
 
 
