@@ -68,7 +68,7 @@ def make_c(model: ModelFile, output: Path, targets: list[str]) -> tuple[dict[Pat
         f"{output.stem}_main.c": source.program(names),
     }
     built = build(texts, output.stem, targets) if targets else []
-    files = {output.with_name(name): text.encode(errors="surrogateescape") for name, text in texts.items()}
+    files = {output.with_name(name): text.encode() for name, text in texts.items()}
     tried = "not tried here: --build host tries them"
     for each in built:
         files[output.with_name(f"{output.stem}-{each.target}.so")] = each.library
