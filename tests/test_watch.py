@@ -1,10 +1,14 @@
 """Watch gives a line of JSON a frame, goes on after a bad one, and ends when asked to."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +17,12 @@ from conftest import ROOT, heed_interrupts, refused, run
 from PIL import Image
 from test_commands import DRAWN, digit_file
 
+from edgecnn import EdgecnnError
+from edgecnn import frames as frames_module
 from edgecnn.classifier import Classifier
 from edgecnn.frames import POLL, folder_frames
+from edgecnn.manifest import Input
+from edgecnn.video import _ended, video_frames
 from train.datasets import digits
 
 
@@ -78,6 +86,111 @@ def test_a_folder_that_fills_is_gone_through_as_it_does(tmp_path: Path) -> None:
     assert next(frames).name == "b.png"
 
 
+def test_only_what_is_new_is_gone_through_if_asked_for(tmp_path: Path) -> None:
+    picture = digit_file(tmp_path)
+    (tmp_path / "._b.png").write_bytes(picture.read_bytes())  # as macOS leaves them
+    frames = folder_frames(tmp_path, Classifier().manifest.input, new_only=True)
+    later = threading.Timer(3 * POLL, shutil.copy, (picture, tmp_path / "new.png"))
+    later.start()
+    assert next(frames).name == "new.png"
+    picture.write_bytes(picture.read_bytes())  # written anew
+    assert next(frames).name == "digit.png"
+
+
+def test_a_folder_that_has_not_changed_is_seldom_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Path] = []
+    look_into = frames_module._images
+
+    def slowly(folder: Path) -> dict[str, tuple[int, int]]:  # as if there were thousands of images
+        looks.append(folder)
+        time.sleep(0.05)
+        return look_into(folder)
+
+    monkeypatch.setattr(frames_module, "_images", slowly)
+    picture = digit_file(tmp_path)
+    frames = folder_frames(tmp_path, Classifier().manifest.input)
+    assert next(frames).name == "digit.png"
+    later = threading.Timer(8 * POLL, shutil.copy, (picture, tmp_path / "new.png"))
+    later.start()
+    assert next(frames).name == "new.png"
+    assert len(looks) <= 3  # at first, and when the new one came: of 10 times POLL
+
+
+@pytest.mark.parametrize(
+    ("names", "words", "told"),
+    [
+        ((), (), "waiting for pictures (.avif .bmp .gif "),
+        (("7/a.png", "8/b.png"), (), "; the folders in it are not looked into (['7', '8']): name one of them"),
+        (("a.png",), ("--new-only",), " beside the 1 that are there"),
+    ],
+)
+def test_what_it_waits_for_is_told(tmp_path: Path, names: tuple[str, ...], words: tuple[str, ...], told: str) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    command = [sys.executable, "-m", "edgecnn", "watch", str(tmp_path), *words]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as watch:
+        assert watch.stderr is not None
+        assert told in watch.stderr.readline()
+        watch.terminate()
+
+
+class Stream(BaseHTTPRequestHandler):
+    """A camera of the network, whose frames tell their number by their brightness; it is lost after some."""
+
+    frames, now = 60, 0
+
+    def do_GET(self) -> None:
+        import cv2
+
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        for number in range(self.frames):
+            data = cv2.imencode(".jpg", np.full((64, 64, 3), number, np.uint8))[1].tobytes()
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+            self.wfile.write(head.encode() + data + b"\r\n")
+            self.wfile.flush()
+            time.sleep(0.03)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def stream() -> Iterator[str]:
+    """The URL of a stream that is lost after a while."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Stream)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://user:secret@127.0.0.1:{server.server_port}/live"
+    server.shutdown()
+    server.server_close()
+
+
+def test_of_a_live_stream_the_newest_frame_is_given(stream: str) -> None:
+    numbers = []
+    with pytest.raises(EdgecnnError, match=r"http://127\.0\.0\.1:\d+/live gives no more frames after"):
+        for frame in video_frames(stream, Input((8, 8, 1), (1.0,), (0.0,))):
+            assert frame.pixels is not None
+            numbers.append(int(frame.pixels.mean()))
+            time.sleep(0.3)
+    assert 2 <= len(numbers) < Stream.frames / 3
+    assert min(np.diff(numbers)[:-1], default=9) > 2  # those that came meanwhile are dropped
+
+
+def test_a_stream_that_is_lost_is_an_error(stream: str) -> None:
+    done = watched(stream)
+    assert lines(done.stdout)
+    assert done.returncode == 2
+    assert b"is it still there, and the network?" in done.stderr
+    assert b"secret" not in done.stderr
+
+
+def test_a_camera_without_frames_is_told_with_a_way_out() -> None:
+    assert "rpicam-still" in _ended("/dev/video0", camera=True, frames=0)
+    assert _ended("0", camera=True, frames=9).endswith("no more frames after 9: is it still connected?")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_asked_to(tmp_path: Path, number: signal.Signals) -> None:
     digit_file(tmp_path)
@@ -118,6 +231,7 @@ def test_a_video_is_gone_through(tmp_path: Path) -> None:
 
 def test_mistakes_are_told(tmp_path: Path) -> None:
     refused(run("edgecnn", "watch", tmp_path, "--size", "28x28"), "--size is for raw frames")
+    refused(run("edgecnn", "watch", "-", "--new-only"), "--new-only is for a folder")
     refused(run("edgecnn", "watch", tmp_path, "--fps", "0"), "is not above 0")
     refused(
         run("edgecnn", "watch", tmp_path / "none"), "none does not exist: name a folder, a video, a camera (0) or -"

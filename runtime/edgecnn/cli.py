@@ -102,9 +102,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_json(tune)
 
-    watch = add("watch", "a line of JSON for each frame of a folder that fills, a video, a camera, or stdin", "watch")
+    _add_watch_options(
+        add("watch", "a line of JSON for each frame of a folder that fills, a video, a camera, or stdin", "watch")
+    )
+    return top
+
+
+def _add_watch_options(watch: argparse.ArgumentParser) -> None:
     watch.add_argument("source", metavar="SOURCE", help="a folder, a video, a camera (0), or - for raw frames on stdin")
     _add_model(watch)
+    watch.add_argument("--new-only", action="store_true", help="leave out the pictures that a folder holds already")
     watch.add_argument("--fps", type=arguments.positive, help="at most so many frames a second")
     watch.add_argument(
         "--threshold", type=arguments.share, default=0.0, help="answers less probable are 'unknown' (default 0)"
@@ -112,7 +119,6 @@ def _parser() -> argparse.ArgumentParser:
     watch.add_argument("--frames", type=arguments.count(1, 10**12), help="stop after so many")
     watch.add_argument("--size", type=arguments.size, metavar="WxH", help="of raw frames (default: the model's own)")
     _add_engine(watch)
-    return top
 
 
 def _add_model(to: argparse.ArgumentParser) -> None:

@@ -1,7 +1,8 @@
 """Classify a stream of images, a line of JSON a frame; what it costs is shown on stderr.
 
-The source is a folder that fills, a video file, a camera (0, /dev/video0), or - for raw frames on stdin. It goes on
-until the source ends, or Ctrl-C or SIGTERM comes. An answer less probable than the threshold is "unknown".
+The source is a folder that fills, a video file, a camera (0, /dev/video0), the URL of a stream, or - for raw frames on
+stdin. It goes on until the source ends, or Ctrl-C or SIGTERM comes; a camera or stream that is lost is an error. An
+answer less probable than the threshold is "unknown".
 """
 
 import argparse
@@ -17,10 +18,11 @@ from edgecnn.classifier import Classifier
 from edgecnn.command import OK, stream_json
 from edgecnn.device import Ticks, cpu_ticks
 from edgecnn.errors import EdgecnnError
-from edgecnn.frames import Frame, folder_frames, is_camera, raw_frames, video_frames
+from edgecnn.frames import Frame, awaited, folder_frames, raw_frames
 from edgecnn.manifest import Input
 from edgecnn.measuring import memory_mb
 from edgecnn.trial import open_model
+from edgecnn.video import is_camera, is_url, video_frames
 
 UNKNOWN = "unknown"
 STATUS_SECONDS = 10.0
@@ -88,14 +90,19 @@ def answer(classifier: Classifier, frame: Frame, threshold: float) -> dict[str, 
 
 
 def _open(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:
+    source = Path(options.source)
+    if options.new_only and not source.is_dir():
+        raise EdgecnnError("--new-only is for a folder: leave it out")
     if options.source == "-":
         return raw_frames(sys.stdin.buffer, wanted, options.size)
     if options.size:
         raise EdgecnnError("--size is for raw frames on stdin: leave it out")
-    source = Path(options.source)
     if source.is_dir():
-        return folder_frames(source, wanted)
-    if not (source.exists() or is_camera(options.source) or "://" in options.source):
+        words = awaited(source, options.new_only)
+        if words:
+            print(words, file=sys.stderr)
+        return folder_frames(source, wanted, options.new_only)
+    if not (source.exists() or is_camera(options.source) or is_url(options.source)):
         raise EdgecnnError(f"{source} does not exist: name a folder, a video, a camera (0) or -")
     return video_frames(options.source, wanted)
 
