@@ -1,12 +1,14 @@
 """Accuracy of a model on labelled images, what it lost against its float parent, and the verdict."""
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn.answers import decided
 from edgecnn.chance import images_for_loss, images_for_share, loss_interval, wilson
 from edgecnn.classifier import Classifier
 from edgecnn.dataset import Dataset
@@ -50,6 +52,7 @@ class Report:
     failures: tuple[str, ...]  # the rules that were broken, in words
     rules: int  # how many rules applied
     notes: tuple[str, ...] = ()  # what to know of the verdict, in words
+    by_label: dict[str, "Report"] = field(default_factory=dict)  # of a multi-label model: each label by itself
 
     @property
     def correct(self) -> int:
@@ -58,7 +61,7 @@ class Report:
 
     @property
     def accuracy(self) -> float:
-        """Share of images with the right answer (top-1)."""
+        """Share of images with the right answer: the top-1 label, or of a multi-label model all labels."""
         return self.correct / self.images
 
     @property
@@ -118,12 +121,41 @@ def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) 
         )
     if data.labels is None:
         raise EdgecnnError("the images have no labels: give a folder a label, or an .npz with an array labels")
-    child = [prediction.index for prediction in classifier.predict_batch(data.images)]
-    parent = None if data.probabilities is None else data.probabilities.argmax(axis=1)
+    several, answers = manifest.multi_label, classifier.predict_batch(data.images)
+    child = np.array([decided(given.probabilities, several) if several else given.index for given in answers])
+    parent = None if data.probabilities is None else decided(data.probabilities, several)
     trained = manifest.training.dataset if manifest.training else None
     applies = data.source is None or data.source.dataset == trained
-    report = judge(data.labels, parent, child, manifest.baseline if applies else None, max_drop)
+    baseline = manifest.baseline if applies else None
+    report = judge_labels(manifest.labels, data.labels, parent, child, baseline, max_drop)
     return replace(report, notes=(*report.notes, *data.notes))
+
+
+def judge_labels(
+    names: Sequence[str],
+    labels: npt.ArrayLike,
+    parent: npt.ArrayLike | None,
+    child: npt.ArrayLike,
+    baseline: Baseline | None,
+    max_drop: float | None = None,
+) -> Report:
+    """`judge`, and of answers of shape (n, labels) each label by itself too: none may lose more than all may.
+
+    Raises:
+        EdgecnnError: as `judge`.
+    """
+    report = judge(labels, parent, child, baseline, max_drop)
+    if np.ndim(child) == 1:
+        return report
+    truth, was, given = (None if each is None else np.asarray(each).T for each in (labels, parent, child))
+    assert truth is not None
+    assert given is not None
+    each = {
+        name: judge(truth[place], None if was is None else was[place], given[place], None, report.max_drop)
+        for place, name in enumerate(names)
+    }
+    failures = [f"{name}: {words}" for name, found in each.items() for words in found.failures]
+    return replace(report, failures=(*report.failures, *failures), by_label=each)
 
 
 def judge(
@@ -186,6 +218,11 @@ def _more(enough: float) -> str:
     return f"; about {enough:,} would tell" if enough else ""
 
 
+def accuracy_by_label(report: Report) -> dict[str, float]:
+    """Of a multi-label model: the share of images in which each label is rightly seen, or rightly not."""
+    return {name: found.accuracy for name, found in report.by_label.items()}
+
+
 def agreement(report: Report, split: str, engine: str) -> Agreement:
     """What a manifest keeps of a report with flips."""
     flips = report.flips
@@ -223,6 +260,7 @@ def as_document(report: Report, data: Dataset) -> dict[str, Any]:
         "notes": list(report.notes),
         "images": report.images,
         "accuracy": report.accuracy,
+        **({"accuracy_by_label": accuracy_by_label(report)} if report.by_label else {}),
         "wilson_95": [low, high],
         "mistakes": data.indices[report.wrong].tolist(),
         "left_out": data.unread,

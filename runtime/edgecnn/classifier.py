@@ -8,18 +8,19 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgecnn import SHIPPED, bounds
+from edgecnn.answers import THRESHOLD, as_probabilities, columns
 from edgecnn.engines import load_engine
 from edgecnn.errors import EdgecnnError, check_count, warn
 from edgecnn.interpreters import Array, Engine, Tensor
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, read_model
-from edgecnn.pixels import dequantize, softmax, writer
+from edgecnn.pixels import dequantize, writer
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -31,15 +32,25 @@ class Prediction:
     """What the model says of one image; probabilities are worked out when they are asked for.
 
     Attributes:
-        index: of the label, among the manifest's labels.
-        label: the label.
+        index: of the most probable label, among the manifest's labels.
+        label: that label.
     """
 
-    __slots__ = ("_logits", "_stored", "_tensor", "index", "label")
+    __slots__ = ("_manifest", "_stored", "_tensor", "index", "label")
 
-    def __init__(self, label: str, index: int, stored: Array, tensor: Tensor, logits: bool) -> None:
-        self.label, self.index = label, index
-        self._stored, self._tensor, self._logits = stored, tensor, logits
+    def __init__(self, index: int, stored: Array, tensor: Tensor, manifest: Manifest) -> None:
+        self.label, self.index = manifest.labels[index], index
+        self._stored, self._tensor, self._manifest = stored, tensor, manifest
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the image shows: the label; of a multi-label model each that is more probable than not, or none."""
+        return tuple(self.above(THRESHOLD)) if self._manifest.multi_label else (self.label,)
+
+    def above(self, threshold: float) -> dict[str, float]:
+        """The labels more probable than the threshold, each with its probability."""
+        named = zip(self._manifest.labels, self.probabilities.tolist(), strict=True)
+        return {label: probability for label, probability in named if probability > threshold}
 
     @property
     def probability(self) -> float:
@@ -48,9 +59,15 @@ class Prediction:
 
     @property
     def probabilities(self) -> npt.NDArray[np.float32]:
-        """Of all labels, float32, (classes,)."""
-        values = dequantize(self._stored, self._tensor)
-        return softmax(values) if self._logits else values
+        """Of all labels, float32, (labels,)."""
+        return as_probabilities(dequantize(self._stored, self._tensor), self._manifest.output)
+
+    def document(self, threshold: float = THRESHOLD) -> dict[str, Any]:
+        """For JSON: the label and its probability; of a multi-label model the labels above the threshold too."""
+        said = {"label": self.label, "probability": round(self.probability, 6)}
+        if not self._manifest.multi_label:
+            return said
+        return said | {"labels": {label: round(value, 6) for label, value in self.above(threshold).items()}}
 
     def __repr__(self) -> str:
         return f"Prediction(label={self.label!r}, index={self.index}, probability={self.probability:.6f})"
@@ -113,7 +130,7 @@ class Classifier:
         self._planes = self.manifest.input.layout == "NCHW"
         self._check_ends(str(model.path))
         self._write = writer(self.manifest.input, first.input)
-        self._labels, self._logits = self.manifest.labels, self.manifest.output == "logits"
+        self._one_unit = self.manifest.output == "sigmoid"
         _OPEN.add(self)
 
     def close(self) -> None:
@@ -150,7 +167,8 @@ class Classifier:
         height, width, channels = self._shapes[0]
         image = (height, width, channels) if self.manifest.input.layout == "NHWC" else (channels, height, width)
         ends = (self._input.shape, self._output.shape)
-        if ends != ((self.batch, *image), (self.batch, len(self.manifest.labels))):
+        values = columns(self.manifest.output, len(self.manifest.labels))
+        if ends != ((self.batch, *image), (self.batch, values)):
             raise EdgecnnError(
                 f"{source} maps {ends[0]} to {ends[1]}, which is not what its manifest says: make it again"
             )
@@ -250,11 +268,12 @@ class Classifier:
         return self._read(self._engine().result()[slot])
 
     def _read(self, place: Array) -> Prediction:
-        index = int(place.argmax())  # of a quantized output too: its values keep their order
+        largest = int(place.argmax())  # of a quantized output too: its values keep their order
         stored = place.copy()
-        if stored[index] != stored[index]:  # argmax takes a NaN for the largest
+        if stored[largest] != stored[largest]:  # argmax takes a NaN for the largest
             raise EdgecnnError("the model's answer is not a number (NaN): its weights are damaged; convert it again")
-        return Prediction(self._labels[index], index, stored, self._output, self._logits)
+        index = int(dequantize(stored, self._output)[0] > THRESHOLD) if self._one_unit else largest
+        return Prediction(index, stored, self._output, self.manifest)
 
 
 def usable_threads(threads: int, name: str = "threads") -> int:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn import PICTURE
+from edgecnn.answers import THRESHOLD
 from edgecnn.chance import wilson
 from edgecnn.check import Report as CheckReport
 from edgecnn.check import as_document, flipped
 from edgecnn.check import check as check_model
-from edgecnn.classifier import Classifier
+from edgecnn.classifier import Classifier, Prediction
 from edgecnn.command import GATE_FAILED, OK, print_json, table
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import engines_of
@@ -80,16 +81,20 @@ def classify(options: argparse.Namespace) -> int:
     classifier = _open(options)
     options.images = options.images or [classifier.path.with_name(PICTURE)]
     images = [read_image(path, classifier.manifest.input) for path in options.images]
-    answers = [
-        {"image": str(path), "label": found.label, "probability": round(found.probability, 6)}
-        for path, found in zip(options.images, classifier.predict_batch(images), strict=True)
-    ]
+    answers = list(zip(map(str, options.images), classifier.predict_batch(images), strict=True))
     if options.json:
-        print_json(answers)
+        print_json([{"image": path, **found.document()} for path, found in answers])
+    elif classifier.manifest.multi_label:
+        print(table(("image", "labels"), [(path, _several(found)) for path, found in answers]))
     else:
-        rows = [(each["image"], each["label"], f"{each['probability']:.3f}") for each in answers]
+        rows = [(path, found.label, f"{found.probability:.3f}") for path, found in answers]
         print(table(("image", "label", "probability"), rows))
     return OK
+
+
+def _several(found: Prediction) -> str:
+    """The labels that an image shows, each with its probability."""
+    return ", ".join(f"{label} {value:.3f}" for label, value in found.above(THRESHOLD).items()) or "none"
 
 
 def check(options: argparse.Namespace) -> int:
@@ -113,6 +118,7 @@ def _verdict(path: Path, report: CheckReport, data: Dataset) -> list[tuple[str, 
         ("accuracy", f"{report.accuracy:.4f}   95 % interval {low:.4f} to {high:.4f}"),
     ]
     rows.append(("mistakes", flipped(data, report.wrong)))
+    rows += [(name, f"{found.accuracy:.4f} of it alone") for name, found in report.by_label.items()]
     if report.baseline:
         rows.append(("baseline", f"{report.baseline.accuracy} - {report.max_drop}"))
     if report.flips:

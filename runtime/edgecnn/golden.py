@@ -145,4 +145,4 @@ def _answers(path: Path, engine: str, images: Images) -> tuple[npt.NDArray[np.fl
     """Probabilities, (images, classes), and the step between two of them where the output is quantized."""
     with open_model(path, engine) as classifier:
         found = np.stack([each.probabilities for each in classifier.predict_batch(images)])
-        return found, classifier.output_step if classifier.manifest.output == "probabilities" else None
+        return found, classifier.output_step if classifier.manifest.output != "logits" else None

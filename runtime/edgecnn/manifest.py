@@ -14,8 +14,9 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 
-SCHEMA = 4  # 2: rewrites; 3: commit, teacher_seeds, reported; 4: without _DROPPED
-FORMATS, LAYOUTS, OUTPUTS = ("keras", "tflite", "onnx"), ("NHWC", "NCHW"), ("probabilities", "logits")
+SCHEMA = 5  # 2: rewrites; 3: commit, teacher_seeds, reported; 4: without _DROPPED; 5: sigmoid, sigmoids
+FORMATS, LAYOUTS = ("keras", "tflite", "onnx"), ("NHWC", "NCHW")
+OUTPUTS = ("probabilities", "logits", "sigmoid", "sigmoids")  # see edgecnn.answers
 _DROPPED = ("polarity", "center")  # of a frame: nothing ever read them
 _SIDE, _AREA = 2**15, 2**26  # pixels of an image's side; values of an image
 _SCALE = 1e6  # of a pixel's factor and offset
@@ -164,7 +165,7 @@ class Manifest(_Bounded):
     labels: tuple[str, ...]
     input: Input
     weights_sha256: str  # of the float weights it was made from
-    output: str = "probabilities"  # or logits: the runtime then takes their softmax
+    output: str = "probabilities"  # one of OUTPUTS
     quantization: str = "none"
     rewrites: tuple[str, ...] = ()  # that its layers went through, see convert.rewrites
     training: Training | None = None
@@ -180,6 +181,13 @@ class Manifest(_Bounded):
         bounds.choice(self.output, "output", OUTPUTS)
         if not self.labels:
             raise EdgecnnError("there are no labels")
+        if self.output == "sigmoid" and len(self.labels) != 2:
+            raise EdgecnnError(f"there are {len(self.labels)} labels, but one sigmoid tells two apart")
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether an image may show several of the labels, or none."""
+        return self.output == "sigmoids"
 
     def to_json(self) -> str:
         """This manifest as JSON text, the schema's version first."""

@@ -1,4 +1,4 @@
-"""How raw pixels become what a network takes, and its output probabilities; nobody else adds -128."""
+"""How raw pixels become what a network takes, and stored values real ones; nobody else adds -128."""
 
 from collections.abc import Callable
 
@@ -75,10 +75,3 @@ def dequantize(stored: Array, tensor: Tensor) -> npt.NDArray[np.float32]:
     if tensor.dtype.kind == "f":
         return stored.astype(np.float32)
     return (stored.astype(np.float32) - np.float32(tensor.zero_point)) * np.float32(tensor.scale)
-
-
-def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Probabilities along the last axis, float32, from logits."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    shares: npt.NDArray[np.float32] = powers / powers.sum(axis=-1, keepdims=True)
-    return shares

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from edgecnn.answers import THRESHOLD
 from edgecnn.classifier import Classifier
 from edgecnn.command import OK, stream_json
 from edgecnn.device import Ticks, cpu_ticks
@@ -85,8 +86,8 @@ def answer(classifier: Classifier, frame: Frame, threshold: float) -> dict[str, 
     start = time.perf_counter()
     found = classifier.predict(frame.pixels)
     spent = frame.seconds + time.perf_counter() - start
-    label = found.label if found.probability >= threshold else UNKNOWN
-    return said | {"label": label, "probability": round(found.probability, 6), "ms": round(1000 * spent, 3)}
+    label = {} if found.probability >= threshold else {"label": UNKNOWN}
+    return said | found.document(threshold or THRESHOLD) | label | {"ms": round(1000 * spent, 3)}
 
 
 def _open(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:

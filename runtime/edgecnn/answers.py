@@ -1,0 +1,47 @@
+"""What a model's output means: probabilities of its labels, and the answer that is taken from them.
+
+A manifest names one of four kinds of output:
+
+- `probabilities` sum to 1, and `logits` become so by a softmax: an image shows one of the labels.
+- `sigmoid` is one value, the probability of the second of two labels.
+- `sigmoids` are one value a label, each by itself: an image may show several of them, or none (multi-label).
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+THRESHOLD = 0.5  # an image shows what is above it. Source: keras.metrics.BinaryAccuracy
+
+Floats = npt.NDArray[np.float32]
+
+
+def columns(output: str, labels: int) -> int:
+    """How many values the output has for an image."""
+    return 1 if output == "sigmoid" else labels
+
+
+def softmax(logits: Floats) -> Floats:
+    """Probabilities along the last axis, float32, from logits."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    shares: Floats = powers / powers.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def as_probabilities(values: Floats, output: str) -> Floats:
+    """Probabilities of all labels, (..., labels), from the output's values, (..., columns)."""
+    if output == "sigmoid":
+        return np.concatenate([1 - values, values], axis=-1)
+    return softmax(values) if output == "logits" else values
+
+
+def decided(probabilities: Floats, multi_label: bool) -> npt.NDArray[Any]:
+    """The answers taken from probabilities, (n, labels).
+
+    Returns:
+        (n,), the label of each image; of a multi-label model (n, labels), 1 where the image shows the label, else 0.
+    """
+    answers: npt.NDArray[Any]
+    answers = (probabilities > THRESHOLD).astype(np.int64) if multi_label else probabilities.argmax(axis=1)
+    return answers
