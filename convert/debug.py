@@ -19,7 +19,7 @@ from convert.names import layer_names
 from convert.noise import Noise, layer_noise, worst_first
 from convert.optimize import PIXELS
 from convert.parent import add_foreign_options, add_image_options, load_parent
-from convert.source import is_saved_model
+from convert.savedmodel import is_saved_model
 from convert.survive import survived
 from edgecnn import arguments
 from edgecnn.command import OK, command, parser, print_json, table

@@ -149,7 +149,7 @@ def _tried(
     images = parent.validation.images if random is None else np.concatenate([random, parent.validation.images])
     limit = largest_difference_allowed(parent, variant.quantize)
     proofs = {
-        engine: found if isinstance(found, str) else prove(parent.validation, found, max_drop, limit)
+        engine: found if isinstance(found, str) else prove(parent.manifest, parent.validation, found, max_drop, limit)
         for engine, found in answers(model, images).items()
     }
     count = 0 if random is None else len(random)
@@ -164,7 +164,8 @@ def _reported(parent: Parent, variant: Variant, made: Made, max_drop: float) -> 
         made = replace(
             made,
             proofs={
-                engine: reported(proof, evaluation, given[engine], max_drop) for engine, proof in made.proofs.items()
+                engine: reported(manifest, proof, evaluation, given[engine], max_drop)
+                for engine, proof in made.proofs.items()
             },
         )
     engine, proof = made.reference()

@@ -11,7 +11,7 @@ from convert.names import layer_names
 from convert.optimize import NONE
 from convert.parent import Parent
 from convert.proof import Made
-from convert.source import is_saved_model
+from convert.savedmodel import is_saved_model
 from edgecnn.errors import EdgecnnError
 
 AUTO = "auto"

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from convert.keras2 import is_hdf5
+from convert.kinds import ending_in_sigmoid, last_activation, output_kind, probes
 from convert.names import mark_layers
-from convert.source import is_hdf5, is_saved_model, load_keras, weights_hash
+from convert.savedmodel import is_saved_model
+from convert.source import load_keras, reason, weights_hash
 from edgecnn import arguments
+from edgecnn.answers import as_probabilities, decided
 from edgecnn.dataset import Dataset, one_answer, read_dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
 from edgecnn.labels import split_labels
 from edgecnn.manifest import Input, Manifest
 from edgecnn.modelfile import find_manifest
-from edgecnn.pixels import normalize, softmax
+from edgecnn.pixels import normalize
 
 if TYPE_CHECKING:
     import keras
@@ -92,15 +96,38 @@ def load_parent(path: Path, options: argparse.Namespace) -> Parent:
     model = load_keras(path)
     weights = weights_hash(path, model)
     if manifest is None:
-        scale, offset = pixel_values(path, options)
-        shape = tuple(int(side) for side in model.inputs[0].shape[1:])
-        labels = read_labels(path, options.labels)
-        manifest = Manifest(path.stem, "keras", labels, Input(shape, scale, offset), weights)
+        model, manifest = _foreign(path, model, weights, options)
     elif weights != manifest.weights_sha256:
         raise EdgecnnError(f"{path} holds other weights than its manifest says: train again")
-    if len(manifest.labels) != model.outputs[0].shape[1]:
-        raise EdgecnnError(f"{len(manifest.labels)} labels, but {path} gives {model.outputs[0].shape[1]} classes")
     return _with_images(path, model, manifest, options)
+
+
+def _foreign(
+    path: Path, model: "keras.Model", weights: str, options: argparse.Namespace
+) -> tuple["keras.Model", Manifest]:
+    """A model of other tools as it is converted, and the manifest that it gets."""
+    scale, offset = pixel_values(path, options)
+    labels = read_labels(path, options.labels)
+    wanted = Input(tuple(int(side) for side in model.inputs[0].shape[1:]), scale, offset)
+    given = predict(model, probes(wanted.shape), wanted)
+    check_labels(path, labels, given.shape[1])
+    model = ending_in_sigmoid(path, model, given)
+    output = output_kind(given, activation=last_activation(model))
+    if output == "sigmoids":
+        print(f"{path} gives each label a probability of its own: taken as multi-label", file=sys.stderr)
+    return model, Manifest(path.stem, "keras", labels, wanted, weights, output)
+
+
+def check_labels(path: Path, labels: tuple[str, ...], given: int) -> None:
+    """Hold the labels against the values that a model gives for an image.
+
+    Raises:
+        EdgecnnError: they are not as many; one value is the second of two classes.
+    """
+    classes = 2 if given == 1 else given
+    if len(labels) != classes:
+        one = ", as one value: the second one's probability" if given == 1 else ""
+        raise EdgecnnError(f"{len(labels)} labels, but {path} gives {classes} classes{one}")
 
 
 def own_manifest(path: Path) -> Manifest | None:
@@ -131,8 +158,6 @@ def _with_images(path: Path, model: "keras.Model", manifest: Manifest, options: 
         )
     if len(calibration) < FEW_CALIBRATION:
         print(f"warning: {len(calibration)} images for calibration; ranges need {FEW_CALIBRATION}", file=sys.stderr)
-    raw = predict(model, calibration.images[:_BATCH], manifest.input)
-    manifest = replace(manifest, output="probabilities" if is_probabilities(raw) else "logits")
     found = path.with_name("validation.npz") if ours else None
     source = options.validation or found
     validation = read_dataset(source, manifest) if source else _unseen_by_none(calibration)
@@ -167,34 +192,29 @@ def _answered(model: "keras.Model", manifest: Manifest, data: Dataset) -> Datase
     probabilities = data.probabilities
     if data.source is None or data.source.weights_sha256 != manifest.weights_sha256 or probabilities is None:
         raw = predict(model, data.images, manifest.input)
-        probabilities = raw if manifest.output == "probabilities" else softmax(raw)
-    labels = probabilities.argmax(axis=1) if data.labels is None else data.labels
+        probabilities = as_probabilities(raw, manifest.output)
+    labels = decided(probabilities, manifest.multi_label) if data.labels is None else data.labels
     return replace(data, labels=labels, probabilities=probabilities, notes=_notes(manifest, data, probabilities))
 
 
 def _notes(manifest: Manifest, data: Dataset, probabilities: npt.NDArray[np.float32]) -> tuple[str, ...]:
     """What to know of images that the float model has answered now."""
     own = () if data.labels is not None else ("without labels: the float model's own answers are taken as right",)
-    several = getattr(manifest, "multi_label", False)
-    same = [] if several else one_answer(probabilities.argmax(axis=1), manifest.labels, "the float model")
+    same = [] if manifest.multi_label else one_answer(probabilities.argmax(axis=1), manifest.labels, "the float model")
     return tuple(dict.fromkeys((*data.notes, *own, *same)))
 
 
 def predict(model: "keras.Model", images: npt.NDArray[np.uint8], wanted: Input) -> npt.NDArray[np.float32]:
-    """What Keras gives for raw pixels (n, height, width, channels): float32 (n, classes)."""
-    given: npt.NDArray[np.float32] = model.predict(normalize(images, wanted), batch_size=_BATCH, verbose=0)
-    return given
+    """What Keras gives for raw pixels (n, height, width, channels): float32 (n, classes).
 
-
-def is_probabilities(given: npt.NDArray[np.float32], step: float = 0.0) -> bool:
-    """Whether each row is a distribution: a softmax is inside the model, and not left to its user.
-
-    Args:
-        given: (n, classes).
-        step: the quantization step of the values, each of which may be half of it off.
+    Raises:
+        EdgecnnError: the model cannot be run.
     """
-    bound = 1e-3 + step * (1 + given.shape[1] / 2)
-    return bool((given >= 0).all() and np.abs(given.sum(axis=1) - 1).max() < bound)
+    try:
+        given: npt.NDArray[np.float32] = model.predict(normalize(images, wanted), batch_size=_BATCH, verbose=0)
+    except Exception as error:  # layers raise whatever they like
+        raise EdgecnnError(f"Keras cannot run the model: {reason(error)}") from None
+    return given
 
 
 def drawn(data: Dataset, count: int | None) -> Dataset:

@@ -9,12 +9,14 @@ import numpy.typing as npt
 
 from convert.graph import Facts
 from convert.parent import Parent
+from edgecnn.answers import decided
 from edgecnn.chance import mcnemar
-from edgecnn.check import Report, judge
+from edgecnn.check import Report, accuracy_by_label, judge_labels
 from edgecnn.command import table
 from edgecnn.dataset import Dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
+from edgecnn.manifest import Manifest
 
 HEAD = ("engine", "accuracy", "flips", "McN. p", "max diff", "mean diff", "test", "flips", "verdict")
 # How far a probability may be off: networks of 200 layers are 1e-5 off in float32, 5e-3 in float16.
@@ -63,10 +65,13 @@ class Made:
         raise EdgecnnError(f"no engine here runs the result: {'; '.join(map(str, self.proofs.values()))}")
 
 
-def prove(validation: Dataset, given: npt.NDArray[np.float32], max_drop: float, limit: float) -> Proof:
+def prove(
+    manifest: Manifest, validation: Dataset, given: npt.NDArray[np.float32], max_drop: float, limit: float
+) -> Proof:
     """Judge probabilities (n, classes) of random images, if any, and behind them of the validation split.
 
     Args:
+        manifest: the parent's.
         validation: with the parent's answers.
         given: of an engine.
         max_drop: share of right answers that may be lost.
@@ -75,7 +80,7 @@ def prove(validation: Dataset, given: npt.NDArray[np.float32], max_drop: float, 
     seen = given[len(given) - len(validation) :]
     difference = np.abs(seen - _parent_probabilities(validation))
     largest = float(difference.max())
-    report = _judged(validation, seen, max_drop)
+    report = _judged(manifest, validation, seen, max_drop)
     if not largest <= limit:  # NaN is not, too
         words = f"a probability is off by {largest:.1e}, {limit:.0e} allowed"
         report = replace(report, failures=(*report.failures, words))
@@ -83,17 +88,22 @@ def prove(validation: Dataset, given: npt.NDArray[np.float32], max_drop: float, 
 
 
 def reported(
-    proof: Proof | str, evaluation: Dataset, given: npt.NDArray[np.float32] | str, max_drop: float
+    manifest: Manifest,
+    proof: Proof | str,
+    evaluation: Dataset,
+    given: npt.NDArray[np.float32] | str,
+    max_drop: float,
 ) -> Proof | str:
     """The proof, with what the test split tells."""
     if isinstance(proof, str) or isinstance(given, str):
         return proof
-    return replace(proof, evaluation=_judged(evaluation, given, max_drop))
+    return replace(proof, evaluation=_judged(manifest, evaluation, given, max_drop))
 
 
-def _judged(split: Dataset, given: npt.NDArray[np.float32], max_drop: float) -> Report:
+def _judged(manifest: Manifest, split: Dataset, given: npt.NDArray[np.float32], max_drop: float) -> Report:
     assert split.labels is not None
-    report = judge(split.labels, _parent_probabilities(split).argmax(axis=1), given.argmax(axis=1), None, max_drop)
+    parent, child = (decided(answer, manifest.multi_label) for answer in (_parent_probabilities(split), given))
+    report = judge_labels(manifest.labels, split.labels, parent, child, None, max_drop)
     return replace(report, notes=(*report.notes, *split.warnings))
 
 
@@ -142,6 +152,7 @@ def _split_document(report: Report) -> dict[str, Any]:
     return {
         "images": report.images,
         "accuracy": report.accuracy,
+        **({"accuracy_by_label": accuracy_by_label(report)} if report.by_label else {}),
         "lost": lost,
         "gained": gained,
         "changed": len(report.flips.changed),

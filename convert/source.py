@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convert.keras2 import SAVED_MODEL, custom_objects, loadable
+from convert.savedmodel import check_operators, is_saved_model
 from edgecnn.command import quiet
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays, read_file, sha256
@@ -15,17 +17,8 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: its greetings are no news
 
-_UNSAFE_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile"}
-
-
-def is_saved_model(path: Path) -> bool:
-    """Whether `path` is a SavedModel folder, which Keras 3 does not load by itself."""
-    return (path / "saved_model.pb").is_file()
-
-
-def is_hdf5(data: bytes) -> bool:
-    """Whether these are the bytes of a legacy `.h5` file."""
-    return data.startswith(b"\x89HDF")
+_REASON = "Exception encountered:"  # before what Keras says last and people want first
+_LONGEST = 300  # letters of a reason
 
 
 def load_keras(path: Path) -> "keras.Model":
@@ -43,6 +36,7 @@ def load_keras(path: Path) -> "keras.Model":
             raise
         except Exception as error:  # Keras raises whatever it likes
             raise EdgecnnError(_why(path, keras.__version__, error)) from None
+    model = _with_one_output(path, model)
     _check_classifier(path, model)
     return model
 
@@ -58,22 +52,15 @@ def weights_hash(path: Path, model: "keras.Model") -> str:
 def _from_file(path: Path) -> "keras.Model":
     import keras
 
-    class DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
-        """Keras 2 wrote a key `groups` that Keras 3 does not know."""
-
-        def __init__(self, *args: Any, groups: int = 1, **options: Any) -> None:
-            super().__init__(*args, **options)
-
-    legacy = {"DepthwiseConv2D": DepthwiseConv2D} if is_hdf5(read_file(path)) else None
-    return keras.models.load_model(path, compile=False, custom_objects=legacy)
+    with loadable(path) as copy:
+        return keras.models.load_model(copy, compile=False, custom_objects=custom_objects())
 
 
 def _from_saved_model(path: Path) -> "keras.Model":
     import keras
     import tensorflow as tf
 
-    if unsafe := _operators(path) & _UNSAFE_OPS:  # before it is loaded: loading runs what initializes it
-        raise EdgecnnError(f"{path} holds {', '.join(sorted(unsafe))}, which may do anything: it is not loaded")
+    check_operators(path)  # before it is loaded: loading runs what initializes it
     signature = tf.saved_model.load(str(path)).signatures.get("serving_default")
     if signature is None:
         raise EdgecnnError(f"{path} has no signature serving_default: export it with model.export()")
@@ -86,33 +73,42 @@ def _from_saved_model(path: Path) -> "keras.Model":
     return keras.Model(image, list(outputs.values()) if len(outputs) > 1 else next(iter(outputs.values())))
 
 
-def _operators(path: Path) -> set[str]:
-    """Names of all operators in a SavedModel, those of its functions too."""
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    saved = saved_model_pb2.SavedModel.FromString(read_file(path / "saved_model.pb"))
-    graphs = [each.graph_def for each in saved.meta_graphs]
-    functions = [function for graph in graphs for function in graph.library.function]
-    return {node.op for graph in graphs for node in graph.node} | {
-        node.op for function in functions for node in function.node_def
-    }
-
-
 def _why(path: Path, version: str, error: Exception) -> str:
+    return f"{path} cannot be loaded by Keras {version}: {reason(error).rstrip('.')}; {SAVED_MODEL}"
+
+
+def reason(error: Exception) -> str:
+    """What an error of Keras says of its cause, in one line."""
     words = " ".join(str(error).split())
-    if "Lambda" in words:
-        return f"{path} holds a Lambda layer, which is code and may do anything: replace it by a layer of its own"
-    return f"{path} cannot be loaded by Keras {version}: {words[:300]}"
+    return words.rpartition(_REASON)[2].strip()[:_LONGEST] or type(error).__name__
 
 
-def _check_classifier(path: Path, model: "keras.Model") -> None:
+def _with_one_output(path: Path, model: Any) -> "keras.Model":
+    """A model that gives one tensor; of a dict with one key, what is under it.
+
+    Raises:
+        EdgecnnError: it is no model, its shapes are not known, or it has more inputs or outputs.
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise EdgecnnError(f"{path} holds a {type(model).__name__}, no model: save the model")
+    if not model.built or not getattr(model, "inputs", None):
+        raise EdgecnnError(
+            f"{path} was never built: its input's shape is unknown; call it once, or begin it with keras.Input"
+        )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         ends = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
         raise EdgecnnError(f"{path} has {ends}; a classifier of images has one of each")
+    plain = model.outputs[0] is getattr(model, "output", None)
+    return model if plain else keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+
+
+def _check_classifier(path: Path, model: "keras.Model") -> None:
     taken, given = tuple(model.inputs[0].shape), tuple(model.outputs[0].shape)
     if len(taken) != 4 or None in taken[1:]:
         raise EdgecnnError(f"{path} takes {taken}; a classifier takes images of a fixed (height, width, channels)")
-    if len(given) != 2 or given[1] is None or given[1] < 2:
-        raise EdgecnnError(f"{path} gives {given}; a classifier gives (batch, classes), 2 classes or more")
+    if len(given) != 2 or not given[1]:
+        raise EdgecnnError(f"{path} gives {given}; a classifier gives (batch, classes), or (batch, 1) of two classes")
     if any(np.isnan(weights).any() for weights in model.get_weights()):
         raise EdgecnnError(f"{path} has NaN among its weights: its training failed")

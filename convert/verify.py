@@ -17,12 +17,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convert.keras2 import is_hdf5
+from convert.kinds import within_one
 from convert.outputs import answers
-from convert.parent import is_probabilities, own_manifest, predict
+from convert.parent import own_manifest, predict
 from convert.run import add_gate_option
-from convert.source import is_hdf5, is_saved_model, load_keras
+from convert.savedmodel import is_saved_model
+from convert.source import load_keras
+from edgecnn.answers import as_probabilities, decided
 from edgecnn.chance import mcnemar
-from edgecnn.check import Report, flipped, judge
+from edgecnn.check import Report, flipped, judge_labels
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import ENGINES, engines_for
@@ -30,7 +34,6 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import model_format, read_model
-from edgecnn.pixels import softmax
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,9 @@ def compare(a: Side, b: Side, data: Dataset, manifest: Manifest, max_drop: float
     if first.shape != second.shape:
         counts = f"{a.name} has {first.shape[1]} classes, and {b.name} {second.shape[1]}"
         raise EdgecnnError(f"{counts}: compare models of the same classes")
-    labels = first.argmax(axis=1) if data.labels is None else data.labels
-    report = judge(labels, first.argmax(axis=1), second.argmax(axis=1), None, max_drop)
+    parent, child = (decided(answer, manifest.multi_label) for answer in (first, second))
+    labels = parent if data.labels is None else data.labels
+    report = judge_labels(manifest.labels, labels, parent, child, None, max_drop)
     difference = np.abs(first - second)
     steps = [step for step in (first_step, second_step) if step]
     largest = float(difference.max())
@@ -125,7 +129,9 @@ def _answers(which: Side, data: Dataset, manifest: Manifest) -> tuple[npt.NDArra
         have, want = ("x".join(map(str, shape)) for shape in (data.images.shape[1:], model.inputs[0].shape[1:]))
         raise EdgecnnError(f"{which.name} takes images of {want}, these are {have}: compare models of the same images")
     given = predict(model, data.images, manifest.input)
-    return (given if is_probabilities(given) else softmax(given)), None
+    if given.shape[1] == 1 and not within_one(given):
+        given = 1 / (1 + np.exp(-given))  # the converted model has its sigmoid inside, see convert.kinds
+    return as_probabilities(given, manifest.output), None
 
 
 def document(a: Side, b: Side, data: Dataset, found: Found) -> dict[str, Any]:

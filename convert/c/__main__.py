@@ -24,11 +24,11 @@ from typing import Any
 from convert.c.build import HOST, TARGETS, resolved
 from convert.c.export import PLAIN, make_c, plain_model, program
 from convert.export import make
+from convert.keras2 import is_hdf5
 from convert.parent import add_parent_options, load_parent
 from convert.proof import Made, document, summary
 from convert.record import record
 from convert.run import add_gate_option
-from convert.source import is_hdf5
 from convert.survive import survived
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
