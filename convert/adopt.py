@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from convert.kinds import output_kind, within_one
 from convert.outputs import apart
-from convert.parent import add_foreign_options, is_probabilities, pixel_values, read_labels
+from convert.parent import add_foreign_options, check_labels, pixel_values, read_labels
 from edgecnn.command import OK, command, parser, print_json, quiet, table
 from edgecnn.engines import load_engine
 from edgecnn.errors import EdgecnnError
@@ -31,6 +32,7 @@ from edgecnn.pixels import dequantize
 LAYOUTS = ("NHWC", "NCHW")
 _CHANNELS = (1, 3, 4)  # what an axis of channels has
 _PROBES = 8  # random images
+_QUANTIZATIONS = {"int8": "int8", "uint8": "uint8", "int16": "int16x8"}  # by the type of both ends
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ def adopted(path: Path, data: bytes, options: argparse.Namespace) -> Manifest:
     scale, offset = pixel_values(path, options)
     labels = read_labels(path, options.labels)
     probe: Probe = apart(str(path), _probe, kind, data, str(path))
-    _check_output(path, probe.output, len(labels))
+    step = 0.0 if probe.output.dtype.kind == "f" else probe.output.scale
+    _check_output(path, probe, step)
+    check_labels(path, labels, probe.output.shape[1])
     layout = options.layout or guess_layout(path, probe.input)
     shape = probe.input.shape[1:] if layout == "NHWC" else (*probe.input.shape[2:], probe.input.shape[1])
     if len(scale) not in (1, shape[2]):
@@ -87,10 +91,15 @@ def adopted(path: Path, data: bytes, options: argparse.Namespace) -> Manifest:
             f"--normalization {options.normalization} is for {len(scale)} channels, {path} has {shape[2]}"
         )
     wanted = Input(shape, scale, offset, raw=_takes_raw(probe.input, scale, offset), layout=layout)
-    step = 0.0 if probe.output.dtype.kind == "f" else probe.output.scale
-    output = "probabilities" if is_probabilities(probe.answers, step) else "logits"
-    quantized = "f" not in (probe.input.dtype.kind, probe.output.dtype.kind)
-    return Manifest(path.stem, kind, labels, wanted, sha256(data), output, "int8" if quantized else "unknown")
+    return Manifest(
+        path.stem, kind, labels, wanted, sha256(data), output_kind(probe.answers, step), _quantization(probe)
+    )
+
+
+def _quantization(probe: Probe) -> str:
+    """What the ends of the file tell: they are of one integer type, or what lies within stays unknown."""
+    ends = {probe.input.dtype.name, probe.output.dtype.name}
+    return _QUANTIZATIONS.get(ends.pop(), "unknown") if len(ends) == 1 else "unknown"
 
 
 def guess_layout(path: Path, tensor: Tensor) -> str:
@@ -101,6 +110,10 @@ def guess_layout(path: Path, tensor: Tensor) -> str:
     """
     if len(tensor.shape) != 4:
         raise EdgecnnError(f"{path} takes {tensor.shape}: a classifier of images takes 4 axes")
+    if sorted(tensor.shape[1:])[1] == 1:  # engines take an open side for 1
+        raise EdgecnnError(
+            f"{path} takes {tensor.shape}, which leaves the image's size open: export it with a fixed one"
+        )
     last, second = tensor.shape[3] in _CHANNELS, tensor.shape[1] in _CHANNELS
     if last == second:
         raise EdgecnnError(f"{path} takes {tensor.shape}, which leaves open where the channels are: say --layout")
@@ -113,11 +126,13 @@ def _takes_raw(tensor: Tensor, scale: tuple[float, ...], offset: tuple[float, ..
     return plain and set(scale) == {1.0} and set(offset) == {0.0}
 
 
-def _check_output(path: Path, tensor: Tensor, labels: int) -> None:
-    if len(tensor.shape) != 2:
-        raise EdgecnnError(f"{path} gives {tensor.shape}: a classifier gives (batch, classes)")
-    if tensor.shape[1] != labels:
-        raise EdgecnnError(f"{labels} labels, but {path} gives {tensor.shape[1]} classes")
+def _check_output(path: Path, probe: Probe, step: float) -> None:
+    if len(probe.output.shape) != 2:
+        raise EdgecnnError(f"{path} gives {probe.output.shape}: a classifier gives (batch, classes)")
+    if not np.isfinite(probe.answers).all():
+        raise EdgecnnError(f"{path} gives NaN or infinity for random pixels: its weights are damaged")
+    if probe.output.shape[1] == 1 and not within_one(probe.answers, step):
+        raise EdgecnnError(f"{path} gives one value beyond 0 to 1, a logit: export it with a sigmoid behind it")
 
 
 def _probe(kind: str, data: bytes, source: str) -> Probe:
