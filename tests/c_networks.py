@@ -2,7 +2,7 @@
 
 Each network is converted to full int8, cut behind each of its operators, and written as C with golden outputs of
 TFLite's reference kernels; so are layers with extreme scales, zero points and shifts, which no converter makes.
-FOLDER/all.c runs all golden tests and prints what differs.
+FOLDER/all.c runs all golden tests and prints what differs; extremes_test() runs those of the latter alone.
 """
 
 import sys
@@ -121,6 +121,11 @@ if __name__ == "__main__":
         write(path.stem, path.read_bytes(), every=7)
     for name, flatbuffer in c_extremes.networks(seed=0, each=EXTREMES):
         write(name, flatbuffer, every=2)
+    extreme = [name for name in written if name.startswith(tuple(kind.__name__ for kind in c_extremes.KINDS))]
+    (folder / "extremes.c").write_text(
+        "".join(f"int {name}(void);\n" for name in extreme)
+        + f"int extremes_test(void) {{ return {' + '.join(f'{name}()' for name in extreme)}; }}\n"
+    )
     random_networks()
     declared = "\n".join(f"int {name}(void);" for name in written)
     calls = "\n".join(

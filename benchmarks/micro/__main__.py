@@ -40,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not path.exists():
             raise EdgecnnError(f"{path} is not there: python -m convert.c writes it")
     sizes = {name: size(options.source, aimed) for name, aimed in TARGETS.items()}
-    said = golden(options.source)
+    test = test_of(options.source)
+    said = golden(_name(test), [options.source, test])
     progress("")
     if options.json:
         rows = {name: {"flash": flash, "ram": ram} for name, (flash, ram) in sizes.items()}
@@ -97,8 +98,12 @@ def elf_sizes(data: bytes) -> tuple[int, int]:
     return flash, ram
 
 
-def golden(source: Path) -> str:
-    """What the golden test says on the emulated board.
+def golden(name: str, sources: Sequence[Path]) -> str:
+    """What a golden test says on the emulated board.
+
+    Args:
+        name: NAME_test is called.
+        sources: what it needs.
 
     Raises:
         EdgecnnError: there is no emulator.
@@ -106,11 +111,10 @@ def golden(source: Path) -> str:
     if not shutil.which(_EMULATOR[0]):
         raise EdgecnnError(f"{_EMULATOR[0]} is not here: apt-get install qemu-system-arm")
     progress("running the golden test")
-    name = _name(test_of(source))
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "golden.elf"
         more = ("-DEDGECNN_NO_STDIO", f"-DGOLDEN_TEST={name}_test", "-T", _HERE / "cortex_m.ld", "-o", program)
-        compiled(TARGETS["Cortex-M4F"], _HERE / "cortex_m.c", source, test_of(source), *more)
+        compiled(TARGETS["Cortex-M4F"], _HERE / "cortex_m.c", *sources, *more)
         try:
             done = subprocess.run(
                 [*_EMULATOR, program],

@@ -6,12 +6,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from c_extremes import KINDS as EXTREMES
 from conftest import Once, run
 from test_c import c_networks, compiled
 
 from benchmarks.arm import on
 from benchmarks.boards import BOARDS
+from benchmarks.micro.__main__ import golden
 
+KINDS = tuple(kind.__name__ for kind in EXTREMES)
 TARGETS = ("linux-aarch64", "linux-armv7", "linux-riscv64-musl")
 # What zig's compiler aims at, and the emulators that run it, with the kernels that their CPU gets. With -s and the same
 # -mtune the libc is the one that `python -m convert.c` has built.
@@ -84,6 +87,13 @@ def test_the_static_program_runs(target: str, emulator: str, exported: Path, tmp
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{picture}: ")
     assert program.stat().st_size <= 200_000
+
+
+def test_extreme_layers_on_a_microcontroller(once: Once, trained: Path) -> None:
+    networks = c_networks(once, trained)
+    names = [source.stem.removesuffix("_test") for source in networks.glob("*_test.c")]
+    sources = [networks / f"{name}{end}.c" for name in names if name.startswith(KINDS) for end in ("", "_test")]
+    assert golden("extremes", [networks / "extremes.c", *sources]) == "golden test passed"
 
 
 def test_a_microcontroller_passes_the_golden_test(exported: Path) -> None:
