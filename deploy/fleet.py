@@ -29,6 +29,7 @@ from deploy.bundlefile import Bundle, InstallError, open_bundle
 from edgecnn import arguments
 from edgecnn.command import BROKEN, GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
+from edgecnn.escape import for_markdown
 from edgecnn.files import read_file, sha256, write_file
 from edgecnn.tables import WIDE
 
@@ -154,7 +155,9 @@ def report(documents: Sequence[dict[str, Any]]) -> str:
     """Markdown: a row a host, then what stands out."""
     rows = [_row(each) for each in documents]
     lines = ["# Fleet", "", "```", table(HEAD, rows, WIDE), "```", ""]
-    lines += [f"- FAILED {each['host']} at {each['step']}: {each['cause']}" for each in _failed(documents)]
+    lines += [
+        f"- FAILED {each['host']} at {each['step']}: {for_markdown(each['cause'])}" for each in _failed(documents)
+    ]
     timed = {each["host"]: each["summary"].get("p50_us") for each in documents}
     timed = {name: p50 for name, p50 in timed.items() if p50 is not None}
     if len(timed) > 1:

@@ -18,6 +18,7 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
 
 from deploy.inventory import CONNECT_SECONDS
+from edgecnn.escape import for_terminal
 
 _MARK = "edgecnn-begins-here"
 _MOST = 50_000_000  # bytes that a command may say
@@ -30,8 +31,7 @@ class StepError(Exception):
 
 def plain(text: str) -> str:
     """What a host said, in one line of bounded length, without what a terminal would obey."""
-    line = " ".join(text.split())
-    return "".join(each if each.isprintable() else "?" for each in line)[:_LINE]
+    return for_terminal(" ".join(text.split())[:_LINE])
 
 
 class Session:

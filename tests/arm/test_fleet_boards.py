@@ -1,6 +1,7 @@
 """One command for six hosts on real SSH servers, two of which are Raspberry Pis, emulated. Run by `make test-arm`."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -37,3 +38,6 @@ def test_a_fleet_of_two_kinds(trained: Path, bundle: Path, tmp_path: Path) -> No
             (golden,) = results["check"]["golden"]
             assert (golden["engine"], golden["passed"], golden["changed"]) == ("litert", True, 0)
             assert results["check"]["checks"]["model_int8.tflite"]["verdict"] == "PASS"
+            command = [fleet.home(name) / "edgecnn/current/edgecnn", "classify", "--json"]  # the guide's, on the board
+            shown = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+            assert [answer["label"] for answer in json.loads(shown.stdout)] == ["3"], shown.stderr
