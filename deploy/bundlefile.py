@@ -24,6 +24,7 @@ INDEX, SIGNATURE = "index.json", "index.json.sig"
 NAMESPACE = "edgecnn-bundle"  # of signatures
 PROGRAM, PACKAGE, MODELS, WHEELS = "__main__.py", "deploy", "models", "wheels"  # what lies in a bundle
 _MOST_BYTES, _MOST_MEMBERS, _MOST_TEXT = 2_000_000_000, 1000, 1_000_000  # of the file; of the index and the directory
+_MOST_WORD = 200  # characters of a text, and bytes of a file's name
 _SEAL = 64  # bytes: a SHA-256 in hexadecimal
 _END = struct.Struct("<4s6xHL6x")  # of a ZIP: its mark, members, bytes of its directory
 _CHUNK = 1 << 20
@@ -95,7 +96,7 @@ def open_bundle(path: Path, signers: Optional[Path] = None) -> Bundle:
                 _check_members(path, archive, members, index)
     except OSError as error:
         raise InstallError("{} cannot be read: {}".format(path, error.strerror or error)) from None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, KeyError, struct.error) as error:
+    except (zipfile.BadZipFile, ValueError, LookupError, RuntimeError, EOFError, struct.error) as error:
         raise _none(path, error) from None
     return Bundle(path, size, index, signed)
 
@@ -174,10 +175,10 @@ def read_index(path: Path, text: bytes) -> Said:
 
 def _is_sound(index: Said) -> bool:
     texts = [*index["engines"], *index["models"], *index["files"].values(), *index["device"].values()]
-    texts += [*index.get("needs", {}).values()]
+    texts += [index["name"], index["target"], *index.get("needs", {}).values()]
     files = {"{}/{}".format(MODELS, name) for name in index["models"] if type(name) is str}
     return (
-        all(type(text) is str and text.isprintable() for text in texts)
+        all(type(text) is str and text.isprintable() and len(text) <= _MOST_WORD for text in texts)
         and set(index["device"]) == {"python", "machine"}
         and 0 < len(index["models"]) == len(files)
         and files <= set(index["files"])
@@ -206,7 +207,7 @@ def _check_members(path: Path, archive: zipfile.ZipFile, members: List[str], ind
 def is_plain(name: str) -> bool:
     """Whether a text is a file's name and nothing else: in no other folder, not hidden, of printable characters."""
     plain = name.isprintable() and not set(name) & set("/\\:") and not name.startswith((".", "-"))
-    return plain and 0 < len(name.encode("utf-8", "replace")) <= 200
+    return plain and 0 < len(name.encode("utf-8", "replace")) <= _MOST_WORD
 
 
 def _check_signature(path: Path, text: bytes, signature: Optional[bytes], signers: str) -> None:

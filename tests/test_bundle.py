@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import random
 import shutil
 import signal
 import stat
@@ -288,6 +289,30 @@ def test_an_archive_that_is_no_bundles_is_told_before_it_is_unpacked(tmp_path: P
     for endless in (tmp_path / "pipe", Path("/dev/zero"), tmp_path, tmp_path / "none"):
         with pytest.raises(InstallError):
             open_bundle(endless)
+
+
+def test_bytes_of_an_archive_that_are_wrong_under_a_valid_seal_are_told(tmp_path: Path) -> None:
+    """Its directory, its members' heads, its index: whatever it is, it is one line, or another sound bundle."""
+    files = {"models/model.tflite": b"m" * 100, "wheels/requirements.txt": b"r"}
+    index = {
+        "schema": 1, "name": "m", "version": "m-1", "target": BUNDLED, "engines": [], "models": ["model.tflite"],
+        "device": {"python": "3.11", "machine": "x86_64"}, "offline": True, "system_site_packages": False,
+        "unpacked": 1, "files": {name: sha256(data) for name, data in files.items()},
+    }  # fmt: skip
+    path, good = tmp_path / "wrong.bundle", zip_members({INDEX: json.dumps(index).encode(), **files})[:-SEAL]
+    path.write_bytes(seal(good))
+    assert open_bundle(path).version == "m-1"
+    chance, refusals = random.Random(1), 0
+    for _ in range(500):
+        wrong = bytearray(good)
+        for _ in range(chance.randint(1, 6)):
+            wrong[chance.randrange(chance.choice([0, len(wrong) - 400]), len(wrong))] = chance.choice([0, 34, 91, 255])
+        path.write_bytes(seal(bytes(wrong)))
+        try:
+            open_bundle(path)
+        except InstallError:
+            refusals += 1
+    assert refusals > 400
 
 
 def keys(folder: Path, *names: str) -> None:
