@@ -88,8 +88,9 @@ def _check_attribute(kind: bytes, attribute: memoryview) -> None:
         elif number in _GRAPHS:
             raise ValueError(f"operator {kind!r} holds a graph: no classifier needs Loop, If or Scan")
     least = 1 if name in _FROM_ONE else -_STEP if name in _FROM_BELOW else None
-    if least is not None and not all(least <= value < _STEP for value in values):
-        raise ValueError(f"operator {kind!r} with {name.decode()} of {max(values, key=abs)}")
+    wrong = [value for value in values if least is not None and not least <= value < _STEP]
+    if wrong:
+        raise ValueError(f"operator {kind!r} with {name.decode()} of {wrong[0]}")
 
 
 def _check_tensor(tensor: memoryview) -> None:

@@ -6,7 +6,7 @@ Source: tensorflow/lite/schema/schema.fbs; tests/test_structure.py compares it w
 MODEL = "ITTsTyTTxx"  # version, operator codes, subgraphs, description, buffers, …, metadata, signatures
 OPERATOR_CODE = "bsii"  # the code where it is below 127, custom code, version, the code
 SUBGRAPH = "TNNTs4"  # tensors, inputs, outputs, operators, name
-TENSOR = "NbIstbxN11x"  # shape, type, buffer, name, quantization, variable, sparsity, shape signature
+TENSOR = "NbIstbxN1xx"  # shape, type, buffer, name, quantization, variable, sparsity, shape signature, …, variants
 QUANTIZATION = "yyFQbti"  # min, max, scale, zero point, details (type, table), dimension
 OPERATOR = "INNbtB1BN88bt4"  # code, inputs, outputs, options (type, table), custom options, …, more options
 BUFFER = "B88"  # data; an offset and a size outside of the flatbuffer
