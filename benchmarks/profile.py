@@ -24,6 +24,7 @@ from edgecnn.device import describe
 from edgecnn.engines import ENGINES, engines_for
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import newest_model, read_model
+from edgecnn.tables import paragraph
 
 DISPATCH, CONVERSION, ARITHMETIC, MOVING = "dispatch", "conversion between types", "arithmetic", "moving data"
 _CONVERTING = ("QUANTIZE", "DEQUANTIZE", "CAST", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast")
@@ -159,8 +160,7 @@ def screen(found: Profile) -> str:
     head = ("operator", "kind", "us", "share", "MACs", "MACs/ns (of peak)", "fast path")
     peaks_told = ", ".join(f"{name} {value:.0f}" for name, value in found.peaks_per_ns.items())
     features = ", ".join(found.features) or "none that matter"
-    return (
-        f"{found.model} on {found.engine}: {found.verdict}\n\n{table(head, rows)}\n\n"
+    return f"{paragraph(f'{found.model} on {found.engine}: {found.verdict}')}\n\n{table(head, rows)}\n\n" + paragraph(
         f"CPU features: {features}; peak, multiply-accumulates a nanosecond: {peaks_told or 'not measured'}"
     )
 

@@ -27,7 +27,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import read_model
 
-HEAD = ("layer", "own SQNR dB", "SQNR dB", "cosine", "at low end", "at high end", "scale", "zero point")
+HEAD = ("layer", "own SQNR", "SQNR dB", "cosine", "low end", "high end", "scale", "zero")
 
 
 @command

@@ -72,13 +72,19 @@ def _options(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         prog="python3 NAME.bundle", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("--bundle", default=itself if itself.is_file() else None, metavar="FILE", help="default: itself")
-    made.add_argument("--to", default="~/edgecnn", metavar="FOLDER", help="default ~/edgecnn")
+    made.add_argument("--to", type=_named, default="~/edgecnn", metavar="FOLDER", help="default ~/edgecnn")
     made.add_argument("--status", action="store_true", help="what is installed")
     made.add_argument("--rollback", action="store_true", help="back to the version before")
     made.add_argument("--allow-downgrade", action="store_true", help="take a signed bundle older than the last one")
     made.add_argument("--starter", help="a script that starts Python in place of its own binary, for emulators")
     made.add_argument("--json", action="store_true", help="print one JSON document to stdout and nothing else")
     return made.parse_args(argv)
+
+
+def _named(text: str) -> str:
+    if not text:  # as of an unset variable in a script: the current folder is not meant
+        raise argparse.ArgumentTypeError("no folder is named")
+    return text
 
 
 def _do(options: argparse.Namespace) -> Said:
