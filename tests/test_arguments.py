@@ -3,13 +3,14 @@
 import argparse
 import importlib
 import importlib.util
+import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from test_commands import COMMANDS, SUBCOMMANDS
 
-from edgecnn.command import Parser
+from edgecnn.command import Parser, command
 
 EMPTY, HUGE = "", "9" * 5000
 VALUES = (
@@ -47,15 +48,11 @@ NEVER = {"word": {EMPTY}, "path": {EMPTY, "\0"}, "anything": set[str]()}
 
 
 def main_of(name: str) -> Callable[[list[str]], int]:
-    """The command as a function."""
-    if name == "edgecnn":
-        name = "edgecnn.cli"
-    spec = importlib.util.find_spec(name)
+    """The command as a function that reads its words in this process."""
+    spec = importlib.util.find_spec("edgecnn.cli" if name == "edgecnn" else name)
     assert spec is not None
-    main: Callable[[list[str]], int] = importlib.import_module(
-        f"{name}.__main__" if spec.submodule_search_locations else name
-    ).main
-    return main
+    module = importlib.import_module(f"{name}.__main__" if spec.submodule_search_locations else spec.name)
+    return command(inspect.unwrap(module.main))
 
 
 @pytest.fixture
