@@ -4,13 +4,20 @@ import argparse
 import importlib
 import importlib.util
 import inspect
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from conftest import refused, run
 from test_commands import COMMANDS, SUBCOMMANDS
 
+from edgecnn import SHIPPED
+from edgecnn.cli import main
 from edgecnn.command import Parser, command
+from edgecnn.modelfile import pack_model, read_model
 
 EMPTY, HUGE = "", "9" * 5000
 VALUES = (
@@ -99,10 +106,10 @@ def kind_of(action: argparse.Action) -> str:
 def test_an_option_takes_what_fits_and_refuses_the_rest_in_a_line(
     name: str, parsed: list[argparse.ArgumentParser], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main, first = main_of(name.split(maxsplit=1)[0]), name.split()[1:]
-    main([*first, "given"])
+    run_words, first = main_of(name.split(maxsplit=1)[0]), name.split()[1:]
+    run_words([*first, "given"])
     for others, action, option in options_of(sub_parser(parsed[-1], first)):
-        taken = {value for value in VALUES if fine(main, [*first, *others, *option, value], capsys)}
+        taken = {value for value in VALUES if fine(run_words, [*first, *others, *option, value], capsys)}
         kind, where = kind_of(action), f"{name} {action.dest}"
         if kind in NEVER:
             assert not NEVER[kind] & taken, where
@@ -110,10 +117,10 @@ def test_an_option_takes_what_fits_and_refuses_the_rest_in_a_line(
             assert taken == (FINE.get(action.dest, set()) if kind == "number" else set()), where
 
 
-def fine(main: Callable[[list[str]], int], words: list[str], capsys: pytest.CaptureFixture[str]) -> bool:
+def fine(run_words: Callable[[list[str]], int], words: list[str], capsys: pytest.CaptureFixture[str]) -> bool:
     """Whether a command takes its words; if not, it must end as it should."""
     capsys.readouterr()
-    status = main(words)
+    status = run_words(words)
     said = capsys.readouterr().err
     if status != 2:
         assert (status, said) == (0, "")
@@ -130,3 +137,60 @@ def sub_parser(parser: argparse.ArgumentParser, names: list[str]) -> argparse.Ar
         (choices,) = [each.choices for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
         parser = choices[name]
     return parser
+
+
+# Names of nothing, and of files and folders that are not what they should be.
+GIVEN = ("ünï 猫", "caf\udce9", "x" * 5000, "folder", "text.txt", "/dev/null")
+READ = (
+    ("info", "{}"),
+    ("classify", "{}"),
+    ("classify", "--model", "{}", "digit.png"),
+    ("check", "{}", "folder"),
+    ("check", SHIPPED, "{}"),
+    ("golden", "{}"),
+    ("bench", "{}"),
+    ("tune", "{}"),
+    ("tune", "models", "--data", "{}"),
+    ("watch", "{}", "--size", "28x28"),  # a folder would never end
+    ("watch", "-", "--model", "{}"),
+)
+
+
+@pytest.mark.parametrize("words", READ, ids=lambda words: " ".join(map(str, words[:3])))
+def test_what_is_named_and_is_not_what_it_should_be_gets_a_line(
+    words: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("models").mkdir()
+    shutil.copy(SHIPPED, "models/model.tflite")
+    Path("text.txt").write_text("text")
+    for given in GIVEN:
+        assert not fine(main, [str(word).format(given) for word in words], capsys), given
+
+
+def test_a_network_of_other_classes_is_not_compared(trained: Path, tmp_path: Path) -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["float"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["sums"]),
+        helper.make_node("Softmax", ["sums"], ["answer"]),
+    ]
+    ends = [
+        helper.make_tensor_value_info("image", TensorProto.UINT8, (1, 28, 28, 1)),
+        helper.make_tensor_value_info("answer", TensorProto.FLOAT, (1, 3)),
+    ]
+    weights = numpy_helper.from_array(np.zeros((784, 3), np.float32), "weights")
+    graph = helper.make_graph(nodes, "three", ends[:1], ends[1:], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    known = read_model(trained / "model_float32.onnx").manifest
+    manifest = replace(known, name="three", labels=("a", "b", "c"), agreement=None, reported=None, baseline=None)
+    (tmp_path / "three.onnx").write_bytes(pack_model(model.SerializeToString(), manifest))
+    ours = trained / "model_int8.tflite"
+    refused(run("convert.verify", ours, tmp_path / "three.onnx"), "10 classes", "3: compare models of the same classes")
+    refused(
+        run("convert.verify", tmp_path / "three.onnx", ours, "--data", trained / "validation.npz"),
+        "labels from 0 to 9; the model's are 0 to 2",
+    )

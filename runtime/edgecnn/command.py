@@ -34,6 +34,7 @@ _P = ParamSpec("_P")
 
 OK, GATE_FAILED, WRONG_INPUT, BROKEN = 0, 1, 2, 70  # the last is EX_SOFTWARE of sysexits.h
 DEBUG = "EDGECNN_DEBUG"  # in the environment: stack traces are shown
+_WORD = 300  # characters of a word in an error's line
 _INTERRUPTED = "interrupted; what was begun was not written"
 
 
@@ -108,7 +109,8 @@ def _written(status: int, out: Stream) -> int:
 
 
 def _failed(line: str) -> int:
-    print("error:", for_terminal(" ".join(line.split())), file=sys.stderr)
+    words = [word if len(word) <= _WORD else f"{word[:_WORD]}…" for word in line.split()]
+    print("error:", for_terminal(" ".join(words)), file=sys.stderr)
     return WRONG_INPUT
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from edgecnn.apart import Apart, DiedError
 from edgecnn.bench import usable
 from edgecnn.command import GATE_FAILED, OK, print_json, progress, table
+from edgecnn.dataset import read_dataset
 from edgecnn.device import cores
 from edgecnn.engines import NATIVE, engines_of
 from edgecnn.errors import EdgecnnError
@@ -76,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
     if not data.exists():
         raise EdgecnnError(f"{data} is missing: copy validation.npz there, or name labelled images with --data")
     check_writable(folder / FILE)
+    _check_data(folder, data)
     found = tune(folder, data, usable(options.threads) if options.threads else thread_counts())
     winner = best(found)
     documents = [each.as_document() for each in found]
@@ -87,6 +89,22 @@ def run(options: argparse.Namespace) -> int:
         print(table(_HEAD, _rows(found, winner)))
         print(f"\n{path} written" if path else "\nno candidate passed: nothing was written")
     return OK if winner else GATE_FAILED
+
+
+def _check_data(folder: Path, data: Path) -> None:
+    """Read the images, which take long to measure with, once before.
+
+    Raises:
+        EdgecnnError: they are for none of the models.
+    """
+    failures = []
+    for path in models_in(folder):
+        try:
+            read_dataset(data, read_model(path).manifest)
+            return
+        except EdgecnnError as error:
+            failures.append(error)
+    raise failures[0]
 
 
 def thread_counts() -> list[int]:
