@@ -190,7 +190,9 @@ def test_every_variant_of_ours(trained: Path, tmp_path: Path) -> None:
 def test_the_same_conversion_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
     """Twice: in a fresh process, and in one that converted something else before."""
     chosen = ["onnx:none", "onnx:int8", "tflite:int8"]
-    assert run("convert", trained / "model.keras", "--output", tmp_path, "--variants", *chosen).returncode == 0
+    done = run("convert", trained / "model.keras", "--output", tmp_path, "--variants", *chosen)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.split("\n\n")[0].splitlines())) <= 80
     for name in ("model_int8.tflite", "model_int8.onnx", "model_float32.onnx"):
         assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
 

@@ -36,6 +36,7 @@ def folder(trained: Path, once: Once) -> Path:
         assert done.returncode == 0, done.stderr
         said = json.loads(done.stdout)
         assert said["verdict"] == "PASS"
+        assert "INFO:" not in done.stderr  # engines greet
         assert Path(said["written"]).stat().st_size == said["bytes"]
 
     return once("report", fill)
