@@ -41,6 +41,7 @@ class Change:
     old_us: float
     new_us: float
     noise: float  # relative: what two honest runs may differ by
+    valid: bool = True  # in both runs
 
     @property
     def ratio(self) -> float:
@@ -127,7 +128,14 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     before = {tuple(each[part] for part in _KEY): each for each in old["results"]}
     pairs = [(before.get(tuple(each[part] for part in _KEY)), each) for each in new["results"]]
     return [
-        Change(named(later), words, earlier[name]["p50_us"], later[name]["p50_us"], _noise(earlier[name], later[name]))
+        Change(
+            subject=named(later),
+            figure=words,
+            old_us=earlier[name]["p50_us"],
+            new_us=later[name]["p50_us"],
+            noise=_noise(earlier[name], later[name]),
+            valid=earlier["verdict"] == later["verdict"] == "VALID",
+        )
         for earlier, later in pairs
         if earlier
         for name, words in _FIGURES.items()
@@ -141,7 +149,7 @@ def _noise(*figures: dict[str, Any]) -> float:
 
 def _cells(change: Change, verdict: str) -> tuple[str, ...]:
     figures = (f"{change.old_us:.1f}", f"{change.new_us:.1f}", f"{change.ratio:.3f}", f"{change.noise:.1%}")
-    return (change.subject, change.figure, *figures, verdict)
+    return (change.subject, change.figure, *figures, verdict if change.valid else f"{verdict}, INVALID")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from edgecnn.dataset import read_dataset
 from edgecnn.files import write_file
 from edgecnn.measuring import QUICK, measure
 from edgecnn.modelfile import newest_model
+from edgecnn.tables import paragraph
 
 STEPS = (
     ("train", "--dataset", "auto"),
@@ -65,6 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         print(f"\n{folder}: accuracy on the test split, flips against the float model, microseconds end to end\n")
         print(table(HEAD, map(cells, rows)))
+        for row in (row for row in rows if row["reasons"]):
+            print(paragraph(f"INVALID p50 of {row['model']} on {row['engine']}: {'; '.join(row['reasons'])}"))
         print(f"\nAll of it, with pictures: {(folder / 'report.html').resolve()}")
     return GATE_FAILED if any(row["verdict"] == "FAIL" for row in rows) else OK
 
@@ -100,19 +103,21 @@ def _result(path: Path, times: dict[str, Any]) -> dict[str, Any]:
         "lost": len(flips.lost) if flips else 0,
         "gained": len(flips.gained) if flips else 0,
         "p50_us": times["end_to_end"]["p50_us"],
+        "latency": times["verdict"],
+        "reasons": times["reasons"],
         "verdict": report.verdict,
     }
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """A result as people read it, under `HEAD`."""
+    """A result as people read it, under `HEAD`; the verdict is the accuracy's."""
     return (
         row["model"],
         row["engine"],
         f"{row['bytes'] / 1000:.0f} kB",
         f"{row['accuracy']:.4f}",
         f"-{row['lost']} +{row['gained']}" if row["lost"] or row["gained"] else "none",
-        f"{row['p50_us']:.1f} us",
+        f"{row['p50_us']:.1f} us{' INVALID' if row.get('latency') == 'INVALID' else ''}",
         row["verdict"],
     )
 

@@ -70,6 +70,7 @@ def test_the_command_says_it_and_refuses_what_is_not_honest(tmp_path: Path) -> N
     assert run("benchmarks.compare", old, elsewhere, "--anyway").returncode == 0
     invalid = write("invalid.json", a_run(verdict="INVALID", reasons=["throttled"]))
     refused(run("benchmarks.compare", old, invalid), "INVALID (throttled)")
+    assert run("benchmarks.compare", old, invalid, "--anyway").stdout.count("same, INVALID") == 2
     hurried = a_run()
     hurried["method"]["comparable"] = False
     refused(run("benchmarks.compare", write("hurried.json", hurried), old), "in a hurry")

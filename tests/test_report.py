@@ -11,8 +11,11 @@ import pytest
 from conftest import Once, refused, run
 from selenium import webdriver
 
+from benchmarks.report.facts import Facts, _subject
+from benchmarks.report.page import render
 from edgecnn import Classifier
 from edgecnn.dataset import read_dataset
+from edgecnn.modelfile import read_model
 
 pytestmark = pytest.mark.slow
 
@@ -32,14 +35,25 @@ def folder(trained: Path, once: Once) -> Path:
         (copy / "latency.json").unlink(missing_ok=True)
         done = run("benchmarks.latency", copy, "--seconds", 0)
         assert done.returncode == 0, done.stderr
+        judge_latencies(copy, {})  # whatever this machine does besides
         done = run("benchmarks.report", copy, "--json")
         assert done.returncode == 0, done.stderr
         said = json.loads(done.stdout)
-        assert said["verdict"] == "PASS"
+        assert (said["verdict"], said["latency"]) == ("PASS", "VALID")
         assert "INFO:" not in done.stderr  # engines greet
         assert Path(said["written"]).stat().st_size == said["bytes"]
 
     return once("report", fill)
+
+
+def judge_latencies(folder: Path, invalid: dict[str, str]) -> None:
+    """Let latency.json say that the latencies of these models are INVALID, and why, and all others VALID."""
+    path = folder / "latency.json"
+    document = json.loads(path.read_text())
+    for each in document["results"]:
+        why = invalid.get(each["model"])
+        each["verdict"], each["reasons"] = ("INVALID", [why]) if why else ("VALID", [])
+    path.write_text(json.dumps(document))
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +98,33 @@ def test_a_reader_sees_what_matters_without_scrolling_sideways(
     )
     assert len(drawn) == 5
     assert all(200 < each <= width for each in drawn)
+
+
+def test_the_headline_says_what_is_valid(folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    names = [each["model"] for each in json.loads((copy / "latency.json").read_text())["results"]]
+    fastest = page_of(copy, {}).fastest.times["model"]
+    assert page_of(copy, {fastest: "busy"}).fastest.times["model"] != fastest
+    for invalid, latency, told in (
+        (names, "INVALID", "No latency here is worth anything"),
+        ([fastest], f"VALID for {len(names) - names.count(fastest)} of {len(names)}", "The fastest whose latency is"),
+    ):
+        facts = page_of(copy, dict.fromkeys(invalid, "the CPU was held back: heat"))
+        header = render(facts).split("</header>")[0]
+        assert f'class="verdict INVALID">latency {latency}</span>' in header
+        assert 'class="verdict PASS">accuracy PASS</span>' in header
+        assert told in header
+        assert ("µs" in header) == (latency != "INVALID")
+
+
+def page_of(folder: Path, invalid: dict[str, str]) -> Facts:
+    """What the report tells, without what takes long to find out."""
+    judge_latencies(folder, invalid)
+    times = json.loads((folder / "latency.json").read_text())
+    manifest = read_model(folder / "model.keras").manifest
+    data = read_dataset(folder / "evaluation.npz", manifest)
+    subjects = tuple(_subject(folder, data, each) for each in times["results"])
+    return Facts(folder, manifest, times, subjects, data, flips=(), limits={}, layers={}, boards=None)
 
 
 def test_every_flipped_image_is_drawn_with_both_answers(browser: webdriver.Chrome, folder: Path) -> None:

@@ -38,10 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     page = render(facts).encode(errors="backslashreplace")  # names of files that are not UTF-8
     write_file(output, page)
     if options.json:
-        said = {"verdict": facts.verdict, "failures": list(facts.failures), "invalid": list(facts.invalid)}
+        said = {"verdict": facts.verdict, "failures": list(facts.failures)}
+        said |= {"latency": facts.latency, "invalid": list(facts.invalid)}
         print_json({"written": str(output), "bytes": len(page), **said})
     else:
-        print(f"{output}   {facts.verdict}, {len(page):,} bytes")
+        print(f"{output}   accuracy {facts.verdict}, latency {facts.latency}, {len(page):,} bytes")
     return OK
 
 

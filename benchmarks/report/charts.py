@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from benchmarks.report.facts import Facts
+from benchmarks.report.facts import Facts, Subject
 
 _WIDTH = 4.4  # inches: drawn for a phone, so that letters stay legible there
 _INK, _PALE = "#010203", "#040506"  # stand for the page's own colours
@@ -36,7 +36,7 @@ def accuracy_against_latency(facts: Facts) -> str:
             low, high = each.interval
             axes.plot([x, x], [low, high], color=colour, linewidth=0.8, alpha=0.6)
             axes.scatter(x, y, s=each.bytes / 800, color=colour, alpha=0.75, linewidths=0)
-            axes.scatter([], [], color=colour, s=40, label=each.name)  # of one size in the legend
+            axes.scatter([], [], color=colour, s=40, label=_told(each))  # of one size in the legend
         axes.axhline(parent, color=_INK, linestyle="--", linewidth=0.8, label="accuracy of the float model")
         axes.set(xlabel="µs from raw pixels to label, p50", ylabel="accuracy on the test split")
         _logarithmic(axes)
@@ -62,7 +62,7 @@ def latency_distributions(facts: Facts) -> str:
             for key, style in (("p50_us", "-"), ("p99_us", ":")):
                 axes.plot([end_to_end[key]] * 2, [place, place + 0.8], color=_INK, linestyle=style, linewidth=0.9)
         axes.set_yticks(
-            np.arange(len(rows)) + 0.3, [each.name.replace(" on ", "\non ") for each, _ in rows], fontsize=8
+            np.arange(len(rows)) + 0.3, [_told(each).replace(" on ", "\non ") for each, _ in rows], fontsize=8
         )
         axes.tick_params(axis="y", length=0)
         axes.set(xlabel="µs from raw pixels to label   — p50   ··· p99")
@@ -72,6 +72,11 @@ def latency_distributions(facts: Facts) -> str:
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x", alpha=0.5)
         return _svg(figure)
+
+
+def _told(subject: Subject) -> str:
+    """Whose latency it is, and that it is worth nothing."""
+    return subject.name + ("" if subject.valid else ", INVALID")
 
 
 def _logarithmic(axes: Any) -> None:

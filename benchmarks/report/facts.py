@@ -47,6 +47,11 @@ class Subject:
         return f"{self.times['model']} on {self.times['engine']}"
 
     @property
+    def valid(self) -> bool:
+        """Whether its latency is worth anything."""
+        return bool(self.times["verdict"] == "VALID")
+
+    @property
     def interval(self) -> tuple[float, float]:
         """Of the accuracy, 95 %."""
         return wilson(self.report.correct, self.report.images)
@@ -91,14 +96,21 @@ class Facts:
 
     @property
     def verdict(self) -> str:
-        """`PASS`, or `FAIL` where a model breaks a rule."""
+        """Of the accuracy: `PASS`, or `FAIL` where a model breaks a rule."""
         return "FAIL" if self.failures else "PASS"
 
     @property
+    def latency(self) -> str:
+        """Of the latencies: `VALID`, `INVALID`, or of how many."""
+        valid = sum(each.valid for each in self.subjects)
+        return {len(self.subjects): "VALID", 0: "INVALID"}.get(valid, f"VALID for {valid} of {len(self.subjects)}")
+
+    @property
     def fastest(self) -> Subject:
-        """The fastest of those that break no rule, else of all."""
+        """Of those that break no rule, else of all, the fastest; one whose latency is valid, where there is one."""
         passing = [each for each in self.subjects if not each.report.failures] or self.subjects
-        return min(passing, key=lambda each: float(each.times["end_to_end"]["p50_us"]))
+        timed = [each for each in passing if each.valid] or passing
+        return min(timed, key=lambda each: float(each.times["end_to_end"]["p50_us"]))
 
 
 def gather(folder: Path) -> Facts:
