@@ -108,8 +108,14 @@ def test_energy_is_told_where_there_is_a_counter_and_never_guessed(tmp_path: Pat
     meter = Meter(tmp_path, lambda: "")
     (tmp_path / "sys/class/powercap/intel-rapl:1/energy_uj").write_text("7500000")
     assert meter.joules() == 2.5
-    (tmp_path / "sys/class/powercap/intel-rapl:1/energy_uj").write_text("0")  # it began anew
+    (tmp_path / "sys/class/powercap/intel-rapl:1/energy_uj").write_text("500000")  # it began anew
     assert meter.joules() is None
+    (tmp_path / "sys/class/powercap/intel-rapl:1/max_energy_range_uj").write_text("8000000")
+    (tmp_path / "sys/class/powercap/intel-rapl:1/energy_uj").write_text("7500000")
+    meter = Meter(tmp_path, lambda: "")
+    (tmp_path / "sys/class/powercap/intel-rapl:1/energy_uj").write_text("500000")  # it wrapped, and says at what
+    (tmp_path / "sys/class/powercap/intel-rapl:0/energy_uj").write_text("1250000")
+    assert meter.joules() == 1.25
 
 
 def test_the_rails_of_a_raspberry_pi_5_are_added_up(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ tells the current and the voltage of each of its supply rails at a moment. Sourc
 Raspberry Pi, documentation of `vcgencmd pmic_read_adc`.
 """
 
+import math
 import re
 import shutil
 import subprocess
@@ -29,32 +30,67 @@ class Meter:
 
     def __init__(self, root: Path = Path("/"), pmic: Callable[[], str] = _pmic) -> None:
         self._root, self._pmic = root, pmic
-        self._counted = microjoules(root)
-        self._watts = watts(pmic()) if self._counted is None else None
+        self._counters = counters(root)
+        self._watts = None if self._counters else watts(pmic())
         self._joules, self._sampled = 0.0, time.perf_counter()
 
     def sample(self) -> None:
-        """Call this now and then: rails tell only of the moment."""
+        """Call this now and then: rails tell only of the moment, and a counter may wrap more than once."""
+        if time.perf_counter() - self._sampled < SAMPLE_SECONDS:
+            return
+        self._count()
+        if self._watts is not None:
+            self._watts = watts(self._pmic())
+
+    def _count(self) -> None:
+        """Add what came since the last count."""
         now = time.perf_counter()
-        if self._watts is not None and now - self._sampled >= SAMPLE_SECONDS:
+        if self._counters:
+            counted = counters(self._root)
+            self._joules += _grown(self._counters, counted)
+            self._counters = counted
+        elif self._watts is not None:
             self._joules += self._watts * (now - self._sampled)
-            self._watts, self._sampled = watts(self._pmic()), now
+        self._sampled = now
 
     def joules(self) -> float | None:
-        """Since the making; None where the machine does not tell, or its counter began anew."""
-        if self._counted is not None:
-            counted = microjoules(self._root)
-            return None if counted is None or counted < self._counted else (counted - self._counted) / 1e6
-        return None if self._watts is None else self._joules + self._watts * (time.perf_counter() - self._sampled)
+        """Since the making; None where the machine does not tell, or a counter began anew."""
+        if not self._counters and self._watts is None:
+            return None
+        self._count()
+        return None if math.isnan(self._joules) else self._joules
 
 
-def microjoules(root: Path) -> int | None:
-    """What the packages' counters stand at; None where there are none, or they are not to be read."""
-    packages = [each for each in root.glob(_PACKAGES) if each.name.count(":") == 1]
+def counters(root: Path) -> dict[str, tuple[int, int]]:
+    """By package: what its counter stands at, and at what it begins anew, in microjoules (0: it does not say).
+
+    Empty where there are none, or they are not to be read.
+    """
     try:
-        return sum(int((each / "energy_uj").read_text()) for each in packages) if packages else None
+        return {
+            each.name: (_number(each / "energy_uj"), _range(each))
+            for each in root.glob(_PACKAGES)
+            if each.name.count(":") == 1
+        }
     except (OSError, ValueError):
-        return None
+        return {}
+
+
+def _range(package: Path) -> int:
+    path = package / "max_energy_range_uj"
+    return _number(path) if path.exists() else 0
+
+
+def _number(path: Path) -> int:
+    return int(path.read_text())
+
+
+def _grown(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> float:
+    """Joules between two looks at the same counters; NaN where one is gone, or fell and does not say its range."""
+    if before.keys() != after.keys():
+        return math.nan
+    steps = [now - before[name][0] + (span if now < before[name][0] else 0) for name, (now, span) in after.items()]
+    return math.nan if min(steps) < 0 else sum(steps) / 1e6
 
 
 def watts(said: str) -> float | None:
