@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import run
+from conftest import refused, run
 
 from edgecnn.apart import DiedError, apart
 from edgecnn.device import describe
@@ -92,6 +92,8 @@ def test_numpy_2_under_an_engine_for_numpy_1_is_told(tmp_path: Path) -> None:
     (found,) = [each for each in json.loads(done.stdout)["engines"] if each["engine"] == "tflite"]
     assert (found["state"], found["pip"]) == ("broken", ["numpy<2"])
     assert found["reason"] == "it was built for numpy 1, and numpy 2 is installed"
+    done = run("edgecnn", "classify", "--engine", "tflite", env={"PYTHONPATH": str(tmp_path)})
+    refused(done, "tflite: numpy.core.multiarray failed to import")  # not what merely follows from it
 
 
 @pytest.mark.parametrize(

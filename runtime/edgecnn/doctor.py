@@ -9,7 +9,6 @@ import re
 import shlex
 import sys
 import sysconfig
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from edgecnn.apart import DiedError, apart
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
 from edgecnn.device import DEBIANS, Device, describe, install
 from edgecnn.engines import ENGINES, EngineKind
+from edgecnn.errors import causes
 
 # What a failed import says, why, and what mends it: packages for pip, and for apt.
 _CAUSES = (
@@ -111,15 +111,8 @@ def _try(name: str) -> list[str]:
 
             LOADERS[kind.format](kind.module, read_model(SHIPPED).data, 1).invoke()
     except BaseException as error:  # engines raise whatever they like
-        return [f"{type(each).__name__}: {each}" for each in _chain(error)]
+        return [f"{type(each).__name__}: {each}" for each in causes(error)]
     return []
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what it came from, and so on: native code often tells only there."""
-    while error:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _missing(kind: EngineKind, device: Device) -> Finding:

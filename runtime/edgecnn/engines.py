@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn.errors import EdgecnnError
+from edgecnn.errors import EdgecnnError, causes
 
 if TYPE_CHECKING:
     from edgecnn.interpreters import Engine
@@ -159,8 +159,9 @@ def load_engine(name: str, data: bytes, model_format: str, source: str, threads:
 
 
 def _reason(engine: str, error: Exception) -> str:
-    """What an engine said, in a line."""
-    return f"{engine}: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}"
+    """The first cause of what an engine said, in a line."""
+    *_, cause = causes(error)
+    return f"{engine}: {str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__}"
 
 
 def named() -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import warnings
+from collections.abc import Iterator
 from operator import index
 
 
@@ -12,6 +13,13 @@ class EdgecnnError(Exception):
 
 class EdgecnnWarning(UserWarning):
     """Something the user may want to mend; its text is one line. The command line shows it as `warning: ...`."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what it came from, and so on: of native code often only these tell what is wrong."""
+    while error:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def check_share(value: float, name: str) -> None:
