@@ -1,13 +1,16 @@
 """Image files become raw pixels; a drawn digit is brought into the frame it was trained in."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from conftest import run
 from PIL import Image
 
 from edgecnn import EdgecnnError, decoding
@@ -203,6 +206,7 @@ for frame in (next(frames), next(frames)): print(frame.name, frame.error)
         ("telephone.heic", "it is HEIC, as telephones take it, which Pillow does not read: save it as JPEG"),
         ("drawing.eps", "is EPS, which is not read here: save it as JPEG or PNG"),
         ("signed.tif", "its values go from -1 to 1: save it as JPEG or PNG"),
+        ("colours.tif", "its colours seem to have 12 of the 16 bits that they are stored in: save it as JPEG or PNG"),
         ("nan.tif", "its values go from nan to nan: save it as JPEG or PNG"),
     ],
 )
@@ -210,6 +214,8 @@ def test_what_is_not_read_is_told_with_its_cure(tmp_path: Path, framed: Pixels, 
     path = tmp_path / name
     if name.endswith("heic"):
         path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    elif name == "colours.tif":
+        cv2.imwrite(str(path), np.repeat(framed[0][..., np.newaxis].astype(np.uint16) * 16, 3, axis=2))
     elif name.endswith("tif"):
         values = framed[0] / np.float32(127.5) - 1
         Image.fromarray(values * (np.nan if name == "nan.tif" else 1)).save(path)
@@ -225,6 +231,16 @@ def test_what_is_not_read_is_told_with_its_cure(tmp_path: Path, framed: Pixels, 
     with pytest.raises(EdgecnnError) as told:
         read_image(path, DIGIT)
     assert cure in str(told.value)
+
+
+def test_a_decoder_that_murmurs_is_not_heard(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.tif"
+    Image.new("L", (200, 200), 7).save(path, compression="tiff_lzw")
+    data = path.read_bytes()
+    path.write_bytes(data.replace(data[8:40], b"\xff" * 32))  # libtiff tells of it on stderr
+    done = run("edgecnn", "classify", path)
+    assert done.returncode == 2
+    assert re.fullmatch(r"error: .*damaged\.tif does not decode as an image: .*\n", done.stderr)
 
 
 def test_what_does_not_decode_is_told(tmp_path: Path, framed: Pixels) -> None:

@@ -12,7 +12,7 @@ from edgecnn.check import Report as CheckReport
 from edgecnn.check import as_document, flipped
 from edgecnn.check import check as check_model
 from edgecnn.classifier import Classifier, Prediction
-from edgecnn.command import GATE_FAILED, OK, print_json, table
+from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import engines_of
 from edgecnn.files import sha256
@@ -80,7 +80,8 @@ def classify(options: argparse.Namespace) -> int:
     """The command `edgecnn classify`."""
     classifier = _open(options)
     options.images = options.images or [classifier.path.with_name(PICTURE)]
-    images = [read_image(path, classifier.manifest.input) for path in options.images]
+    with quiet():  # decoders murmur on stderr
+        images = [read_image(path, classifier.manifest.input) for path in options.images]
     answers = list(zip(map(str, options.images), classifier.predict_batch(images), strict=True))
     if options.json:
         print_json([{"image": path, **found.document()} for path, found in answers])
@@ -100,7 +101,8 @@ def _several(found: Prediction) -> str:
 def check(options: argparse.Namespace) -> int:
     """The command `edgecnn check`: `GATE_FAILED` where a rule is broken."""
     classifier = _open(options)
-    data = read_dataset(options.data, classifier.manifest)
+    with quiet():  # decoders murmur on stderr
+        data = read_dataset(options.data, classifier.manifest)
     report = check_model(classifier, data, options.max_drop)
     if options.json:
         document = {"model": str(options.model), "engine": classifier.engine, "data": str(options.data)}

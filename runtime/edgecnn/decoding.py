@@ -106,6 +106,7 @@ def _upright(file: BinaryIO, image: Any, mode: str, wanted: tuple[int, int]) -> 
     from PIL import ImageOps
 
     factor = _factor(image.size, wanted)
+    halved = ";16" in str(image.tile) and not image.mode.startswith("I")  # Pillow takes the upper 8 of 16 bits a colour
     if factor > 1:
         image.draft(mode, tuple(side // factor for side in image.size))  # of a JPEG: it is then smaller
         factor = _factor(image.size, wanted)
@@ -116,6 +117,8 @@ def _upright(file: BinaryIO, image: Any, mode: str, wanted: tuple[int, int]) -> 
     else:
         bands = _crops(image, factor)
     picture = _joined([_reduced(band, mode, factor) for band in bands], mode)
+    if halved and np.asarray(picture).max() < 16:
+        raise ValueError(f"its colours seem to have 12 of the 16 bits that they are stored in: {_SAVE}, of 8 bits")
     picture.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
     return ImageOps.exif_transpose(picture)
 
