@@ -43,7 +43,7 @@ def frozen(function: Any) -> Any:
 
 
 @contextmanager
-def unrolled(model: "keras.Model", wanted: bool) -> Iterator[None]:
+def unrolled(model: "keras.Model", wanted: bool = True) -> Iterator[None]:
     """Within, recurrent layers are traced step by step: quantizers see nothing of a loop's body, and may die of it."""
     layers = [layer for layer in model._flatten_layers() if wanted and hasattr(layer, "unroll")]
     before = [layer.unroll for layer in layers]

@@ -9,7 +9,7 @@ same conversion gives the same bytes.
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from convert.graph import onnx_nodes
 
@@ -63,16 +63,15 @@ def layer_in(text: str) -> str | None:
 
 
 def make_canonical(proto: "onnx.ModelProto") -> None:
-    """Count the numbers that tf2onnx gave (`__37`) anew, in the order of the graph; name and sort constants."""
+    """Count the numbers that tf2onnx gave (`__37`) anew, in the order of the graph; sort constants by name."""
     order: dict[str, str] = {}
 
     def renamed(name: str) -> str:
         return _NUMBERED.sub(lambda number: "__" + order.setdefault(number[1], str(len(order))), name)
 
     proto.graph.doc_string = ""
-    _rename(proto.graph, renamed)
     shared = _shared_constants(proto.graph)
-    _rename(proto.graph, lambda name: shared.get(name, name))
+    _rename(proto.graph, lambda name: renamed(shared.get(name, name)))
     for graph in _graphs(proto.graph):
         constants = sorted(graph.initializer, key=lambda each: each.name)
         del graph.initializer[:]
@@ -96,10 +95,20 @@ def _rename(graph: "onnx.GraphProto", renamed: Callable[[str], str]) -> None:
 
 
 def _shared_constants(graph: "onnx.GraphProto") -> dict[str, str]:
-    """New names for constants that are read more than once: of equal ones tf2onnx keeps any, another each time."""
-    readings: dict[str, list[str]] = {each.name: [] for each in graph.initializer}
+    """Names by their first reader for constants that tf2onnx merged of several: numbered, and read more than once."""
+    readings: dict[str, list[str]] = {each.name: [] for each in graph.initializer if _NUMBERED.search(each.name)}
     for node in onnx_nodes(graph):
         for place, name in enumerate(node.input):
             if name in readings:
                 readings[name].append(f"{node.name}_{place}_shared")
     return {name: places[0] for name, places in readings.items() if len(places) > 1}
+
+
+def keep_alike() -> None:
+    """Let tf2onnx keep, of nodes and constants that are equal, the same each time: it takes any, in a set's order."""
+    from tf2onnx.optimizer.merge_duplicated_nodes_optimizer import MergeDuplicatedNodesOptimizer
+
+    def order(node: Any) -> tuple[int, str]:
+        return len(node.output), _NUMBERED.sub("", node.name)
+
+    MergeDuplicatedNodesOptimizer._len_of_node_output = staticmethod(order)

@@ -144,7 +144,7 @@ def _onnx_outputs(
     parent: Parent, model: bytes, images: npt.NDArray[np.uint8]
 ) -> Iterator[tuple[str, Array, Array, Tensor, int]]:
     channels = layer_channels(parent.model)
-    floats = prepared(onnx_from_keras(parent.model, parent.manifest.input, loops=False))
+    floats = prepared(onnx_from_keras(parent.model, parent.manifest.input))
     steps = _onnx_steps(model)
     last = {layer: [name for name in names if name in steps] for layer, names in onnx_outputs(floats).items()}
     names = {names[-1]: layer for layer, names in last.items() if names}

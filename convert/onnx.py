@@ -21,7 +21,7 @@ import numpy.typing as npt
 from convert.export import Variant
 from convert.frozen import frozen, unrolled
 from convert.layers import onnx_layers
-from convert.names import make_canonical
+from convert.names import keep_alike, make_canonical
 from convert.parent import Parent, with_fixed_batch
 from convert.run import run_export
 from convert.survive import survived
@@ -77,7 +77,7 @@ def variant(quantize: str, batch: int | None = 1, kept: tuple[str, ...] = (), **
     """A way to export to ONNX, the layers `kept` in float; `static` goes to `quantize_static`."""
 
     def convert(parent: Parent) -> bytes:
-        model = onnx_from_keras(parent.model, parent.manifest.input, batch, loops=quantize != "int8")
+        model = onnx_from_keras(parent.model, parent.manifest.input, batch)
         if quantize == "int8":
             nodes = onnx_layers(prepared(model)) if kept else {}
             exclude = [node for layer in kept for node in nodes.get(layer, [])]
@@ -89,14 +89,13 @@ def variant(quantize: str, batch: int | None = 1, kept: tuple[str, ...] = (), **
     return Variant("onnx", quantize, convert, batch=batch, raw=True, kept=kept)
 
 
-def onnx_from_keras(model: "keras.Model", wanted: Input, batch: int | None = 1, loops: bool = True) -> bytes:
+def onnx_from_keras(model: "keras.Model", wanted: Input, batch: int | None = 1) -> bytes:
     """Convert a Keras model to float32 ONNX with the pixels' scale inside the graph.
 
     Args:
         model: one input (batch, height, width, channels), float32; one output (batch, classes).
         wanted: how a raw pixel becomes an input value.
         batch: the fixed batch; None leaves it open.
-        loops: whether recurrent layers stay loops.
 
     Returns:
         A serialised ModelProto of opset `OPSET`. Its input `pixels` is uint8, (batch, height, width, channels).
@@ -116,8 +115,9 @@ def onnx_from_keras(model: "keras.Model", wanted: Input, batch: int | None = 1, 
         values = tf.cast(pixels, tf.float32) * scale
         return fixed(values + offset if offset.any() else values)
 
-    with unrolled(model, not loops):
+    with unrolled(model):  # in the bodies of loops tf2onnx gives nodes in any order
         function = frozen(classify.get_concrete_function())
+    keep_alike()
     (taken,), (given,) = function.inputs, function.outputs
     proto, _ = tf2onnx.convert.from_graph_def(  # from_keras does not work with Keras 3
         function.graph.as_graph_def(add_shapes=True),

@@ -19,11 +19,6 @@ from edgecnn.modelfile import ModelFile
 _T = TypeVar("_T")
 
 
-def probabilities(model: ModelFile, engine: str, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Run a model over raw pixels: the first of what `answers` gives."""
-    return answers(model, engine, images)[0]
-
-
 def answers(
     model: ModelFile, engine: str, images: npt.NDArray[np.uint8]
 ) -> tuple[npt.NDArray[np.float32], float | None]:

@@ -60,6 +60,99 @@ def nested():
     return keras.Model(image, layers.Dense(4, name="conv_1_1")(layers.GlobalMaxPooling2D()(sub(x))))
 
 
+def head(x, classes=4):
+    return layers.Dense(classes, activation="softmax")(layers.GlobalAveragePooling2D()(x))
+
+
+def swish():
+    """A block of EfficientNet: Normalization, depthwise, squeeze-and-excite, stochastic depth."""
+    image = keras.Input((16, 16, 3))
+    x = layers.Normalization(mean=(0.5, 0.4, 0.3), variance=(0.1, 0.2, 0.1))(image)
+    x = layers.ZeroPadding2D(((0, 1), (0, 1)))(x)
+    x = y = layers.Activation("swish")(conv(x, 8, strides=2, relu=False))
+    x = layers.BatchNormalization()(layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x))
+    x = layers.Activation("swish")(x)
+    s = layers.Reshape((1, 1, 8))(layers.GlobalAveragePooling2D()(x))
+    s = layers.Conv2D(8, 1, activation="sigmoid")(layers.Conv2D(2, 1, activation="swish")(s))
+    x = layers.Dropout(0.2, noise_shape=(None, 1, 1, 1))(layers.Multiply()([x, s]))
+    return keras.Model(image, head(layers.Add()([x, y])))
+
+
+def hard_swish():
+    """A block of MobileNetV3."""
+    image = keras.Input((16, 16, 3))
+    x = layers.Conv2D(8, 3, activation="hard_swish")(layers.Rescaling(2.0, -1.0)(image))
+    s = layers.Conv2D(8, 1, activation="hard_sigmoid")(layers.GlobalAveragePooling2D(keepdims=True)(x))
+    return keras.Model(image, head(layers.Activation("hard_silu")(layers.Multiply()([x, s]))))
+
+
+def gelu():
+    """A block of ConvNeXt: patches, a depthwise convolution of 7x7, layer normalization, GELU."""
+    image = keras.Input((16, 16, 3))
+    x = y = layers.Conv2D(8, 4, 4)(image)
+    x = layers.LayerNormalization(epsilon=1e-6)(layers.DepthwiseConv2D(7, padding="same")(x))
+    x = layers.Dense(8)(layers.Activation("gelu")(layers.Dense(16)(x)))
+    return keras.Model(image, head(layers.Add()([x, y])))
+
+
+def grouped():
+    """Convolutions in groups, as ResNeXt and ShuffleNet have them."""
+    image = keras.Input((16, 16, 3))
+    x = layers.Conv2D(8, 3, activation="relu")(image)
+    return keras.Model(image, head(layers.Conv2D(8, 3, groups=4, padding="same", activation="relu")(x)))
+
+
+def mixed():
+    """A network for training in float16; nothing says so to its last layer."""
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    image = keras.Input((16, 16, 3))
+    x = layers.MaxPooling2D()(conv(image, 8))
+    model = keras.Model(image, head(layers.LayerNormalization()(x)))
+    keras.mixed_precision.set_global_policy("float32")
+    return model
+
+
+def augmented():
+    """Layers that distort images while a network is trained, and noise; at inference they hand them on."""
+    x = image = keras.Input((16, 16, 3))
+    for layer in (
+        layers.RandomFlip(), layers.RandomRotation(0.2), layers.RandomZoom(0.2), layers.RandomTranslation(0.1, 0.1),
+        layers.RandomContrast(0.9), layers.RandomBrightness(0.3, value_range=(0, 1)), layers.GaussianNoise(0.5),
+    ):  # fmt: skip
+        x = layer(x)
+    x = layers.Conv2D(8, 3, activation="relu")(x)
+    return keras.Model(image, head(layers.Dropout(0.5)(x, training=True)))
+
+
+def recurrent():
+    """An LSTM over the rows, both ways."""
+    image = keras.Input((12, 8, 3))
+    x = layers.Bidirectional(layers.LSTM(6))(layers.Reshape((12, 24))(image))
+    return keras.Model(image, layers.Dense(4, activation="softmax")(x))
+
+
+def recurrent_convolution():
+    image = keras.Input((12, 8, 3))
+    return keras.Model(image, head(layers.ConvLSTM2D(4, 3)(layers.Reshape((3, 4, 8, 3))(image))))
+
+
+def attention():
+    image = keras.Input((12, 8, 3))
+    x = layers.Reshape((12, 24))(image)
+    x = layers.GlobalAveragePooling1D()(layers.MultiHeadAttention(2, 4)(x, x))
+    return keras.Model(image, layers.Dense(4, activation="softmax")(x))
+
+
+def transposed():
+    """What segmentation networks are made of, and rarer activations."""
+    image = keras.Input((16, 16, 3))
+    x = layers.SeparableConv2D(8, 3, padding="same", activation="elu")(image)
+    x = layers.PReLU(shared_axes=[1, 2])(layers.Conv2DTranspose(8, 3, 2, padding="same")(x))
+    x = layers.UpSampling2D(2, interpolation="bilinear")(layers.GroupNormalization(2)(x))
+    x = layers.AveragePooling2D(3, 2, padding="same")(x)
+    return keras.Model(image, head(layers.Conv2D(8, 3, dilation_rate=2, activation="mish")(x)))
+
+
 def unsupported():
     """Lanczos resizing, which neither TFLite's own operators nor ONNX have."""
     image = keras.Input((16, 16, 3))

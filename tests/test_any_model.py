@@ -78,6 +78,57 @@ def test_float_exports_equal_keras_on_every_engine(once: Once, name: str) -> Non
     assert all(file in card for file in models)
 
 
+BROUGHT = (
+    *("swish", "hard_swish", "gelu", "grouped", "mixed", "augmented"),
+    *("recurrent", "recurrent_convolution", "attention", "transposed"),
+)
+
+
+@pytest.fixture(scope="module")
+def brought(once: Once) -> dict[str, dict[str, float]]:
+    """How far the conversions of networks that people bring are off Keras."""
+
+    def fill(folder: Path) -> None:
+        done = run(ROOT / "tests/brought.py", *BROUGHT)
+        assert done.returncode == 0, done.stderr
+        (folder / "found.json").write_text(done.stdout)
+
+    return json.loads((once("brought", fill) / "found.json").read_text())
+
+
+@pytest.mark.parametrize("name", BROUGHT)
+def test_networks_that_people_bring_convert(brought: dict[str, dict[str, float]], name: str) -> None:
+    """In float as Keras answers, in int8 nearly so, and in ONNX with the same bytes each time."""
+    found = brought[name]
+    bound = 2e-3 if name == "mixed" else 1e-6  # Keras itself computes that one in float16
+    assert found["tflite"] < bound, found
+    assert found["onnx"] < bound, found
+    assert found["tflite int8"] < 0.02, found
+    assert found["onnx int8"] < 0.03, found
+    assert found["same"]
+
+
+def test_the_work_of_a_network_is_counted(brought: dict[str, dict[str, float]]) -> None:
+    """Of two convolutions of 3x3, one of them in 4 groups, and a dense layer, with their biases."""
+    first, second, last = (3 * 3 * 3 * 8 + 8) * 14 * 14, (3 * 3 * 2 * 8 + 8) * 14 * 14, 8 * 4 + 4
+    assert brought["grouped"]["work"] == first + second + last
+
+
+def test_a_converter_that_dies_is_one_variant(tmp_path: Path) -> None:
+    words = network(tmp_path, "nested")
+    chosen = ("--max-drop", 1, "--variants", "onnx:none", "tflite:int8", "tflite:none", "--json")
+    done = run(ROOT / "tests/dying.py", *words, *chosen)
+    assert done.returncode == 1, done.stderr
+    entries = {entry["file"]: entry for entry in json.loads(done.stdout)}
+    assert {file: entry["verdict"] for file, entry in entries.items()} == {
+        "model_float32.onnx": "PASS",
+        "model_int8.tflite": "FAIL",
+        "model_float32.tflite": "PASS",
+    }
+    assert "died of this network (SIGSEGV)" in entries["model_int8.tflite"]["why"]
+    assert len(json.loads((tmp_path / "models.json").read_text())["models"]) == 2
+
+
 @pytest.mark.parametrize("kind", ["h5", "saved"])
 def test_older_files_convert_alike(tmp_path: Path, kind: str) -> None:
     """An .h5 as Keras 2 wrote it and a SavedModel give what the .keras file gives."""

@@ -1,6 +1,7 @@
 """Conversions are proved before they appear."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import onnx
 import pytest
 from conftest import refused, run
 
-from convert.outputs import probabilities
-from edgecnn import EdgecnnError
-from edgecnn.dataset import read_dataset
-from edgecnn.engines import ENGINES
-from edgecnn.modelfile import ModelFile, read_model
+from convert.engines import answers
+from convert.proof import prove
+from convert.record import record
+from edgecnn.dataset import Dataset, read_dataset
+from edgecnn.files import sha256
+from edgecnn.modelfile import read_model
 
 
 def test_int8_tflite_is_int8_throughout(trained: Path) -> None:
@@ -89,16 +91,46 @@ def test_data_of_another_training_is_refused(copied: Path) -> None:
 
 
 def test_an_engine_that_dies_is_told(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the next model has a new one."""
     model = read_model(trained / "model_int8.tflite")
     images = np.zeros((1, 28, 28, 1), np.uint8)
-    monkeypatch.setattr("convert.outputs._run", _die)
-    with pytest.raises(EdgecnnError, match="the engine died of .*on litert"):
-        probabilities(model, "litert", images)
+    with monkeypatch.context() as patched:
+        patched.setattr("convert.engines._Runner.run", _die)
+        assert answers(model, images)["litert"] == "litert died of it (SIGSEGV)"
+    (found,) = answers(model, images)["litert"]
+    assert found.sum() == pytest.approx(1, abs=0.02)
 
 
-def _die(model: ModelFile, engine: str, images: object) -> None:
+def _die(runner: object, images: object) -> None:
     import os
     import signal
 
-    assert ENGINES[engine] and model and images is not None
+    assert runner and images is not None
     os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def test_a_float_model_answers_as_keras_does_not_only_mostly_right() -> None:
+    """A probability that is 0.004 off changes no answer, and is no rounding; NaN passes nowhere."""
+    expected = np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)
+    data = Dataset(np.zeros((2, 1, 1, 1), np.uint8), np.array([0, 1]), np.arange(2), expected)
+    off = expected + np.float32([[0.004, -0.004], [0, 0]])
+    noise = np.zeros((3, 2), np.float32)  # of random images, which have no right answer
+    assert prove(data, np.concatenate([noise, expected]), 0.005, 1e-3).validation.verdict == "PASS"
+    report = prove(data, np.concatenate([noise, off]), 0.005, 1e-3).validation
+    assert (report.verdict, report.flips.count) == ("FAIL", 0)
+    assert "a probability is off by 4.0e-03" in report.failures[0]
+    assert prove(data, off, 0.005, 1.0).validation.verdict == "PASS"
+    off[1, 0] = np.nan
+    assert prove(data, off, 1.0, 1.0).validation.verdict == "FAIL"
+
+
+def test_conversions_at_once_all_leave_their_entries(tmp_path: Path) -> None:
+    def add(number: int) -> None:
+        file = tmp_path / f"{number}.tflite"
+        file.write_bytes(b"model")
+        entry = {"file": file.name, "sha256": sha256(b"model"), "verdict": "FAIL", "why": "a test", "engines": {}}
+        record(file, entry)
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(add, range(20)))
+    assert len(json.loads((tmp_path / "models.json").read_text())["models"]) == 20

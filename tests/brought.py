@@ -1,0 +1,74 @@
+"""Convert networks of the kinds that people bring, in one process with TensorFlow: python tests/brought.py NAME...
+
+Prints, as JSON, how far each conversion is off Keras (a probability, at most), or the error; and what else is asked.
+"""
+
+import json
+import sys
+
+import keras
+import networks
+import numpy as np
+import onnxruntime
+from ai_edge_litert.interpreter import Interpreter
+
+from convert.graph import facts
+from convert.onnx import onnx_from_keras, quantize_static
+from convert.optimize import work
+from convert.tflite import tflite_from_keras
+from edgecnn.command import quiet
+from edgecnn.manifest import Input
+
+IMAGES = 16
+
+
+def tflite_outputs(data, values):
+    interpreter = Interpreter(model_content=data)
+    interpreter.allocate_tensors()
+    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    found = []
+    for value in values:
+        scale, zero_point = taken["quantization"]
+        entry = (np.rint(value / scale) + zero_point).clip(-128, 127) if scale else value
+        interpreter.set_tensor(taken["index"], entry[np.newaxis].astype(taken["dtype"]))
+        interpreter.invoke()
+        found.append(interpreter.get_tensor(given["index"])[0].astype(np.float32))
+    scale, zero_point = given["quantization"]
+    return np.stack(found) if scale == 0 else (np.stack(found) - zero_point) * scale
+
+
+def onnx_outputs(data, pixels):
+    session = onnxruntime.InferenceSession(data)
+    assert [each.name for each in session.get_inputs()] == ["pixels"]
+    return np.concatenate([session.run(None, {"pixels": image[np.newaxis]})[0] for image in pixels])
+
+
+def tried(name):
+    keras.utils.set_random_seed(0)
+    model = getattr(networks, name)()
+    networks.vary(model)
+    shape = tuple(model.inputs[0].shape[1:])
+    pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, *shape), np.uint8)
+    values, entry = pixels.astype(np.float32) / 255, Input(shape, (1 / 255,), (0.0,))
+    expected = model.predict(values, verbose=0)
+    ways = {
+        "tflite": lambda: tflite_outputs(tflite_from_keras(model, values, "none"), values),
+        "tflite int8": lambda: tflite_outputs(tflite_from_keras(model, values), values),
+        "onnx": lambda: onnx_outputs(onnx_from_keras(model, entry), pixels),
+        "onnx int8": lambda: onnx_outputs(quantize_static(onnx_from_keras(model, entry), pixels), pixels),
+    }
+    found = {"work": work(model)}
+    for way, outputs in ways.items():
+        try:
+            with quiet():
+                found[way] = float(np.abs(outputs() - expected).max())
+        except Exception as error:
+            found[way] = f"{type(error).__name__}: {error}"[:300]
+    with quiet():
+        once, again = onnx_from_keras(model, entry), onnx_from_keras(model, entry)
+        kinds = [facts("onnx", once).operators, facts("tflite", tflite_from_keras(model, values)).operators]
+    return {**found, "same": once == again, "operators": min(kinds)}
+
+
+if __name__ == "__main__":
+    print(json.dumps({name: tried(name) for name in sys.argv[1:]}))
