@@ -228,6 +228,7 @@ def keras_2(path):
             if layer["class_name"] == "DepthwiseConv2D":
                 layer["config"]["groups"] = 1
         file.attrs["model_config"] = json.dumps(config).encode()
+        file.attrs["keras_version"] = "2.15.0"
 
 
 def main(name, kind, folder):
