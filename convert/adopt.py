@@ -9,7 +9,10 @@ Examples:
 """
 
 import argparse
+import io
 import sys
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +35,7 @@ from edgecnn.pixels import dequantize
 LAYOUTS = ("NHWC", "NCHW")
 _CHANNELS = (1, 3, 4)  # what an axis of channels has
 _PROBES = 8  # random images
+_MOST = 2**24  # bytes of what TFLite Metadata appends
 _QUANTIZATIONS = {"int8": "int8", "uint8": "uint8", "int16": "int16x8"}  # by the type of both ends
 
 
@@ -59,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise EdgecnnError(f"--output {output} is the file itself: name another")
     data = read_file(options.file)
     manifest = adopted(options.file, data, options)
-    write_file(output, pack_model(data, manifest))
+    payload, members = _unzipped(options.file, data) if manifest.format == "tflite" else (data, {})
+    write_file(output, pack_model(payload, manifest, members))
     if options.json:
         print_json({"written": str(output), "input": manifest.input.shape, "output": manifest.output})
     else:
@@ -100,6 +105,25 @@ def _quantization(probe: Probe) -> str:
     """What the ends of the file tell: they are of one integer type, or what lies within stays unknown."""
     ends = {probe.input.dtype.name, probe.output.dtype.name}
     return _QUANTIZATIONS.get(ends.pop(), "unknown") if len(ends) == 1 else "unknown"
+
+
+def _unzipped(path: Path, data: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """A flatbuffer, and the files that TFLite Metadata appended to it; ours is one ZIP with them.
+
+    Raises:
+        EdgecnnError: they are damaged, or too large to be labels and words.
+    """
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        return data, {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            if sum(entry.file_size for entry in entries) > _MOST:
+                raise EdgecnnError(f"{path} has files of more than {_MOST:,} bytes appended: leave them out")
+            begin = min((entry.header_offset for entry in entries), default=archive.start_dir)
+            return data[:begin], {entry.filename: archive.read(entry) for entry in entries}
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise EdgecnnError(f"{path} has files appended that cannot be read ({error}): copy it again") from None
 
 
 def guess_layout(path: Path, tensor: Tensor) -> str:

@@ -9,6 +9,7 @@ Every engine loads such a file as it is. The seal at the end (see `edgecnn.files
 """
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,13 +89,16 @@ def newest_model(artifacts: Path = Path("artifacts")) -> Path:
     return models[-1]
 
 
-def pack_model(payload: bytes, manifest: Manifest) -> bytes:
-    """The bytes of a model file: `payload` as its converter wrote it, the manifest, the seal."""
+def pack_model(payload: bytes, manifest: Manifest, others: Mapping[str, bytes] | None = None) -> bytes:
+    """The bytes of a model file: `payload` as its converter wrote it, the manifest, the seal.
+
+    `others` are members that stay in the ZIP of a `.tflite`, by their names.
+    """
     text = manifest.to_json().encode()
     if manifest.format == "onnx":
         begun = payload + _onnx_entry(MEMBER, text) + _onnx_entry(_ONNX_SEAL_KEY, b"0" * SEAL)
         return seal(begun[:-SEAL])
-    members = {MEMBER: text}
+    members = {**(others or {}), MEMBER: text}
     if manifest.format == "tflite":
         members["labels.txt"] = "\n".join(manifest.labels).encode()
     return zip_members(members, before=payload)
