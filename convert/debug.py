@@ -1,8 +1,8 @@
 """Where int8 hurts: an int8 model beside its float parent, layer by layer, the worst first.
 
-For each layer, under the name it has in Keras: the signal to quantization noise ratio of its own rounding (mean over
-channels) and with all that came from the layers before, the cosine between both outputs, the share of values at either
-end of the range, scale and zero point. A layer that stands out is a candidate for --keep-float.
+For each layer, under the name it has in Keras: the signal to quantization noise ratio of its own rounding and with all
+that came from the layers before, both means over channels; the cosine between both outputs, the share of values at
+either end of the range, scale and zero point. A layer that stands out is a candidate for --keep-float.
 
 Example:
   python -m convert.debug artifacts/mnist/model_int8.tflite

@@ -26,7 +26,7 @@ class Noise:
 
     layer: str
     own_db: float  # SQNR of rounding this tensor alone, mean over the channels: what the layer itself does
-    sqnr_db: float  # with all that came from the layers before
+    sqnr_db: float  # the same mean, with all that came from the layers before
     cosine: float
     low: float  # share of stored values at the least value of the dtype: of a ReLU, its zeros
     high: float  # ... at the largest: clipped
@@ -69,20 +69,24 @@ def _measured(layer: str, exact: Array, stored: Array, tensor: Tensor, axis: int
     given = dequantize(stored, tensor)
     rounded = np.rint(exact / tensor.scale) + tensor.zero_point
     alone = dequantize(rounded.clip(bounds.min, bounds.max), tensor)
-    power = (exact**2).sum(axis=0)
-    heard = power > 0
-    channels = sqnr(power[heard], ((exact - alone) ** 2).sum(axis=0)[heard])
     lengths = float(np.linalg.norm(exact) * np.linalg.norm(given))
     return Noise(
         layer,
-        float(channels.mean()) if heard.any() else 0.0,
-        float(sqnr(power.sum(), ((exact - given) ** 2).sum())),
+        channel_sqnr(exact, alone),
+        channel_sqnr(exact, given),
         float((exact * given).sum()) / lengths if lengths else 0.0,
         float((stored == bounds.min).mean()),
         float((stored == bounds.max).mean()),
         tensor.scale,
         tensor.zero_point,
     )
+
+
+def channel_sqnr(exact: Array, given: Array) -> float:
+    """The mean of the channels' ratios in dB, of those that give anything; (n, channels). 0 where none does."""
+    power, noise = (exact**2).sum(axis=0), ((exact - given) ** 2).sum(axis=0)
+    heard = power > 0
+    return float(sqnr(power[heard], noise[heard]).mean()) if heard.any() else 0.0
 
 
 def sqnr(power: Array, noise: Array) -> Array:
@@ -151,7 +155,7 @@ def _onnx_outputs(
     exact = _onnx_values(floats, list(names), images)
     stored = _onnx_values(model, [steps[name][0] for name in names], images)
     for (name, layer), values, kept in zip(names.items(), exact, stored, strict=True):
-        yield layer, values, kept, steps[name][1], 1 if values.shape[1] == channels[layer] else values.ndim - 1
+        yield layer, values, kept, steps[name][1], 1 if values.shape[1] == channels.get(layer) else values.ndim - 1
 
 
 def _onnx_steps(model: bytes) -> dict[str, tuple[str, Tensor]]:
