@@ -1,8 +1,9 @@
 """What a manifest, a file's name or a flatbuffer says enters C as words, never as code."""
 
+import copy
 import subprocess
-from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import c_extremes
 import numpy as np
@@ -20,6 +21,7 @@ from edgecnn.modelfile import ModelFile
 
 EVIL = '\n__attribute__((constructor)) static void evil(void) { __builtin_trap(); }\n#error "\x1b]0;"??/\n/*'
 LABELS = ("why??/", 'a "quoted" \\n', "%s%n", "größe", "two\nlines", "*/ } int main;", "a\0b", "??!")
+_Sound = TypeVar("_Sound")
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror", "-trigraphs")
 
 
@@ -31,7 +33,15 @@ def softmax() -> bytes:
 
 
 def manifest() -> Manifest:
-    return Manifest("plain", "tflite", LABELS, Input((1, 8, 1), (1.0,), (0.0,)), "0" * 64)
+    return hostile(Manifest("plain", "tflite", ("",) * 8, Input((1, 8, 1), (1.0,), (0.0,)), "0" * 64), labels=LABELS)
+
+
+def hostile(sound: _Sound, **fields: Any) -> _Sound:
+    """A copy with fields that its own checks refuse: C holds by itself."""
+    copied = copy.copy(sound)
+    for name, value in fields.items():
+        object.__setattr__(copied, name, value)
+    return copied
 
 
 def written(folder: Path, stem: str, said: Manifest) -> list[Path]:
@@ -51,8 +61,8 @@ def written(folder: Path, stem: str, said: Manifest) -> list[Path]:
 
 def test_no_manifest_ends_a_comment_or_a_string(tmp_path: Path) -> None:
     """The golden test passes, nothing of the manifest runs, and labels are printed byte for byte."""
-    training = Training(EVIL, 1, 0, f"data{EVIL}\\", "0" * 64, False, {})
-    said = replace(manifest(), name=EVIL, training=training, weights_sha256=f"\\\n{EVIL}")
+    training = hostile(Training("", 1, 0, "", "0" * 64, False, {}), recipe=EVIL, dataset=f"data{EVIL}\\")
+    said = hostile(manifest(), name=EVIL, training=training, weights_sha256=f"\\\n{EVIL}")
     network, _, golden, _ = written(tmp_path, "net", said)
     printer = tmp_path / "printer.c"
     printer.write_text(
@@ -109,12 +119,12 @@ def test_c_is_not_written_where_file_and_manifest_disagree() -> None:
     """Else C would read and write beyond its arena."""
     path, target = Path("net.tflite"), Path("net.c")
     with pytest.raises(EdgecnnError, match="manifest speaks of"):
-        make_c(ModelFile(path, softmax(), replace(manifest(), labels=LABELS[:3])), target, [])
+        make_c(ModelFile(path, softmax(), hostile(manifest(), labels=LABELS[:3])), target, [])
     lying = c_extremes.Builder((1, 4), 0.1, 0)
     lying.op("SOFTMAX", [0], (1, 8), 1 / 256, -128, options="SoftmaxOptions", beta=1.0)
     with pytest.raises(EdgecnnError, match="export it anew"):
         make_c(
-            ModelFile(path, lying.flatbuffer(), replace(manifest(), input=Input((1, 4, 1), (1.0,), (0.0,)))), target, []
+            ModelFile(path, lying.flatbuffer(), hostile(manifest(), input=Input((1, 4, 1), (1.0,), (0.0,)))), target, []
         )
 
 
