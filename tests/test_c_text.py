@@ -1,6 +1,8 @@
 """What a manifest, a file's name or a flatbuffer says enters C as words, never as code."""
 
 import copy
+import ctypes
+import ctypes.util
 import subprocess
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +16,7 @@ from convert.c import source, text
 from convert.c.export import make_c
 from convert.c.graph import read_graph
 from convert.c.lower import plan
+from convert.c.quantize import expf
 from convert.c.rounding import dense_multipliers, rounded
 from edgecnn import EdgecnnError
 from edgecnn.manifest import Input, Manifest, Training
@@ -74,6 +77,18 @@ def test_no_manifest_ends_a_comment_or_a_string(tmp_path: Path) -> None:
     assert subprocess.run([tmp_path / "golden"], check=False).returncode == 0
     printed = subprocess.run([tmp_path / "labels"], capture_output=True, check=True).stdout
     assert printed == b"".join(label.encode().split(b"\0")[0] + b"\n" for label in LABELS)
+
+
+def test_any_text_is_escaped(tmp_path: Path) -> None:
+    """At the end of a line too, and in the longest of texts."""
+    texts = (EVIL, "\\\n", "??/\n", "end\\", "end??/", "end???/", "\r\n#error\n", "\u2028#error", 1000 * "?/*\\")
+    lines = "".join(f"// {text.comment(each)}\nconst char *const text{n} = {text.literal(each)};\n"
+                    for n, each in enumerate(texts))  # fmt: skip
+    checks = "".join(f"puts(text{n});" for n in range(len(texts)))
+    (tmp_path / "texts.c").write_text(f"#include <stdio.h>\n{lines}int main(void) {{ {checks} return 0; }}\n", "ascii")
+    compiled(tmp_path, tmp_path / "texts", [tmp_path / "texts.c"], *STRICT)
+    printed = subprocess.run([tmp_path / "texts"], capture_output=True, check=True).stdout
+    assert printed == b"".join(each.encode() + b"\n" for each in texts)
 
 
 @pytest.mark.parametrize(
@@ -158,3 +173,11 @@ def test_multipliers_of_dense_layers_round_as_a_double_does(real: float) -> None
 def test_where_no_multiplier_is_exact_none_is_given() -> None:
     end = np.array([2**31 - 1])
     assert dense_multipliers([1.23456789e-7], -end, end) is None
+
+
+def test_powers_of_softmax_are_those_of_the_c_library() -> None:
+    """Of which some are not the nearest float32."""
+    library = ctypes.CDLL(ctypes.util.find_library("m"))
+    library.expf.restype, library.expf.argtypes = ctypes.c_float, (ctypes.c_float,)
+    values = (-np.random.default_rng(0).uniform(0, 110, 5000)).astype(np.float32)
+    assert (expf(values) == np.array(list(map(library.expf, values.tolist())), np.float32)).all()

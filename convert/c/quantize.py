@@ -10,6 +10,12 @@ from edgecnn.errors import EdgecnnError
 
 LEAST, MOST = -128, 127
 _NONE, _RELU, _RELU6 = 0, 1, 3  # schema.ActivationFunctionType
+_PARTS = float.fromhex("0x1.71547652b82fep+5")  # 32 / ln 2
+_CUBIC = [
+    float.fromhex("0x1.c6af84b912394p-20"),
+    float.fromhex("0x1.ebfce50fac4f3p-13"),
+    float.fromhex("0x1.62e42ff0c52d6p-6"),
+]
 
 
 def multiplier(real: float) -> tuple[int, int]:
@@ -57,5 +63,17 @@ def _rounded(value: np.float32) -> int:
 def softmax_powers(taken: Tensor, beta: float) -> npt.NDArray[np.float32]:
     """exp(-scale * beta * (255 - i)), float32, (256,). Source: PopulateSoftmaxLookupTable."""
     scale = -taken.scale * np.float32(beta)
-    powers = [np.float32(math.exp(np.float32(scale * np.float32(255 - i)))) for i in range(256)]
-    return np.array(powers, np.float32)
+    return expf(scale * np.arange(255, -1, -1).astype(np.float32))
+
+
+def expf(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The exponential of float32 as C libraries compute it, which is not always the nearest float32.
+
+    Source: expf.c of ARM's optimized routines, which glibc, musl, bionic and newlib share.
+    """
+    parts = np.rint(values.astype(np.float64) * _PARTS)
+    rest = values.astype(np.float64) * _PARTS - parts
+    cubic = (_CUBIC[0] * rest + _CUBIC[1]) * (rest * rest) + (_CUBIC[2] * rest + 1)
+    whole, fraction = np.divmod(parts, 32)
+    powers: npt.NDArray[np.float32] = (cubic * np.exp2(fraction / 32) * np.exp2(whole)).astype(np.float32)
+    return powers
