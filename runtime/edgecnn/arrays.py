@@ -38,7 +38,7 @@ def checked_labels(
     if labels is None:
         return None, ()
     classes = len(manifest.labels)
-    several = getattr(manifest, "multi_label", False)
+    several = manifest.multi_label
     shape, highest = ((images, classes), 1) if several else ((images,), classes - 1)
     column = not several and labels.shape == (images, 1)
     if column:

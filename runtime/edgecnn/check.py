@@ -155,7 +155,8 @@ def judge_labels(
         for place, name in enumerate(names)
     }
     failures = [f"{name}: {words}" for name, found in each.items() for words in found.failures]
-    return replace(report, failures=(*report.failures, *failures), by_label=each)
+    notes = [f"{name}: {words}" for name, found in each.items() if found.failures for words in found.notes]
+    return replace(report, failures=(*report.failures, *failures), notes=(*report.notes, *notes), by_label=each)
 
 
 def judge(

@@ -83,7 +83,7 @@ def read_dataset(path: Path | str, manifest: Manifest) -> Dataset:
     if data.images.shape[1:] != manifest.input.shape:
         have, want = ("x".join(map(str, shape)) for shape in (data.images.shape[1:], manifest.input.shape))
         raise EdgecnnError(f"{path} holds images of {have}, the model takes {want}")
-    return replace(data, notes=(*data.notes, *_doubts(data, manifest.labels)))
+    return replace(data, notes=(*data.notes, *_doubts(data, manifest)))
 
 
 def read_answered(path: Path, manifest: Manifest) -> Dataset:
@@ -160,7 +160,7 @@ def of_folder(
     return Dataset(np.stack(images), labels, names, unread=unread, notes=notes)
 
 
-def _doubts(data: Dataset, labels: tuple[str, ...]) -> list[str]:
+def _doubts(data: Dataset, manifest: Manifest) -> list[str]:
     """What makes images unfit to calibrate or to judge by, though all of them can be read."""
     images, count = data.images.reshape(len(data), -1), len(data)
     plain = int((images.max(axis=1) == images.min(axis=1)).sum())
@@ -171,8 +171,8 @@ def _doubts(data: Dataset, labels: tuple[str, ...]) -> list[str]:
         doubts.append(f"all {count:,} images are the same")
     elif 2 * plain >= count:
         doubts.append(f"{plain:,} of {count:,} images are of one colour")
-    if data.probabilities is not None and (data.labels is None or data.labels.ndim == 1):
-        doubts += one_answer(data.probabilities.argmax(axis=1), labels, "the float model")
+    if data.probabilities is not None and not manifest.multi_label:
+        doubts += one_answer(data.probabilities.argmax(axis=1), manifest.labels, "the float model")
     return doubts
 
 
