@@ -108,6 +108,14 @@ def test_a_digit_dark_on_light_is_classified(trained: Path, tmp_path: Path) -> N
     assert answer["label"] == DRAWN
 
 
+def test_one_image_that_cannot_be_read_keeps_no_other_from_its_answer(trained: Path, tmp_path: Path) -> None:
+    digit, text = digit_file(tmp_path), tmp_path / "text.png"
+    text.write_text("text")
+    done = run("edgecnn", "classify", digit, text, digit, "--model", trained / "model_int8.tflite", "--json")
+    refused(done, "text.png does not decode")
+    assert [(each["image"], each["label"]) for each in json.loads(done.stdout)] == [(str(digit), DRAWN)] * 2
+
+
 def test_mistakes_get_a_line_and_status_2(trained: Path, tmp_path: Path) -> None:
     model, digit = trained / "model_int8.tflite", digit_file(tmp_path)
     text = tmp_path / "text.png"

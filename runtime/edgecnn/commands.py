@@ -15,6 +15,7 @@ from edgecnn.classifier import Classifier, Prediction
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import engines_of
+from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
 from edgecnn.folders import left_out
 from edgecnn.images import read_image
@@ -77,20 +78,31 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
 
 
 def classify(options: argparse.Namespace) -> int:
-    """The command `edgecnn classify`."""
+    """The command `edgecnn classify`; where some of the images cannot be read, the others are answered first."""
     classifier = _open(options)
-    options.images = options.images or [classifier.path.with_name(PICTURE)]
+    paths, images, unread = [], [], []
     with quiet():  # decoders murmur on stderr
-        images = [read_image(path, classifier.manifest.input) for path in options.images]
-    answers = list(zip(map(str, options.images), classifier.predict_batch(images), strict=True))
-    if options.json:
+        for path in options.images or [classifier.path.with_name(PICTURE)]:
+            try:
+                images.append(read_image(path, classifier.manifest.input))
+                paths.append(str(path))
+            except EdgecnnError as error:
+                unread.append(str(error))
+    if images:
+        _print_answers(classifier, list(zip(paths, classifier.predict_batch(images), strict=True)), options.json)
+    if unread:
+        raise EdgecnnError("; ".join(dict.fromkeys(unread)))  # without Pillow all say the same
+    return OK
+
+
+def _print_answers(classifier: Classifier, answers: list[tuple[str, Prediction]], as_json: bool) -> None:
+    if as_json:
         print_json([{"image": path, **found.document()} for path, found in answers])
     elif classifier.manifest.multi_label:
         print(table(("image", "labels"), [(path, _several(found)) for path, found in answers]))
     else:
         rows = [(path, found.label, f"{found.probability:.3f}") for path, found in answers]
         print(table(("image", "label", "probability"), rows))
-    return OK
 
 
 def _several(found: Prediction) -> str:
