@@ -13,6 +13,7 @@ from PIL import Image
 
 from edgecnn import EdgecnnError
 from edgecnn.dataset import Dataset, Source, read_answered, read_dataset
+from edgecnn.files import unzip_members, zip_members
 from edgecnn.labels import split_labels
 from edgecnn.manifest import Frame, Input, Manifest
 
@@ -118,6 +119,15 @@ def test_a_seal_does_not_make_arrays_fit(tmp_path: Path, change: dict[str, Any],
     with pytest.raises(EdgecnnError) as told:
         read_dataset(tmp_path / "a.npz", PETS)
     assert words in str(told.value)
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a": 1}', b"[1]", b"NaN", b"0", b"", b"\xff", b'{"a": 1e999}'])
+def test_a_source_that_is_none_is_told(tmp_path: Path, text: bytes) -> None:
+    Dataset(IMAGES, LABELS, np.arange(12)).save(tmp_path / "a.npz")
+    members = unzip_members((tmp_path / "a.npz").read_bytes())
+    (tmp_path / "a.npz").write_bytes(zip_members(members | {"dataset.json": text}))
+    with pytest.raises(EdgecnnError, match="a.npz is not a data set of edgecnn"):
+        read_dataset(tmp_path / "a.npz", PETS)
 
 
 def draw(path: Path, pixels: np.ndarray = IMAGES[0]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn import bounds
 from edgecnn.arrays import checked_indices, checked_labels, checked_probabilities, checked_raw_pixels
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_seal, has_sealed_zip, load_npy, read_file, unzip_members, write_file, zip_members
@@ -109,8 +110,7 @@ def _read_npz(path: Path, manifest: Manifest) -> Dataset:
         if _MEMBER in members and not sealed:
             raise EdgecnnError(f"{path} is damaged, its seal is gone: copy it again")
         arrays = {name: load_npy(members[f"{name}.npy"]) for name in _ARRAYS if f"{name}.npy" in members}
-        document = json.loads(members[_MEMBER]) if sealed else None
-        source = Source(**document) if document else None
+        source = _source(members[_MEMBER]) if sealed else None
         images = checked_raw_pixels(path, arrays["images"])
     except (zipfile.BadZipFile, zlib.error, NotImplementedError):
         raise EdgecnnError(f"{path} is no .npz file, or it was cut short: copy it again") from None
@@ -120,6 +120,19 @@ def _read_npz(path: Path, manifest: Manifest) -> Dataset:
     indices = checked_indices(path, arrays.get("indices") if sealed else None, len(images))
     probabilities = checked_probabilities(path, arrays.get("probabilities") if sealed else None, len(images), manifest)
     return Dataset(images, labels, indices, probabilities, source, notes=notes)
+
+
+def _source(text: bytes) -> Source | None:
+    """The source that a member tells.
+
+    Raises:
+        ValueError, TypeError: it tells none.
+    """
+    try:
+        document = bounds.parsed(text)
+    except EdgecnnError as error:
+        raise ValueError(str(error)) from None
+    return None if document is None else Source(**document)
 
 
 def _read_folder(folder: Path, manifest: Manifest) -> Dataset:
