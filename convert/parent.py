@@ -160,7 +160,7 @@ def _with_images(path: Path, model: "keras.Model", manifest: Manifest, options: 
         print(f"warning: {len(calibration)} images for calibration; ranges need {FEW_CALIBRATION}", file=sys.stderr)
     found = path.with_name("validation.npz") if ours else None
     source = options.validation or found
-    validation = read_dataset(source, manifest) if source else _unseen_by_none(calibration)
+    validation = read_dataset(source, manifest) if source else _judging_too(calibration)
     beside = path.with_name("evaluation.npz")
     evaluation = read_dataset(beside, manifest) if ours and beside.exists() else None
     parent = Parent(
@@ -175,7 +175,7 @@ def _with_images(path: Path, model: "keras.Model", manifest: Manifest, options: 
     return parent
 
 
-def _unseen_by_none(calibration: Dataset) -> Dataset:
+def _judging_too(calibration: Dataset) -> Dataset:
     """Images for calibration that are to judge as well, as a gate has to say."""
     return replace(calibration, notes=(*calibration.notes, "no --validation: the calibration images judge as well"))
 
