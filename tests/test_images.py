@@ -1,5 +1,6 @@
 """Image files become raw pixels; a drawn digit is brought into the frame it was trained in."""
 
+import os
 import re
 import subprocess
 import sys
@@ -253,3 +254,7 @@ def test_what_does_not_decode_is_told(tmp_path: Path, framed: Pixels) -> None:
             read_image(path, DIGIT)
     with pytest.raises(EdgecnnError, match="does not exist"):
         read_image(tmp_path / "missing.png", DIGIT)
+    os.mkfifo(tmp_path / "pipe.png")  # it, and /dev/zero, would be read for ever
+    for path in (tmp_path / "pipe.png", Path("/dev/zero")):
+        with pytest.raises(EdgecnnError, match="it is a pipe or a device, not a file"):
+            read_image(path, DIGIT)

@@ -25,7 +25,7 @@ Pixels = npt.NDArray[np.uint8]
 
 _SIDE = 1024  # pixels: the longer side is not shrunk below, so that a character in a corner of it stays one
 _GAP = 3  # nor is a side below so many times what is wanted. Source: Pillow, `reducing_gap` of Image.resize
-_BAND = 2**20  # pixels that are looked at together
+_BAND = 2**18  # pixels that are looked at together
 _LARGE = 2**22  # pixels of a PNG from which it is read in bands
 FAINTEST = 24  # grey levels between ground and ink, below which an image holds nothing
 _ORIENTATION = 0x0112  # the EXIF tag
