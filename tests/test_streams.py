@@ -159,7 +159,7 @@ def test_a_fault_of_our_own_is_no_failed_gate(
     monkeypatch.setattr(edgecnn.commands, "info", broken)
     assert main(["info"]) == BROKEN == 70
     said = capsys.readouterr().err
-    assert said.startswith("error: KeyError: 'nothing' (at test_streams.py:")
+    assert said.startswith("error: KeyError: 'nothing' (at cli.py:")
     assert "please report this line and the command" in said
     assert said.count("\n") == 1
     monkeypatch.setenv(DEBUG, "1")

@@ -34,6 +34,7 @@ _P = ParamSpec("_P")
 
 OK, GATE_FAILED, WRONG_INPUT, BROKEN = 0, 1, 2, 70  # the last is EX_SOFTWARE of sysexits.h
 DEBUG = "EDGECNN_DEBUG"  # in the environment: stack traces are shown
+_PACKAGES = {"edgecnn", "train", "convert", "benchmarks", "deploy"}
 _WORD = 300  # characters of a word in an error's line
 _INTERRUPTED = "interrupted; what was begun was not written"
 
@@ -90,12 +91,11 @@ def _noexec(error: OSError) -> str:
 
 def _broken(error: BaseException) -> int:
     """What is told of an error that nobody foresaw: a line that helps whoever mends it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    at = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
-    words = f"{type(error).__name__}: {str(error)[:200]} (at {at})"
+    places = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    ours = [f"{path.name}:{line}" for path, line in places if _PACKAGES.intersection(path.parts[-3:-1])]
     _failed(
-        f"{words}: this is a fault of edgecnn's, not yours; please report this line and the command to its"
-        f" maintainers ({DEBUG}=1 shows the stack trace)"
+        f"{type(error).__name__}: {str(error)[:200]} (at {ours[-1]}): this is a fault of edgecnn's, not yours; please"
+        f" report this line and the command to its maintainers ({DEBUG}=1 shows the stack trace)"
     )
     return BROKEN
 
