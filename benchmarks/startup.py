@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgecnn import SHIPPED, arguments
-from edgecnn.command import OK, command, parser, print_json, progress, table
+from edgecnn.classifier import Classifier
+from edgecnn.command import OK, command, parser, print_json, progress, quiet, table
 from edgecnn.errors import EdgecnnError
 
 RUNS = 40
@@ -53,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("--core", type=arguments.core, default=0, help="that all are pinned to (default 0)")
     options = made.parse_args(argv)
     named = {"model": options.model, "engine": options.engine, "module": _ENGINES[options.engine]}
+    with quiet():
+        Classifier(options.model, options.engine).close()  # whether it runs at all is told in our words
     scripts = {"bare script": _BARE.format(**named) + _MEMORY, "edgecnn": EDGECNN.format(**named) + _MEMORY}
     os.sched_setaffinity(0, {options.core})  # the children's too
     found = compare(scripts, options.runs)

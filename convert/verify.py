@@ -87,6 +87,8 @@ def side(words: str) -> Side:
         return Side(words, path, "keras")
     data = read_file(path)
     kind = "keras" if is_hdf5(data) else model_format(name, data)
+    if kind == "keras" and engine:
+        raise EdgecnnError(f"{words}: Keras itself runs {name}, no engine does: leave @{engine} out")
     return Side(words, path, "keras" if kind == "keras" else engine or engines_for(kind, name)[0])
 
 
