@@ -14,6 +14,7 @@ import pytest
 from conftest import refused, run
 from test_commands import COMMANDS, SUBCOMMANDS
 
+from deploy import install
 from edgecnn import SHIPPED
 from edgecnn.cli import main
 from edgecnn.command import Parser, command
@@ -195,3 +196,11 @@ def test_a_network_of_other_classes_is_not_compared(trained: Path, tmp_path: Pat
         run("convert.verify", tmp_path / "three.onnx", ours, "--data", trained / "validation.npz"),
         "labels from 0 to 9; the model's are 0 to 2",
     )
+
+
+def test_an_installer_wants_the_name_of_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    """It runs without edgecnn, and so with a parser of its own."""
+    with pytest.raises(SystemExit) as end:
+        install.run(["--to", ""])
+    assert end.value.code == 2
+    assert "no folder is named" in capsys.readouterr().err

@@ -129,7 +129,9 @@ def _add_model(to: argparse.ArgumentParser) -> None:
 
 def _add_engine(to: argparse.ArgumentParser) -> None:
     add_engine_option(to, f"auto (default), {named()}", "auto")
-    to.add_argument("--threads", type=arguments.count(), help="threads for one inference (default 1)")
+    to.add_argument(
+        "--threads", type=arguments.count(), help="threads for one inference, no more than cores (default 1)"
+    )
 
 
 def add_engine_option(to: argparse.ArgumentParser, purpose: str, *others: str) -> None:
