@@ -31,6 +31,7 @@ from edgecnn.interpreters import Tensor
 from edgecnn.manifest import Input, Manifest
 from edgecnn.modelfile import find_manifest, model_format, pack_model
 from edgecnn.pixels import dequantize
+from edgecnn.trial import limits
 
 LAYOUTS = ("NHWC", "NCHW")
 _CHANNELS = (1, 3, 4)  # what an axis of channels has
@@ -85,7 +86,7 @@ def adopted(path: Path, data: bytes, options: argparse.Namespace) -> Manifest:
         raise EdgecnnError(f"{path} has a manifest already: edgecnn info {path}")
     scale, offset = pixel_values(path, options)
     labels = read_labels(path, options.labels)
-    probe: Probe = apart(str(path), _probe, kind, data, str(path))
+    probe: Probe = apart(str(path), _probe, kind, data, str(path), limits=limits(data))
     step = 0.0 if probe.output.dtype.kind == "f" else probe.output.scale
     _check_output(path, probe, step)
     check_labels(path, labels, probe.output.shape[1])

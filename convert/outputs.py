@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import edgecnn.apart
+from edgecnn.apart import Limits
 from edgecnn.classifier import Classifier
 from edgecnn.command import quiet
 from edgecnn.errors import EdgecnnError
@@ -38,14 +39,16 @@ def answers(
     return apart(f"{model.path} on {engine}", _run, model, engine, images)
 
 
-def apart(what: str, function: Callable[..., _T], *arguments: Any) -> _T:
+def apart(what: str, function: Callable[..., _T], *arguments: Any, limits: Limits | None = None) -> _T:
     """Call a function of a module in a process of its own.
 
     Raises:
-        EdgecnnError: the process died of it.
+        EdgecnnError: the process died of it, or took more than `limits`.
     """
     try:
-        return edgecnn.apart.apart(function, *arguments)
+        return edgecnn.apart.apart(function, *arguments, limits=limits)
+    except MemoryError:
+        raise EdgecnnError(f"{what} takes more memory than a classifier of its size should: it is not opened") from None
     except edgecnn.apart.DiedError as death:
         raise EdgecnnError(
             f"the engine died of {what} ({death}): the file is damaged, or another engine is needed"

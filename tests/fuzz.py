@@ -11,6 +11,7 @@ Examples:
 
 import argparse
 import contextlib
+import copy
 import importlib
 import json
 import os
@@ -283,9 +284,9 @@ def changed(document: dict[str, Any], draw: random.Random, values: tuple[Any, ..
         if draw.random() < 0.15 and isinstance(parent, dict):
             parent.pop(path[-1], None)
         elif draw.random() < 0.1 and isinstance(parent, dict):
-            parent[draw.choice(("", "x", "__class__", "x" * 10_000))] = draw.choice(values)
+            parent[draw.choice(("", "x", "__class__", "x" * 10_000))] = copy.deepcopy(draw.choice(values))
         else:
-            parent[path[-1]] = draw.choice(values)
+            parent[path[-1]] = copy.deepcopy(draw.choice(values))
     return out
 
 

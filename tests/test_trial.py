@@ -1,5 +1,6 @@
 """What kills an engine, or takes all it can get, does so in a process of its own."""
 
+import os
 import time
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from edgecnn import SHIPPED, EdgecnnError
 from edgecnn.apart import DiedError, Limits, apart
+from edgecnn.cli import main
 from edgecnn.modelfile import read_model
 from edgecnn.trial import open_model, try_model
 
@@ -60,3 +62,14 @@ def test_where_nothing_can_be_noted_the_file_is_tried_all_the_same(trained: Path
     for _ in range(2):
         with open_model(trained / "model_int8.tflite", "litert") as classifier:
             assert classifier.batch == 1
+
+
+@pytest.mark.parametrize(
+    "words", [["info", "{}"], ["classify", "{}"], ["check", "{}", "{}"], ["watch", "{}"], ["bench", "{}"]]
+)
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero"])
+def test_a_pipe_or_device_is_refused_by_every_command(tmp_path: Path, words: list[str], name: str) -> None:
+    path = tmp_path / name
+    if name == "pipe":
+        os.mkfifo(path)
+    assert main([word.format(path) for word in words]) == 2

@@ -8,6 +8,7 @@ package needs no trial, nor does a library of `native`, which runs whatever its 
 import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecnn import SHIPPED
 from edgecnn.classifier import Classifier
@@ -16,6 +17,9 @@ from edgecnn.engines import NATIVE, engines_for
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import SEAL, locked, read_file, write_file
 from edgecnn.modelfile import ModelFile, read_model
+
+if TYPE_CHECKING:
+    from edgecnn.apart import Limits
 
 _SECONDS = 60.0  # a large network on a small board opens in a few
 _MEGABYTES, _TIMES = 384, 12  # for the engine; for each megabyte of the file: copies, packed weights, activations
@@ -51,18 +55,24 @@ def try_model(model: ModelFile, engine: str) -> None:
     notes = _notes()
     if entry in _read(notes):
         return
-    from edgecnn.apart import DiedError, Limits, apart  # multiprocessing takes longer to import than an inference
+    from edgecnn.apart import DiedError, apart  # multiprocessing takes longer to import than an inference
 
-    megabytes = _MEGABYTES + _TIMES * len(model.data) // 1_000_000
     try:
-        apart(_run, model, engine, limits=Limits(_SECONDS, megabytes))
+        apart(_run, model, engine, limits=limits(model.data))
     except (DiedError, MemoryError) as death:
-        how = f"more than {megabytes:,} MB of memory" if isinstance(death, MemoryError) else death
+        how = f"more than {limits(model.data).megabytes:,} MB of memory" if isinstance(death, MemoryError) else death
         raise EdgecnnError(
             f"{model.path} is not opened: a process that tried it ended ({how}); it is damaged or hostile, or another"
             " engine is needed (--engine)"
         ) from None
     _note(notes, entry)
+
+
+def limits(data: bytes) -> "Limits":
+    """What a process that opens a model file may take."""
+    from edgecnn.apart import Limits
+
+    return Limits(_SECONDS, _MEGABYTES + _TIMES * len(data) // 1_000_000)
 
 
 def _run(model: ModelFile, engine: str) -> None:

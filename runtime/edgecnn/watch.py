@@ -105,6 +105,8 @@ def _open(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:
         return folder_frames(source, wanted, options.new_only)
     if not (source.exists() or is_camera(options.source) or is_url(options.source)):
         raise EdgecnnError(f"{source} does not exist: name a folder, a video, a camera (0) or -")
+    if source.is_fifo():  # which OpenCV waits for, and Ctrl-C with it
+        raise EdgecnnError(f"{source} is a pipe: give raw frames on stdin (edgecnn watch - < {source})")
     return video_frames(options.source, wanted)
 
 
