@@ -72,6 +72,7 @@ HOSTILE: dict[str, tuple[str, Change]] = {
     "NaN": ("a number is", lambda it: it["input"].update(pixel_scale=[float("nan")])),
     "infinity": ("a number is", lambda it: it["input"].update(pixel_offset=[float("-inf")])),
     "an endless factor": ("not within", lambda it: it["input"].update(pixel_scale=[1e30])),
+    "a factor of nothing": ("factor is 0", lambda it: it["input"].update(pixel_scale=[0.0])),
     "three factors for one channel": ("3 factors", lambda it: it["input"].update(pixel_scale=[1.0] * 3)),
     "a box beyond the image": ("box is", lambda it: it["input"]["frame"].update(box=29)),
     "an accuracy above 1": ("a share is", lambda it: it["baseline"].update(accuracy=2.0)),
