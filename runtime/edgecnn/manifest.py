@@ -92,8 +92,8 @@ class Input(_Bounded):
                 raise EdgecnnError(f"{len(values)} factors or offsets of pixels, but {self.shape[2]} channels")
             for value in values:
                 bounds.number(value, "a pixel's factor or offset", -_SCALE, _SCALE)
-        if 0 in self.pixel_scale:
-            raise EdgecnnError("a pixel's factor is 0: every image would be the same")
+        if not any(self.pixel_scale):
+            raise EdgecnnError("every pixel's factor is 0: all images would be the same")
         bounds.choice(self.layout, "layout", LAYOUTS)
         if self.frame:
             bounds.whole(self.frame.box, "box", 1, min(self.shape[:2]))
