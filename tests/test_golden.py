@@ -58,6 +58,16 @@ def test_other_answers_are_told_and_damage_too(copied: Path) -> None:
     assert {each["images"] for each in json.loads(done.stdout)} == {32}
 
 
+def test_models_that_were_not_copied_are_left_out(copied: Path) -> None:
+    with_golden(copied)
+    for path in [*copied.glob("*.onnx")]:
+        path.unlink()
+    assert {each.model for each in compare(copied)} == {"model_int8.tflite"}
+    (copied / "model_int8.tflite").unlink()
+    with pytest.raises(EdgecnnError, match=r"model_int8\.onnx, model_int8\.tflite: none is here"):
+        compare(copied)
+
+
 def test_a_file_that_holds_no_golden_answers_is_told(copied: Path) -> None:
     images, path = np.zeros((2, 28, 28, 1), np.uint8), copied / FILE
     good = np.full((2, 10), 0.1, np.float32)

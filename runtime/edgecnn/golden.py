@@ -93,8 +93,10 @@ def make(models: Sequence[Path], images: Images) -> bytes:
 def compare(folder: Path, only: str | None = None) -> list[Comparison]:
     """Compare every model in a folder on every engine that is here and has golden answers, or on `only` one engine.
 
+    A model that has golden answers and was not copied here is left out.
+
     Raises:
-        EdgecnnError: there are none, or none of an engine that is here.
+        EdgecnnError: there are none, or none of a model and an engine that are here.
     """
     if only not in (None, *ENGINES, NATIVE):
         raise EdgecnnError(f"there is no engine {only!r}: choose {named()}")
@@ -103,12 +105,15 @@ def compare(folder: Path, only: str | None = None) -> list[Comparison]:
         raise EdgecnnError(f"{path} is missing: on the machine that made the models, edgecnn golden {folder} --make")
     images, stored = _stored(path)
     found = []
-    for (name, engine), expected in stored.items():
+    here = {answers: expected for answers, expected in stored.items() if (folder / answers[0]).exists()}
+    for (name, engine), expected in here.items():
         model = read_model(folder / name)
         if only in (None, engine) and engine in engines_of(model.path, model.manifest.format):
             found.append(_compared(model, engine, images, expected))
+    if not here:
+        raise EdgecnnError(f"{path} has answers of {', '.join(sorted({name for name, _ in stored}))}: none is here")
     if not found:
-        engines = ", ".join(sorted({engine for _, engine in stored}))
+        engines = ", ".join(sorted({engine for _, engine in here}))
         raise EdgecnnError(f"none of the engines with golden answers ({engines}) is here: edgecnn doctor says why")
     return found
 
