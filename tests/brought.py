@@ -51,24 +51,26 @@ def tried(name):
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, *shape), np.uint8)
     values, entry = pixels.astype(np.float32) / 255, Input(shape, (1 / 255,), (0.0,))
     expected = model.predict(values, verbose=0)
-    ways = {
-        "tflite": lambda: tflite_outputs(tflite_from_keras(model, values, "none"), values),
-        "tflite int8": lambda: tflite_outputs(tflite_from_keras(model, values), values),
-        "onnx": lambda: onnx_outputs(onnx_from_keras(model, entry), pixels),
-        "onnx int8": lambda: onnx_outputs(quantize_static(onnx_from_keras(model, entry), pixels), pixels),
-    }
-    found = {"work": work(model)}
-    for way, outputs in ways.items():
-        try:
-            with quiet():
-                found[way] = float(np.abs(outputs() - expected).max())
-        except Exception as error:
-            found[way] = f"{type(error).__name__}: {error}"[:300]
     with quiet():
-        once, again = onnx_from_keras(model, entry), onnx_from_keras(model, entry)
-        kinds = [facts("onnx", once).operators, facts("tflite", tflite_from_keras(model, values)).operators]
-    return {**found, "same": once == again, "operators": min(kinds)}
+        float_onnx, again = onnx_from_keras(model, entry), onnx_from_keras(model, entry)
+        float_tflite, int8_tflite = (tflite_from_keras(model, values, quantize) for quantize in ("none", "int8"))
+        outputs = {
+            "tflite": tflite_outputs(float_tflite, values),
+            "tflite int8": tflite_outputs(int8_tflite, values),
+            "onnx": onnx_outputs(float_onnx, pixels),
+            "onnx int8": onnx_outputs(quantize_static(float_onnx, pixels), pixels),
+        }
+    off = {way: float(np.abs(given - expected).max()) for way, given in outputs.items()}
+    operators = facts("tflite", float_tflite).operators
+    return {**off, "work": work(model), "same": float_onnx == again, "operators": operators}
+
+
+def tried_or_told(name):
+    try:
+        return tried(name)
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"[:500]}
 
 
 if __name__ == "__main__":
-    print(json.dumps({name: tried(name) for name in sys.argv[1:]}))
+    print(json.dumps({name: tried_or_told(name) for name in sys.argv[1:]}))
