@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from convert.proof import prove
 from convert.record import record
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.files import sha256
+from edgecnn.manifest import Input, Manifest
 from edgecnn.modelfile import read_model
 
 
@@ -114,14 +116,15 @@ def test_a_float_model_answers_as_keras_does_not_only_mostly_right() -> None:
     expected = np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)
     data = Dataset(np.zeros((2, 1, 1, 1), np.uint8), np.array([0, 1]), np.arange(2), expected)
     off = expected + np.float32([[0.004, -0.004], [0, 0]])
+    judged = partial(prove, Manifest("m", "keras", ("a", "b"), Input((1, 1, 1), (1.0,), (0.0,)), "0" * 64), data)
     noise = np.zeros((3, 2), np.float32)  # of random images, which have no right answer
-    assert prove(data, np.concatenate([noise, expected]), 0.005, 1e-3).validation.verdict == "PASS"
-    report = prove(data, np.concatenate([noise, off]), 0.005, 1e-3).validation
+    assert judged(np.concatenate([noise, expected]), 0.005, 1e-3).validation.verdict == "PASS"
+    report = judged(np.concatenate([noise, off]), 0.005, 1e-3).validation
     assert (report.verdict, report.flips.count) == ("FAIL", 0)
     assert "a probability is off by 4.0e-03" in report.failures[0]
-    assert prove(data, off, 0.005, 1.0).validation.verdict == "PASS"
+    assert judged(off, 0.005, 1.0).validation.verdict == "PASS"
     off[1, 0] = np.nan
-    assert prove(data, off, 1.0, 1.0).validation.verdict == "FAIL"
+    assert judged(off, 1.0, 1.0).validation.verdict == "FAIL"
 
 
 def test_conversions_at_once_all_leave_their_entries(tmp_path: Path) -> None:
