@@ -66,17 +66,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         print_json(entries)
     else:
-        print(_screen([head(), *(row for entry in entries for row in rows(entry))]))
+        print(screen(entries))
         for note in remarks(entries):
             print(note)
         print(f"\n{options.output or path.parent}/models.md and models.json tell the rest")
     return OK if all(entry["verdict"] == "PASS" for entry in entries) else GATE_FAILED
 
 
-def _screen(lines: Sequence[Sequence[str]]) -> str:
-    """What fits a screen of what models.md tells: not how much of it runs on integers, nor the test's flips."""
+def screen(entries: Sequence[dict[str, Any]]) -> str:
+    """What fits a screen of what models.md tells: not how much runs on integers, nor the test's flips.
+
+    Why a conversion failed stands below.
+    """
+    failed = [entry for entry in entries if not entry["engines"]]
+    shown = [{**entry, "why": "see below"} if entry in failed else entry for entry in entries]
+    lines = [head(), *(row for entry in shown for row in rows(entry))]
     names, *cells = ([*line[:2], *line[3:7], line[8]] for line in lines)
-    return table(names, cells)
+    return "\n".join([table(names, cells), *(f"{entry['file']}: {entry['why']}" for entry in failed)])
 
 
 def _convert(path: Path, options: argparse.Namespace, first: int, tell: Callable[[dict[str, Any]], None]) -> int:

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from conftest import refused, run
 
+from convert.__main__ import screen
 from convert.engines import answers
 from convert.proof import prove
 from convert.record import record
@@ -137,3 +138,10 @@ def test_conversions_at_once_all_leave_their_entries(tmp_path: Path) -> None:
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(add, range(20)))
     assert len(json.loads((tmp_path / "models.json").read_text())["models"]) == 20
+
+
+def test_a_reason_does_not_widen_the_table() -> None:
+    why = "could not be converted to onnx: " + "a converter's words " * 9
+    *lines, last = screen([{"file": "model.onnx", "verdict": "FAIL", "why": why, "engines": {}}]).splitlines()
+    assert max(map(len, lines)) < 100
+    assert last == f"model.onnx: {why}"
