@@ -1,5 +1,6 @@
 """Files of other tools get a manifest, after they were tried."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 from conftest import refused, run
 from onnx import TensorProto, helper, numpy_helper
 
+from convert.adopt import Probe, _quantization
 from edgecnn import Classifier
+from edgecnn.interpreters import Tensor
 from edgecnn.modelfile import read_model
 
 LABELS = ("--labels", "0,1,2,3,4,5,6,7,8,9")
@@ -37,6 +40,37 @@ def test_an_adopted_file_answers_as_before(trained: Path, tmp_path: Path, name: 
     for one, other in zip(before.predict_batch(images), after.predict_batch(images), strict=True):
         assert one.probabilities.tolist() == other.probabilities.tolist()
     refused(run("convert.adopt", adopted, *LABELS, "--normalization", how), "has a manifest already")
+
+
+def test_what_metadata_appended_stays_and_labels_are_written_once(trained: Path, tmp_path: Path) -> None:
+    """TFLite Metadata appends a ZIP with labels of its own."""
+    path = stripped(trained / "model_int8.tflite", tmp_path / "flowers.tflite")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("labels.txt", "a\nb\n")
+        archive.writestr("words.txt", "what it is for")
+    done = run("convert.adopt", path, *LABELS, "--normalization", "unit")
+    assert (done.returncode, done.stderr) == (0, "")
+    with zipfile.ZipFile(tmp_path / "flowers_edgecnn.tflite") as archive:
+        assert sorted(archive.namelist()) == ["edgecnn.json", "labels.txt", "words.txt"]
+        assert archive.read("labels.txt").split() == [b"%d" % label for label in range(10)]
+        assert archive.read("words.txt") == b"what it is for"
+    assert read_model(tmp_path / "flowers_edgecnn.tflite").manifest.quantization == "int8"
+    assert Classifier(tmp_path / "flowers_edgecnn.tflite").predict(np.zeros((28, 28, 1), np.uint8)).label
+
+
+@pytest.mark.parametrize(
+    ("ends", "quantization"),
+    [
+        (("int8", "int8"), "int8"),
+        (("uint8", "uint8"), "uint8"),
+        (("int16", "int16"), "int16x8"),
+        (("uint8", "int8"), "unknown"),
+        (("uint8", "float32"), "unknown"),
+    ],
+)
+def test_what_a_file_is_quantized_to_is_told_by_its_ends(ends: tuple[str, str], quantization: str) -> None:
+    taken, given = (Tensor((1, 4), np.dtype(name)) for name in ends)
+    assert _quantization(Probe("litert", taken, given, np.zeros((1, 4), np.float32))) == quantization
 
 
 def test_what_does_not_fit_is_told(trained: Path, tmp_path: Path) -> None:

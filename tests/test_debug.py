@@ -3,9 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT, refused, run
 from PIL import Image
+
+from convert.noise import _measured
+from edgecnn.interpreters import Tensor
 
 pytestmark = pytest.mark.slow
 
@@ -55,3 +59,13 @@ def test_a_loud_channel_is_found_and_mended(copied: Path, command: str, name: st
     assert 0 < len(document["kept_float"]) <= 4
     assert "conv2d_1" in document["kept_float"]  # which would read the loud tensor in int8
     assert 0 < document["integer_share"] < 1
+
+
+def test_own_rounding_is_measured_as_all_rounding_is() -> None:
+    """A quiet channel beside a loud one: as a sum, what came before seemed less than the rounding alone."""
+    random = np.random.default_rng(0)
+    exact = random.normal(0, (100.0, 0.5), (1000, 2)).astype(np.float32)
+    tensor = Tensor((), np.dtype(np.int8), 2.0, 0)
+    stored = (np.rint((exact + random.normal(0, 1, exact.shape)) / tensor.scale)).clip(-128, 127).astype(np.int8)
+    noise = _measured("it", exact, stored, tensor, 1)
+    assert noise.sqnr_db < noise.own_db

@@ -1,0 +1,167 @@
+"""Models as other tools save them: what is loaded, what is refused before it runs, and each kind of output."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, Once, refused, run
+
+from convert.kinds import output_kind
+from edgecnn import Classifier
+from edgecnn.answers import decided
+from edgecnn.check import judge_labels
+
+LABELS = {"one": "cat,dog", "logit": "cat,dog", "several": "cat,dog,bird"}
+
+
+@pytest.fixture(scope="module")
+def sources(once: Once) -> Path:
+    """The folder that tests/sources.py fills."""
+
+    def fill(folder: Path) -> None:
+        done = run(ROOT / "tests/sources.py", folder)
+        assert done.returncode == 0, done.stderr
+
+    return once("sources", fill)
+
+
+@pytest.fixture(scope="module")
+def loaded(sources: Path) -> dict[str, float | str]:
+    """By file: how far what Keras 3 gives is off, or why it is refused."""
+    done = run(ROOT / "tests/sources.py", sources, "load")
+    assert done.returncode == 0, done.stderr
+    told: dict[str, float | str] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["layers.h5", "layers.keras", "transfer.h5", "transfer.keras", "lstm.h5", "lstm.keras"]
+)
+def test_what_keras_2_saved_gives_what_it_gave(loaded: dict[str, float | str], name: str) -> None:
+    """Keys that are gone, an axis as a list, names with a slash, models inside models."""
+    off = loaded[name]
+    assert isinstance(off, float), off
+    assert off < 1e-6
+
+
+@pytest.mark.slow
+def test_calls_of_functions_and_the_old_hard_sigmoid_are_as_in_keras_2(loaded: dict[str, float | str]) -> None:
+    off = loaded["functions.h5"]
+    assert isinstance(off, float), off
+    assert off < 1e-6
+    why = str(loaded["strange_function.h5"])
+    assert "calls TensorFlow's io.read_file at 'tf.call'" in why
+    assert "SavedModel" in why
+
+
+@pytest.mark.slow
+def test_a_saved_model_is_refused_for_any_operator_that_no_classifier_needs(
+    sources: Path, loaded: dict[str, float | str]
+) -> None:
+    """In a function of a branch too, and an operator of savers where no saver is."""
+    assert loaded["saved_nothing"] == 0
+    assert "holds PrintV2," in str(loaded["saved_write"])
+    assert "holds SaveV2," in str(loaded["saved_overwrite"])
+    assert not list(sources.glob("written*"))
+
+
+@pytest.mark.slow
+def test_a_dict_with_one_key_is_taken_and_an_unbuilt_model_told(loaded: dict[str, float | str]) -> None:
+    assert loaded["dict.keras"] == 0
+    assert "never built" in str(loaded["unbuilt.keras"])
+
+
+def convert(sources: Path, folder: Path, name: str, *more: object) -> "list[dict[str, object]]":
+    """Convert a model of `sources` into `folder`."""
+    shutil.copy(sources / f"{name}.keras", folder)
+    about = ["--labels", LABELS.get(name, "a,b,c"), "--normalization", "unit", "--calibration", sources / "images.npz"]
+    done = run("convert", folder / f"{name}.keras", *about, *more, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    entries: list[dict[str, object]] = json.loads(done.stdout)
+    return entries
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["one", "logit"])
+def test_one_value_is_the_probability_of_the_second_class(sources: Path, tmp_path: Path, name: str) -> None:
+    convert(sources, tmp_path, name, "--variants", "tflite:int8", "onnx:none")
+    expected = np.load(sources / f"{name}.npy")[:, 0]
+    expected = 1 / (1 + np.exp(-expected)) if name == "logit" else expected
+    assert 0.1 < np.mean(expected > 0.5) < 0.9  # both classes are there
+    for file, bound in (("model_int8.tflite", 0.05), ("model_float32.onnx", 1e-5)):
+        found = list(Classifier(tmp_path / file).predict_batch(np.load(sources / "images.npz")["images"]))
+        assert [len(given.probabilities) for given in found] == [2] * len(found)
+        np.testing.assert_allclose([given.probabilities[1] for given in found], expected, atol=bound)
+        assert [given.label == "dog" for given in found] == [given.probabilities[1] > 0.5 for given in found]
+        assert all(given.labels == (given.label,) and given.probability >= 0.5 for given in found)
+
+
+@pytest.mark.slow
+def test_several_sigmoids_are_labels_each_by_itself(sources: Path, tmp_path: Path) -> None:
+    """0.97 stays 0.97, where a softmax made 0.20 of it; labels are judged one by one."""
+    images, expected = np.load(sources / "images.npz")["images"], np.load(sources / "several.npy")
+    truth = (expected > 0.5).astype(int)
+    np.savez(tmp_path / "validation.npz", images=images, labels=truth)
+    more = ("--validation", tmp_path / "validation.npz", "--max-drop", "0.2")
+    convert(sources, tmp_path, "several", *more, "--variants", "tflite:int8", "onnx:none")
+    for file, bound in (("model_int8.tflite", 0.05), ("model_float32.onnx", 1e-5)):
+        found = list(Classifier(tmp_path / file).predict_batch(images))
+        np.testing.assert_allclose([given.probabilities for given in found], expected, atol=bound)
+    assert [given.labels for given in found] == [
+        tuple(label for label, shown in zip(LABELS["several"].split(","), row, strict=True) if shown) for row in truth
+    ]
+    assert {len(given.labels) for given in found} > {1}
+    done = run("edgecnn", "check", tmp_path / "model_float32.onnx", tmp_path / "validation.npz", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["accuracy_by_label"] == {"cat": 1, "dog": 1, "bird": 1}
+    np.savez(tmp_path / "validation.npz", images=images, labels=truth.argmax(axis=1))
+    refused(run("edgecnn", "check", tmp_path / "model_float32.onnx", tmp_path / "validation.npz"), "labels")
+
+
+@pytest.mark.slow
+def test_debug_tells_of_layers_inside_layers(sources: Path, tmp_path: Path) -> None:
+    convert(sources, tmp_path, "attention", "--variants", "onnx:int8", "--max-drop", "1")
+    about = ["--labels", "a,b,c", "--normalization", "unit", "--calibration", sources / "images.npz"]
+    parent = ("--parent", tmp_path / "attention.keras")
+    done = run("convert.debug", tmp_path / "model_int8.onnx", *parent, *about, "--images", 8, "--json")
+    assert done.returncode == 0, done.stderr
+    assert {"query", "key", "value"} & {each["layer"] for each in json.loads(done.stdout)["layers"]}
+
+
+def test_answers_are_taken_above_the_threshold() -> None:
+    given = np.array([[0.97, 0.5, 0.51], [0.1, 0.2, 0.3]], np.float32)
+    assert decided(given, multi_label=True).tolist() == [[1, 0, 1], [0, 0, 0]]
+    assert decided(given, multi_label=False).tolist() == [0, 2]
+
+
+def test_one_label_that_is_lost_fails_though_others_gain() -> None:
+    """Of 100 images the second label is lost in 5 that the first one spoils anyway."""
+    truth = np.zeros((100, 2), int)
+    truth[:5] = 1
+    parent, child = truth.copy(), truth.copy()
+    parent[:5, 0] = 0
+    child[:5] = [0, 0]
+    report = judge_labels(("cat", "dog"), truth, parent, child, None, 0.01)
+    assert report.flips is not None
+    assert report.flips.net_loss == 0
+    assert report.failures == ("dog: 5 right answers fewer than the float model, 1 allowed",)
+    assert {name: found.accuracy for name, found in report.by_label.items()} == {"cat": 0.95, "dog": 0.95}
+
+
+@pytest.mark.parametrize(
+    ("given", "activation", "kind"),
+    [
+        ([[0.2, 0.8]], None, "probabilities"),
+        ([[0.2, 0.8]], "sigmoid", "sigmoids"),
+        ([[0.97, 0.6]], None, "sigmoids"),
+        ([[0.97, 0.6]], "linear", "logits"),
+        ([[-1.0, 0.6]], None, "logits"),
+        ([[0.4]], None, "sigmoid"),
+    ],
+)
+def test_the_kind_of_an_output_is_told_by_its_activation_or_its_values(given, activation, kind: str) -> None:
+    assert output_kind(np.array(given, np.float32), activation=activation) == kind
