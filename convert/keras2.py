@@ -215,7 +215,9 @@ def _mend_model(config: dict[str, Any], layers: list[dict[str, Any]]) -> None:
     inner = {layer["config"].get("name"): layer["class_name"] for layer in layers if "layers" in layer["config"]}
     for layer in layers:
         if isinstance(nodes := layer.get("inbound_nodes"), list):
-            layer["inbound_nodes"] = [_node(_counted(node, set(inner))) for node in nodes]
+            layer["inbound_nodes"] = [
+                _node(_counted(node, set(inner))) if isinstance(node, list) else node for node in nodes
+            ]
     for key in ("input_layers", "output_layers"):
         if isinstance(ends := config.get(key), list):
             kept = {name for name, kind in inner.items() if kind == "Sequential"}  # for others Keras 3 counts so itself
