@@ -130,13 +130,11 @@ def _new_names(config: Any) -> dict[str, str]:
 
 
 def _renamed(value: Any, names: dict[str, str]) -> Any:
-    if isinstance(value, str):
-        return names.get(value, value)
-    return (
-        [_renamed(item, names) for item in value]
-        if isinstance(value, list)
-        else ({key: _renamed(item, names) for key, item in value.items()} if isinstance(value, dict) else value)
-    )
+    if isinstance(value, dict):
+        return {key: _renamed(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def custom_objects() -> dict[str, Any]:
@@ -165,25 +163,36 @@ def _mend_object(path: Path, owner: dict[str, Any]) -> None:
     if kind == "Functional" and "module" in owner:
         owner["module"], owner["registered_name"] = "keras.src.models.functional", "Functional"
     if kind == OP_LAYER:
-        if operator(str(config.get("function"))) is None:
-            raise EdgecnnError(
-                f"{path} calls TensorFlow's {config.get('function')} at {name!r}, which Keras 3 does not load:"
-                f" put keras.ops or a layer in its place, {SAVED_MODEL}"
-            )
-        owner.pop("module", None), owner.pop("registered_name", None)
+        _mend_call(path, name, owner)
     if kind == "MultiHeadAttention":
         owner.pop("build_config", None)  # of one shape, where Keras 3 wants three; it is built when it is called
-    if kind == "Attention" and config.get("score_mode") == "dot":
-        del config["score_mode"]  # the default, which Keras 3 takes for the function of this name
     if "module" in owner and kind != "InputLayer":
         config.pop("batch_input_shape", None)
+    _mend_values(owner, kind, config)
+    _drop_what_is_gone(path, kind, name, config)
+    if isinstance(layers := config.get("layers"), list):
+        _mend_model(config, layers)
+
+
+def _mend_call(path: Path, name: str, owner: dict[str, Any]) -> None:
+    function = owner["config"].get("function")
+    if operator(str(function)) is None:
+        raise EdgecnnError(
+            f"{path} calls TensorFlow's {function} at {name!r}, which Keras 3 does not load:"
+            f" put keras.ops or a layer in its place, {SAVED_MODEL}"
+        )
+    owner.pop("module", None)
+    owner.pop("registered_name", None)
+
+
+def _mend_values(owner: dict[str, Any], kind: str, config: dict[str, Any]) -> None:
+    """Values that mean something else to Keras 3."""
+    if kind == "Attention" and config.get("score_mode") == "dot":
+        del config["score_mode"]  # the default, which Keras 3 takes for the function of this name
     for key in [key for key in config if key.endswith("activation") and config[key] == _HARD_SIGMOID]:
         config[key] = _function(_OLD_HARD_SIGMOID) if "module" in owner else _OLD_HARD_SIGMOID
     if isinstance(axis := config.get("axis"), list) and len(axis) == 1:
         config["axis"] = axis[0]
-    _drop_what_is_gone(path, kind, name, config)
-    if isinstance(layers := config.get("layers"), list):
-        _mend_model(config, layers)
 
 
 def _drop_what_is_gone(path: Path, kind: str, name: str, config: dict[str, Any]) -> None:

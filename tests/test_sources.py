@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, Once, refused, run
+from PIL import Image
 
 from convert.kinds import output_kind
 from edgecnn import Classifier
@@ -120,6 +121,9 @@ def test_several_sigmoids_are_labels_each_by_itself(sources: Path, tmp_path: Pat
     assert document["accuracy_by_label"] == {"cat": 1, "dog": 1, "bird": 1}
     np.savez(tmp_path / "validation.npz", images=images, labels=truth.argmax(axis=1))
     refused(run("edgecnn", "check", tmp_path / "model_float32.onnx", tmp_path / "validation.npz"), "labels")
+    (tmp_path / "photos/cat").mkdir(parents=True)
+    Image.fromarray(images[0, ..., 0]).save(tmp_path / "photos/cat/a.png")
+    refused(run("edgecnn", "check", tmp_path / "model_float32.onnx", tmp_path / "photos"), "give an .npz")
 
 
 @pytest.mark.slow

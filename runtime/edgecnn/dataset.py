@@ -143,6 +143,10 @@ def _read_folder(folder: Path, manifest: Manifest) -> Dataset:
     if strange or not (classes or found.loose):
         what = f"folders named {listed(strange)}" if strange else "no images in it"
         raise EdgecnnError(f"{folder} has {what}; wanted: a folder a label, of {listed(manifest.labels)}")
+    if classes and manifest.multi_label:
+        raise EdgecnnError(
+            f"{folder} has a folder a label, but an image may show several: give an .npz with labels of shape (n, labels)"
+        )
     return of_folder(found, places, manifest.input)
 
 
