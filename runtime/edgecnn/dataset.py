@@ -145,7 +145,7 @@ def _read_folder(folder: Path, manifest: Manifest) -> Dataset:
         raise EdgecnnError(f"{folder} has {what}; wanted: a folder a label, of {listed(manifest.labels)}")
     if classes and manifest.multi_label:
         raise EdgecnnError(
-            f"{folder} has a folder a label, but an image may show several: give an .npz with labels of shape (n, labels)"
+            f"{folder} has a folder a label, but an image may show several: give an .npz with labels (n, labels)"
         )
     return of_folder(found, places, manifest.input)
 
