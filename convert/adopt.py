@@ -135,8 +135,6 @@ def guess_layout(path: Path, tensor: Tensor) -> str:
     """
     if len(tensor.shape) != 4:
         raise EdgecnnError(f"{path} takes {tensor.shape}: a classifier of images takes 4 axes")
-            f"{path} takes {tensor.shape}, which leaves the image's size open: export it with a fixed one"
-        )
     last, second = tensor.shape[3] in _CHANNELS, tensor.shape[1] in _CHANNELS
     if last == second:
         raise EdgecnnError(f"{path} takes {tensor.shape}, which leaves open where the channels are: say --layout")
