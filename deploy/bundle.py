@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
@@ -96,7 +97,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _day(text: str) -> str:
-    return date.fromisoformat(text).isoformat()
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ArgumentTypeError(f"{text[:40]!r} is not a day: give YYYY-MM-DD") from None
 
 
 def contents(
@@ -186,8 +190,6 @@ def _picture(model: ModelFile, data: Dataset) -> bytes:
 
 def _sample(model: ModelFile, split: str, images: int) -> Dataset:
     """The first images of a split beside a model, with the float model's answers."""
-    if images < GOLDEN_IMAGES:
-        raise EdgecnnError(f"--images is {images}: give {GOLDEN_IMAGES} or more")
     path = model.path.with_name(f"{split}.npz")
     if not path.exists():  # of an adopted model
         raise EdgecnnError(f"{path} is missing: numpy.savez makes one, of raw pixels (uint8) as images, and labels")

@@ -426,7 +426,8 @@ def test_mistakes_on_the_workstation_are_told(trained: Path, tmp_path: Path) -> 
     words = ("deploy.bundle", "--target", BUNDLED)
     refused(run(*words, tmp_path / "none.tflite"), "none.tflite cannot be read")
     refused(run(*words, trained / "model_int8.tflite", tmp_path / "m.tflite"), "lie in one folder")
-    refused(run(*words, trained / "model_int8.tflite", "--images", 2), "--images is 2")
+    refused(run(*words, trained / "model_int8.tflite", "--images", 2), "--images", "from 16")
+    refused(run(*words, trained / "model_int8.tflite", "--expires", "tomorrow"), "'tomorrow' is not a day")
     with pytest.raises(EdgecnnError, match="there is no such key"):
         packed({}, {"name": "digits"}, tmp_path / "none")
     thirty_two = ("deploy.bundle", trained / "model_int8.onnx", "--target", "pi4-32-bookworm")
