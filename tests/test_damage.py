@@ -1,5 +1,6 @@
 """Two thousand damaged model files: each is an error, none a crash, none a silent answer."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import numpy as np
 import pytest
 
 from edgecnn import SHIPPED, Classifier, EdgecnnError
+from edgecnn.dataset import read_dataset
+from edgecnn.files import unzip_members, zip_members
+from edgecnn.modelfile import read_model
 
 EACH = 250  # of four kinds of damage, for two formats
 PAGE = 4096
@@ -75,3 +79,17 @@ def test_a_sound_file_under_a_wrong_name_runs(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(SHIPPED.read_bytes())
     assert Classifier(path).engine in ("litert", "tflite")
+
+
+SOURCE = {"dataset": "digits", "split": "validation", "trained_on": False, "weights_sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    "change", [{"split": 3}, {"trained_on": "x"}, {"dataset": "a\nb"}, {"x": 1}, {"dataset": None}]
+)
+def test_a_data_set_from_nowhere_is_told(trained: Path, tmp_path: Path, change: dict[str, object]) -> None:
+    members = unzip_members((trained / "validation.npz").read_bytes())
+    path = tmp_path / "validation.npz"
+    path.write_bytes(zip_members(members | {"dataset.json": json.dumps(SOURCE | change).encode()}))
+    with pytest.raises(EdgecnnError, match=r"validation\.npz is not a data set of edgecnn"):
+        read_dataset(path, read_model(trained / "model_int8.tflite").manifest)

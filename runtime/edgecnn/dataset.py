@@ -33,6 +33,12 @@ class Source:
     trained_on: bool  # whether the float model was fitted to these images
     weights_sha256: str  # of the float model that gave the probabilities
 
+    def __post_init__(self) -> None:
+        for text in (self.dataset, self.split, self.weights_sha256):
+            bounds.text(text, "its source")
+        if type(self.trained_on) is not bool:
+            raise EdgecnnError(f"its trained_on is {bounds.short(self.trained_on)}")
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -98,6 +104,19 @@ def read_answered(path: Path, manifest: Manifest) -> Dataset:
         lacking = "labels" if data.labels is None else "answers of the float model"
         raise EdgecnnError(f"{path} holds no {lacking}: take the .npz that python -m train wrote")
     return data
+
+
+def _source(text: bytes) -> Source | None:
+    """Where images come from, as a sealed file says it.
+
+    Raises:
+        ValueError, TypeError: it says what cannot be.
+    """
+    try:
+        document = bounds.parsed(text)
+        return None if document is None else Source(**document)
+    except EdgecnnError as error:
+        raise ValueError(str(error)) from None
 
 
 def _read_npz(path: Path, manifest: Manifest) -> Dataset:
