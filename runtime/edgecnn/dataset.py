@@ -106,19 +106,6 @@ def read_answered(path: Path, manifest: Manifest) -> Dataset:
     return data
 
 
-def _source(text: bytes) -> Source | None:
-    """Where images come from, as a sealed file says it.
-
-    Raises:
-        ValueError, TypeError: it says what cannot be.
-    """
-    try:
-        document = bounds.parsed(text)
-        return None if document is None else Source(**document)
-    except EdgecnnError as error:
-        raise ValueError(str(error)) from None
-
-
 def _read_npz(path: Path, manifest: Manifest) -> Dataset:
     data = read_file(path)
     sealed = has_sealed_zip(data)
@@ -149,9 +136,9 @@ def _source(text: bytes) -> Source | None:
     """
     try:
         document = bounds.parsed(text)
+        return None if document is None else Source(**document)
     except EdgecnnError as error:
         raise ValueError(str(error)) from None
-    return None if document is None else Source(**document)
 
 
 def _read_folder(folder: Path, manifest: Manifest) -> Dataset:
