@@ -27,6 +27,7 @@ from typing import Any
 
 from benchmarks.boards import BOARDS, HOME, PLUGIN, Board, build
 from benchmarks.models import model_files
+from benchmarks.origin import origin
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, progress, table
 from edgecnn.dataset import Dataset, read_answered
 from edgecnn.engines import NATIVE, engines_of
@@ -87,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     progress("")
     if options.json:
         said = [_summary(board, found) for board, found in zip(boards, diagnoses, strict=True)]
-        print_json({"boards": said, "trials": [asdict(row) | {"passed": row.passed} for row in rows]})
+        print_json({"boards": said, "trials": [asdict(row) | {"passed": row.passed} for row in rows]} | origin())
     else:
         print(table(HEAD, map(cells, rows)))
     return OK if all(row.passed for row in rows) else GATE_FAILED

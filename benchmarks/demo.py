@@ -8,8 +8,6 @@ Example:
 """
 
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
@@ -19,6 +17,7 @@ from typing import Any
 
 from benchmarks.latency import FILE, run_document
 from benchmarks.models import setups
+from benchmarks.origin import origin
 from edgecnn.bench import leave_out
 from edgecnn.check import check
 from edgecnn.classifier import Classifier
@@ -59,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if status != OK:
         return status
     steps.append({"command": " ".join(("python -m", *REPORT)), "seconds": round(seconds, 1)})
-    document = {"machine": machine(), "folder": folder.name, "steps": steps, "results": rows}
+    document = {"folder": folder.name, "steps": steps, "results": rows} | origin()
     write_file(folder / "demo.json", json.dumps(document, indent=1).encode())
     if options.json:
         print_json(document)
@@ -120,19 +119,6 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
         f"{row['p50_us']:.1f} us{' INVALID' if row.get('latency') == 'INVALID' else ''}",
         row["verdict"],
     )
-
-
-def machine() -> dict[str, str]:
-    """What the figures were measured on."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "cpu": names[0] if names else platform.processor(),
-        "cores": str(os.cpu_count()),
-        "system": platform.system(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-    }
 
 
 if __name__ == "__main__":

@@ -14,15 +14,15 @@ Examples:
 import json
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.models import setups
+from benchmarks.origin import origin
 from edgecnn import arguments
 from edgecnn.bench import document, leave_out, method_of, screen, usable
 from edgecnn.cli import add_engine_option, add_method_options
-from edgecnn.command import OK, command, commit, parser, print_json
+from edgecnn.command import OK, command, parser, print_json
 from edgecnn.files import check_writable, write_file
 from edgecnn.measuring import Measured, Method, measure
 
@@ -59,9 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_document(found: Sequence[Measured], method: Method) -> dict[str, Any]:
     """A run with when, by what command and at which commit it was made."""
-    command_line = " ".join(["python -m", Path(sys.argv[0]).parent.name + "." + Path(sys.argv[0]).stem, *sys.argv[1:]])
-    when = datetime.now(UTC).isoformat(timespec="seconds")
-    return document(found, method) | {"time": when, "command": command_line, "commit": commit(Path(__file__).parent)}
+    return document(found, method) | origin()
 
 
 if __name__ == "__main__":

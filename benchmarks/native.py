@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.origin import origin
 from benchmarks.peak import compiled
 from benchmarks.peak import measured as peak_of
 from benchmarks.startup import EDGECNN, compiling
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.sched_setaffinity(0, {options.core})  # the children's too
     found = measured(model)
     if options.json:
-        print_json(found)
+        print_json(found | origin())
     else:
         print(table(("", str(model)), [(name, _figure(value)) for name, value in found.items()]))
     return OK

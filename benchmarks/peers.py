@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import scripts
+from benchmarks.origin import origin
 from edgecnn import arguments
 from edgecnn.apart import apart
 from edgecnn.command import OK, command, parser, print_json, progress, quiet, table
@@ -107,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ratios = [_ratio(ours, theirs, aim, times) for ours, theirs, aim in RATIOS if {ours, theirs} <= times.keys()]
     write_file(picture, draw(rows))
     if options.json:
-        print_json({"rows": [asdict(row) for row in rows], "ratios": ratios, "missing": missing})
+        print_json({"rows": [asdict(row) for row in rows], "ratios": ratios, "missing": missing} | origin())
     else:
         print(table(("contestant", "accuracy", "p50 us", "p99 us"), map(_cells, rows)))
         print("\n" + table(("ours", "theirs", "ratio", "95 %", "aim"), map(_ratio_cells, ratios)))

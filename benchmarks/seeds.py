@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.origin import origin
 from edgecnn import arguments
 from edgecnn.chance import wilson
 from edgecnn.command import OK, command, parser, print_json, progress, table
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for seed in options.seeds
     ]
     if options.json:
-        print_json({"trainings": found, "spread": spread(found)})
+        print_json({"trainings": found, "spread": spread(found)} | origin())
     else:
         print(table(HEAD, [row for each in found for row in rows(each)]))
         for each in spread(found):

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.origin import origin
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
 
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     progress("")
     if options.json:
         rows = {name: {"flash": flash, "ram": ram} for name, (flash, ram) in sizes.items()}
-        print_json({"sizes": rows, "board": _EMULATOR[2], "golden": said})
+        print_json({"sizes": rows, "board": _EMULATOR[2], "golden": said} | origin())
     else:
         print(
             table(
