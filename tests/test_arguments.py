@@ -1,9 +1,6 @@
 """Every option of every command, with values that people give by mistake: one line and status 2, or it is taken."""
 
 import argparse
-import importlib
-import importlib.util
-import inspect
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import refused, run
+from parsers import collect, main_of, sub_parser
 from test_commands import COMMANDS, SUBCOMMANDS
 
 from deploy import install
 from edgecnn import SHIPPED
 from edgecnn.cli import main
-from edgecnn.command import Parser, command
 from edgecnn.modelfile import pack_model, read_model
 
 EMPTY, HUGE = "", "9" * 5000
@@ -55,27 +52,10 @@ FINE = {
 NEVER = {"word": {EMPTY}, "path": {EMPTY, "\0"}, "anything": set[str]()}
 
 
-def main_of(name: str) -> Callable[[list[str]], int]:
-    """The command as a function that reads its words in this process."""
-    spec = importlib.util.find_spec("edgecnn.cli" if name == "edgecnn" else name)
-    assert spec is not None
-    module = importlib.import_module(f"{name}.__main__" if spec.submodule_search_locations else spec.name)
-    return command(inspect.unwrap(module.main))
-
-
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[argparse.ArgumentParser]:
-    """From now on commands end when their words are found fine; the last parser that was asked is at the end."""
-    parsers: list[argparse.ArgumentParser] = []
-    parse = argparse.ArgumentParser.parse_args
-
-    def stop(self: Parser, argv: list[str]) -> None:
-        parsers.append(self)
-        parse(self, argv)
-        raise SystemExit(0)
-
-    monkeypatch.setattr(Parser, "parse_args", stop)
-    return parsers
+    """The parsers that commands used."""
+    return collect(monkeypatch)
 
 
 def options_of(parser: argparse.ArgumentParser) -> Iterator[tuple[list[str], argparse.Action, list[str]]]:
@@ -130,14 +110,6 @@ def fine(run_words: Callable[[list[str]], int], words: list[str], capsys: pytest
     assert said.count("\n") == 1, said
     assert len(said) < 500, said
     return False
-
-
-def sub_parser(parser: argparse.ArgumentParser, names: list[str]) -> argparse.ArgumentParser:
-    """The parser of a command's part."""
-    for name in names:
-        (choices,) = [each.choices for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
-        parser = choices[name]
-    return parser
 
 
 # Names of nothing, and of files and folders that are not what they should be.
