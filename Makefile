@@ -6,10 +6,13 @@ READY := $(VENV)/ready
 WORKERS ?= -n 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-quick test-arm boards lint wheel reference-model readme lock clean
+.PHONY: demo help test test-quick test-arm boards lint wheel reference-model readme lock clean
 
 demo: $(READY)  ## train, convert, check, measure: the main job
 	$(RUN) -m benchmarks.demo
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 test: $(READY)  ## all tests; with MNIST_DIR set they train on MNIST too
 	$(RUN) -m pytest $(WORKERS)
@@ -37,7 +40,7 @@ reference-model: $(READY)  ## the model in the wheel anew: recipe best on MNIST,
 	cp artifacts/reference/model_int8.tflite runtime/edgecnn/mnist_int8.tflite
 	$(RUN) -m benchmarks.readme
 
-readme: $(READY)  ## the README's tables, from benchmarks/reference/demo.json
+readme: $(READY)  ## the tables of README.md and docs/results.md, from benchmarks/reference
 	$(RUN) -m benchmarks.readme
 
 COMPILE := uv pip compile --generate-hashes --no-header --quiet
@@ -56,7 +59,7 @@ lock:  ## requirements/ anew: the workstation's, and what emulated boards instal
 	echo onnxruntime==1.21.0 | $(COMPILE) - --no-annotate --no-deps --python-version 3.11 \
 	  -o requirements/board-onnxruntime-1.21.0.txt
 
-clean:
+clean:  ## remove .venv and dist
 	rm -rf $(VENV) dist
 
 $(READY): requirements/workstation.txt runtime/pyproject.toml
