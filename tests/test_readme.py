@@ -1,30 +1,168 @@
-"""The README's figures are those of the committed results, and what it says is there is there."""
+"""The guides: their tables are those of the committed results, and what they name is there; nothing else is."""
 
-import json
 import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from conftest import ROOT
+from parsers import collect, main_of, sub_parser
+from test_commands import COMMANDS, SUBCOMMANDS
 
 from benchmarks.card import card
-from benchmarks.readme import BLOCKS, CARD, REFERENCES, filled
+from benchmarks.readme import BLOCKS, CARD, README, REFERENCES, RESULTS, filled, references
 from edgecnn import SHIPPED
+from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import read_model
 
-TEXT = (ROOT / "README.md").read_text()
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md")
+TEXT = "\n".join(page.read_text() for page in PAGES)
+MAKEFILE = (ROOT / "Makefile").read_text()
+NAMES = [name for name in COMMANDS if name != "edgecnn"] + [f"edgecnn {name}" for name in SUBCOMMANDS]
+# Options that all commands share.
+EVERYWHERE = {"--help", "--json"}
+CALL = re.compile(
+    r"^(?:[A-Z_]+=\S+ )?(?:(?:ExecStart=)?(?:\S*/)?(?=edgecnn )|python -m (?=[a-z]))(?P<words>(?!pip|venv).*)$"
+)
 
 
-def test_the_results_are_generated() -> None:
-    for name, (file, _) in BLOCKS.items():
-        results = json.loads((ROOT / REFERENCES / file).read_text())
-        assert filled(TEXT, name, results) == TEXT, "run: make readme"
+@pytest.mark.parametrize("page", [README, RESULTS], ids=str)
+def test_tables_are_generated(page: Path) -> None:
+    text = (ROOT / page).read_text()
+    assert filled(page, text, ROOT) == text, "run: make readme"
+
+
+def test_a_table_without_a_place_is_an_error() -> None:
+    with pytest.raises(EdgecnnError, match="has no block between <!-- results -->"):
+        filled(README, "no markers", ROOT)
+
+
+def test_each_table_names_its_machine_day_and_command() -> None:
+    text = (ROOT / RESULTS).read_text()
+    for name in (name for name, block in BLOCKS.items() if block.page == RESULTS and len(block.references) == 1):
+        block = text.split(f"<!-- {name} -->")[1].split("<!-- end of")[0]
+        assert re.search(
+            r"\*[^*]+; (measured|recorded) 20\d\d-\d\d-\d\d; `python -m benchmarks\.[a-z]+[^`]*`\*\n$", block
+        ), name
+    assert {path.name for path in (ROOT / REFERENCES).glob("*.json")} == set(references())
+
+
+def test_no_ratio_is_rounded_to_nothing() -> None:
+    assert not re.search(r"\| 0\.0+ \|", (ROOT / RESULTS).read_text())
 
 
 def test_the_card_is_that_of_the_model_in_the_wheel() -> None:
     assert (ROOT / CARD).read_text() == card(read_model(SHIPPED)), "run: make readme"
 
 
-def test_targets_and_folders_it_names_exist() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+def test_targets_and_folders_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
     assert set(re.findall(r"(?:`|    )(?:[A-Z_]+=\S+ )?make ([a-z-]+)", TEXT)) <= targets
-    for folder in re.findall(r"^([a-z]+)/ ", TEXT, re.MULTILINE):
+    for folder in re.findall(r"^([a-z]+)/ ", PAGES[0].read_text(), re.MULTILINE):
         assert (ROOT / folder).is_dir()
+
+
+def test_make_help_lists_each_target() -> None:
+    """A target of .PHONY has a `##` comment, which is what `make help` shows."""
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    assert set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE)) == set(phony.split())
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a page's headings have on GitHub."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https:)([^)]+)\)", page.read_text()):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_all_guides_are_linked_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[^)#]+)", PAGES[0].read_text()))
+    assert linked == {str(page.relative_to(ROOT)) for page in PAGES if page.parent.name == "docs"}
+
+
+def test_the_list_of_commands_is_whole() -> None:
+    listed = re.findall(r"^\| `(?:python -m )?([^`]+)` \|", (ROOT / "docs/commands.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(NAMES)
+
+
+def lines_of_code() -> Iterator[tuple[str, str]]:
+    """The lines of all code blocks, fenced ones and indented ones, and the page of each."""
+    for page in PAGES:
+        fenced = False
+        for line in page.read_text().splitlines():
+            fenced ^= line.strip().startswith("```")
+            if fenced or line.startswith("    "):
+                yield page.name, re.sub(r"\s+#.*", "", line.strip())
+
+
+def calls() -> Iterator[tuple[str, str, list[str]]]:
+    """Page, command and words of each command of ours in a line of code."""
+    for page, line in lines_of_code():
+        for part in re.split(r"\s(?:&&|\|+|;)\s", re.sub(r"\s>.*", "", line)):
+            if found := CALL.search(part):
+                name, *words = shlex.split(found["words"])
+                yield page, name, words
+
+
+CALLS = list(calls())
+
+
+def test_lines_of_code_are_read() -> None:
+    assert len(CALLS) > 60
+    assert {name for _, name, _ in CALLS} >= {"train", "edgecnn", "deploy.fleet", "benchmarks.arm"}
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "words"), CALLS, ids=[f"{page} {name} {index}" for index, (page, name, _) in enumerate(CALLS)]
+)
+def test_a_command_of_the_guides_takes_its_words(
+    page: str, name: str, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    collect(monkeypatch)
+    assert name in COMMANDS
+    assert main_of(name)(words) == 0, (page, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_is_in_the_guides(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = {option for option in options(name, monkeypatch) - EVERYWHERE if not re.search(rf"{option}\b", TEXT)}
+    assert not missing
+
+
+def test_every_option_in_the_guides_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those in the text between code blocks: each is one of a command here, or of the tools around it."""
+    from deploy import install
+
+    known = set().union(*(options(name, monkeypatch) for name in NAMES))
+    known |= set(re.findall(r'"(--[a-z-]+)"', Path(install.__file__).read_text()))
+    known |= {"--bench", "--system-site-packages", "--now", "--version"}  # of the C program, venv, systemctl, edgecnn
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) <= known
+
+
+def options(name: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The long options of a command."""
+    parsers = collect(monkeypatch)
+    module, *part = name.split()
+    main_of(module)([*part, "--help"])
+    actions = sub_parser(parsers[-1], part)._actions
+    return {option for action in actions for option in action.option_strings if option.startswith("--")}
+
+
+def test_the_first_lines_of_python_run(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a network for digits in place of MNIST's."""
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / "artifacts/mnist").symlink_to(trained)
+    monkeypatch.chdir(tmp_path)
+    (code, *_) = re.findall(r"```python\n(.*?)```", PAGES[0].read_text(), re.DOTALL)
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert names["prediction"].label in "0123456789"  # type: ignore[attr-defined]
