@@ -11,7 +11,9 @@ from parsers import collect, main_of, sub_parser
 from test_commands import COMMANDS, SUBCOMMANDS
 
 from benchmarks.card import card
+from benchmarks.origin import origin
 from benchmarks.readme import BLOCKS, CARD, README, REFERENCES, RESULTS, filled, references
+from benchmarks.results import source
 from edgecnn import SHIPPED
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import read_model
@@ -46,6 +48,15 @@ def test_each_table_names_its_machine_day_and_command() -> None:
             r"\*[^*]+; (measured|recorded) 20\d\d-\d\d-\d\d; `python -m benchmarks\.[a-z]+[^`]*`\*\n$", block
         ), name
     assert {path.name for path in (ROOT / REFERENCES).glob("*.json")} == set(references())
+
+
+def test_a_new_result_names_its_machine_day_and_command() -> None:
+    run = origin()
+    assert re.fullmatch(r"\*.+ with .+, \d+ cores?, .+; measured 20\d\d-\d\d-\d\d; `python -m .+`\*\n", source(run))
+    for name in references():
+        package = ROOT / "benchmarks" / name.removesuffix(".json")
+        module = package / "__main__.py" if package.is_dir() else package.with_suffix(".py")
+        assert "| origin()" in module.read_text(), module
 
 
 def test_no_ratio_is_rounded_to_nothing() -> None:
