@@ -23,6 +23,7 @@ import numpy as np
 from benchmarks.origin import origin
 from benchmarks.peak import compiled
 from benchmarks.peak import measured as peak_of
+from benchmarks.programs import last_words, output_of
 from benchmarks.startup import EDGECNN, compiling
 from edgecnn import arguments
 from edgecnn.bounds import parsed, text, whole
@@ -66,9 +67,9 @@ def measured(model: Path) -> dict[str, Any]:
         calls, peaks = [], []
         for turn in range(TURNS):
             progress(f"turn {turn + 1} of {TURNS}")
-            calls.append(_p50(_said(program, "--bench")))
+            calls.append(_p50(output_of(program, "--bench")))
             peaks.append(peak_of(peak).get("int8", 0.0))
-        script = EDGECNN.format(model=model, engine="litert")
+        script = EDGECNN.format(model=str(model), engine="litert")
         starts: dict[str, list[float]] = {"program": [], "python": []}
         environment = compiling(folder)
         for turn in range(STARTS + 1):
@@ -124,25 +125,30 @@ def _picture(folder: Path, manifest: Manifest) -> Path:
     return path
 
 
-def _said(*words: object) -> str:
-    return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True).stdout
-
-
 def _p50(said: str) -> float:
-    found = re.search(r"p50 ([\d.]+) us", said)
+    found = re.search(r"p50 (\d+\.?\d*) us", said)
     if not found:
         raise EdgecnnError(f"the program says {said!r}: build it again with python -m convert.c")
     return float(found[1])
 
 
 def _seconds(environment: dict[str, str], *words: object) -> float:
-    """From the start of a process to its first line."""
+    """From the start of a process to its first line.
+
+    Raises:
+        EdgecnnError: it printed none.
+    """
     begin = time.perf_counter()
     told = list(map(str, words))
-    with subprocess.Popen(told, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        if process.stdout:
-            process.stdout.readline()
-        return time.perf_counter() - begin
+    with subprocess.Popen(told, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        first = process.stdout.readline() if process.stdout else b""
+        seconds = time.perf_counter() - begin
+        _, errors = process.communicate()
+    if not first:
+        raise EdgecnnError(
+            f"{told[0]} gives no label: {last_words(process.returncode, errors.decode(errors='replace'))}"
+        )
+    return seconds
 
 
 def _resident(*words: object) -> int:

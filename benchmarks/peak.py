@@ -5,6 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.programs import output_of
 from edgecnn.command import OK
 from edgecnn.errors import EdgecnnError
 
@@ -31,6 +32,9 @@ def compiled(output: Path) -> Path:
 
 
 def measured(program: Path) -> dict[str, float]:
-    """Run the program once."""
-    said = subprocess.run([program], capture_output=True, text=True, check=True).stdout
-    return {name: float(value) for name, value in (line.split() for line in said.splitlines())}
+    """Run the program once.
+
+    Raises:
+        EdgecnnError: it failed.
+    """
+    return {name: float(value) for name, value in (line.split() for line in output_of(program).splitlines())}

@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from benchmarks import scripts
 from benchmarks.origin import origin
+from benchmarks.programs import last_words
 from edgecnn import arguments
 from edgecnn.apart import apart
 from edgecnn.command import OK, command, parser, print_json, progress, quiet, table
@@ -145,7 +146,7 @@ def _convert(output: Path, *words: object) -> None:
     told = [sys.executable, "-m", *map(str, words), "--output", str(output)]
     done = subprocess.run(told, capture_output=True, text=True, check=False)
     if done.returncode != OK:
-        raise EdgecnnError(f"{output.name} could not be made: {done.stderr.strip().splitlines()[-1]}")
+        raise EdgecnnError(f"{output.name} could not be made: {last_words(done.returncode, done.stderr)}")
 
 
 def contest(

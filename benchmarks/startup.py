@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.programs import last_words
 from edgecnn import SHIPPED, arguments
 from edgecnn.classifier import Classifier
 from edgecnn.command import OK, command, parser, print_json, progress, quiet, table
@@ -25,7 +26,7 @@ RUNS = 40
 _BARE = """
 import numpy
 from {module} import Interpreter
-interpreter = Interpreter(model_path="{model}", num_threads=1)
+interpreter = Interpreter(model_path={model!r}, num_threads=1)
 interpreter.allocate_tensors()
 taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 interpreter.set_tensor(taken["index"], numpy.zeros(taken["shape"], numpy.int8))
@@ -35,7 +36,7 @@ print(interpreter.get_tensor(given["index"])[0].argmax(), flush=True)
 EDGECNN = """
 import numpy
 from edgecnn import Classifier
-classifier = Classifier("{model}", "{engine}")
+classifier = Classifier({model!r}, "{engine}")
 print(classifier.predict(numpy.zeros(classifier.manifest.input.shape, numpy.uint8)).label, flush=True)
 """
 _MEMORY = """
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("--runs", type=arguments.count(1, 10_000), default=RUNS, help=f"of each (default {RUNS})")
     made.add_argument("--core", type=arguments.core, default=0, help="that all are pinned to (default 0)")
     options = made.parse_args(argv)
-    named = {"model": options.model, "engine": options.engine, "module": _ENGINES[options.engine]}
+    named = {"model": str(options.model), "engine": options.engine, "module": _ENGINES[options.engine]}
     with quiet():
         Classifier(options.model, options.engine).close()  # whether it runs at all is told in our words
     scripts = {"bare script": _BARE.format(**named) + _MEMORY, "edgecnn": EDGECNN.format(**named) + _MEMORY}
@@ -104,7 +105,7 @@ def _run(script: str, environment: dict[str, str]) -> tuple[float, float]:
         seconds = time.perf_counter() - begin
         rest, errors = process.communicate()
     if process.returncode != OK:
-        raise EdgecnnError(errors.decode().strip().splitlines()[-1])
+        raise EdgecnnError(last_words(process.returncode, errors.decode(errors="replace")))
     return seconds, int((first + rest).split()[1]) / 1024
 
 

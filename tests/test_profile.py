@@ -1,6 +1,7 @@
 """Where the time goes: every operator is there, with what it computes; how long it takes, no test asserts."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from benchmarks.peak import peaks
 from benchmarks.profile import Profile
 from edgecnn import Classifier
 from edgecnn.modelfile import read_model
+from edgecnn.native import description, target
 
 MACS = {"conv2d_1": 1_843_200, "conv2d_2": 331_776, "dense": 36_864, "dense_1": 640}
 
@@ -65,3 +67,30 @@ def test_the_sentence_names_what_limits() -> None:
 
 def test_this_cpus_peak_is_measured() -> None:
     assert all(0.1 < value < 10_000 for value in peaks().values())
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("echo no arena >&2; exit 3", "model_int8-native failed: no arena"),
+        ("kill -SEGV $$", "killed by signal 11"),
+        ("echo p50 ..3 us", "build it again"),
+        ('[ "$1" = --bench ] && echo p50 3 us || exit 4', "gives no label: it ended with status 4"),
+    ],
+)
+def test_a_program_that_fails_is_told(trained: Path, tmp_path: Path, script: str, words: str) -> None:
+    model, program = tmp_path / "model_int8.tflite", tmp_path / "model_int8-native"
+    shutil.copy(trained / model.name, model)
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    libraries = {target(): {"program": program.name}}
+    description(model).write_text(json.dumps({"libraries": libraries, "multiply_accumulates": 1, "arena": 1}))
+    refused(run("benchmarks.native", model), words)
+
+
+def test_a_model_starts_under_any_name(trained: Path, tmp_path: Path) -> None:
+    model = tmp_path / 'a "quoted" name.tflite'
+    shutil.copy(trained / "model_int8.tflite", model)
+    done = run("benchmarks.startup", model, "--runs", 1, "--json")
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)) == {"bare script", "edgecnn", "ratio", "more_mb"}

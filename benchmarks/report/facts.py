@@ -15,6 +15,7 @@ import numpy.typing as npt
 from benchmarks.latency import FILE, run_document
 from benchmarks.models import setups
 from benchmarks.profile import profile
+from benchmarks.programs import last_words
 from edgecnn.bench import leave_out
 from edgecnn.chance import wilson
 from edgecnn.check import Report, judge
@@ -185,7 +186,7 @@ def _layers(model: Path) -> list[dict[str, Any]]:
     words = [sys.executable, "-m", "convert.debug", str(model), "--json"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != OK:
-        print(f"no noise of layers: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+        print(f"no noise of layers: {last_words(done.returncode, done.stderr)}", file=sys.stderr)
         return []
     layers: list[dict[str, Any]] = json.loads(done.stdout)["layers"]
     return layers
