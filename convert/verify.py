@@ -83,13 +83,15 @@ def side(words: str) -> Side:
     """
     name, _, engine = words.rpartition("@") if words.rpartition("@")[2] in ENGINES else (words, "", "")
     path = Path(name)
-    if is_saved_model(path):
-        return Side(words, path, "keras")
-    data = read_file(path)
-    kind = "keras" if is_hdf5(data) else model_format(name, data)
+    kind = "keras" if is_saved_model(path) else _kind(path)
     if kind == "keras" and engine:
         raise EdgecnnError(f"{words}: Keras itself runs {name}, no engine does: leave @{engine} out")
     return Side(words, path, "keras" if kind == "keras" else engine or engines_for(kind, name)[0])
+
+
+def _kind(path: Path) -> str:
+    data = read_file(path)
+    return "keras" if is_hdf5(data) else model_format(str(path), data)
 
 
 def _known(*sides: Side) -> Manifest:

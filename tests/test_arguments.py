@@ -163,6 +163,9 @@ def test_a_network_of_other_classes_is_not_compared(trained: Path, tmp_path: Pat
     (tmp_path / "three.onnx").write_bytes(pack_model(model.SerializeToString(), manifest))
     ours = trained / "model_int8.tflite"
     refused(run("convert.verify", f"{trained / 'model.keras'}@litert", ours), "leave @litert out")
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved/saved_model.pb").touch()
+    refused(run("convert.verify", f"{tmp_path / 'saved'}@litert", ours), "leave @litert out")
     refused(run("convert.verify", ours, tmp_path / "three.onnx"), "10 classes", "3: compare models of the same classes")
     refused(
         run("convert.verify", tmp_path / "three.onnx", ours, "--data", trained / "validation.npz"),
