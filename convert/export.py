@@ -113,7 +113,7 @@ def _compared(parent: Parent, variant: Variant, candidate: _Candidate, plain: Ma
     payload = _payload(replace(parent, model=candidate.model), variant)
     found = _tried(parent, variant, candidate.names, max_drop, payload, noise(parent))
     exact = variant.quantize.startswith("int") or candidate.names == FORMS["crop"]
-    reason = difference(plain, found, exact)
+    reason = difference(plain, found, exact, parent.manifest.multi_label)
     name = " and ".join(candidate.names)
     return f"{name} refused: {reason}" if reason else replace(found, notes=candidate.done)
 
@@ -124,7 +124,7 @@ def _with_pixels_merged(parent: Parent, variant: Variant, made: Made, plain: Mad
     if merged is None:
         return made
     found = _tried(parent, variant, (*made.rewrites, PIXELS), max_drop, merged, noise(parent))
-    reason = difference(plain, found, exact=variant.quantize.startswith("int"))
+    reason = difference(plain, found, variant.quantize.startswith("int"), parent.manifest.multi_label)
     note = f"{PIXELS} refused: {reason}" if reason else f"{PIXELS}: the first layer scales them"
     return replace(made if reason else found, notes=(*made.notes, note))
 

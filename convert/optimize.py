@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from convert.parent import Parent
 from convert.proof import Made, Proof
+from edgecnn.answers import changed_answers
 
 if TYPE_CHECKING:
     import keras
@@ -84,13 +85,14 @@ def work(model: "keras.Model") -> int:
     return total
 
 
-def difference(plain: Made, found: Made, exact: bool) -> str | None:
+def difference(plain: Made, found: Made, exact: bool, multi_label: bool) -> str | None:
     """Where two conversions do not give the same outputs, on validation and random images; None if nowhere.
 
     Args:
         plain: without rewrites.
         found: with them.
         exact: bit for bit; else within 1e-6 + 1e-5 x the largest output, and with the same predictions.
+        multi_label: whether an image may show several labels.
     """
     for engine, proof in plain.proofs.items():
         other = found.proofs[engine]
@@ -100,7 +102,7 @@ def difference(plain: Made, found: Made, exact: bool) -> str | None:
             return f"{engine} does not run it"
         off = float(np.abs(proof.outputs - other.outputs).max())
         allowed = 0.0 if exact else _ABSOLUTE + _RELATIVE * max(1.0, float(np.abs(proof.outputs).max()))
-        flips = int((proof.outputs.argmax(axis=1) != other.outputs.argmax(axis=1)).sum())
+        flips = changed_answers(proof.outputs, other.outputs, multi_label)
         if off > allowed or flips:
             return f"off by {off:.1e} on {engine}, {allowed:.1e} allowed; {flips} predictions changed"
     return None

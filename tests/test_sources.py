@@ -11,7 +11,7 @@ from PIL import Image
 
 from convert.kinds import output_kind
 from edgecnn import Classifier
-from edgecnn.answers import decided
+from edgecnn.answers import changed_answers, decided
 from edgecnn.check import judge_labels
 
 LABELS = {"one": "cat,dog", "logit": "cat,dog", "several": "cat,dog,bird"}
@@ -140,6 +140,9 @@ def test_answers_are_taken_above_the_threshold() -> None:
     given = np.array([[0.97, 0.5, 0.51], [0.1, 0.2, 0.3]], np.float32)
     assert decided(given, multi_label=True).tolist() == [[1, 0, 1], [0, 0, 0]]
     assert decided(given, multi_label=False).tolist() == [0, 2]
+    other = np.array([[0.9, 0.1, 0.4], [0.1, 0.2, 0.3]], np.float32)  # the largest stays the largest
+    assert changed_answers(given, other, multi_label=True) == 1
+    assert changed_answers(given, other, multi_label=False) == 0
 
 
 def test_one_label_that_is_lost_fails_though_others_gain() -> None:

@@ -45,3 +45,9 @@ def decided(probabilities: Floats, multi_label: bool) -> npt.NDArray[Any]:
     answers: npt.NDArray[Any]
     answers = (probabilities > THRESHOLD).astype(np.int64) if multi_label else probabilities.argmax(axis=1)
     return answers
+
+
+def changed_answers(before: Floats, after: Floats, multi_label: bool) -> int:
+    """How many images get another answer; both probabilities are (n, labels)."""
+    other = decided(before, multi_label) != decided(after, multi_label)
+    return int(other.reshape(len(other), -1).any(axis=1).sum())

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn.answers import changed_answers
 from edgecnn.command import GATE_FAILED, OK, print_json, table
 from edgecnn.dataset import read_dataset
 from edgecnn.engines import ENGINES, NATIVE, engines_of, named
@@ -141,7 +142,7 @@ def _compared(model: ModelFile, engine: str, images: Images, expected: Answers) 
         raise EdgecnnError(f"the golden answers of {model.path} are another model's: edgecnn golden --make writes them")
     answers, step = _answers(model.path, engine, images)
     worst = float(np.abs(answers - expected).max())
-    changed = int((answers.argmax(axis=1) != expected.argmax(axis=1)).sum())
+    changed = changed_answers(expected, answers, model.manifest.multi_label)
     worst = round(worst / step) if step else worst
     return Comparison(model.path.name, engine, len(images), changed, worst, step is not None)
 
