@@ -121,6 +121,21 @@ def test_a_seal_does_not_make_arrays_fit(tmp_path: Path, change: dict[str, Any],
     assert words in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"x_test": IMAGES, "y_test": LABELS}, "no array images, but x_test, y_test: np.savez("),
+        ({"images": IMAGES, "labels": LABELS.astype(object)}, "it holds Python objects: store numbers"),
+        ({}, "no array images, but nothing"),
+    ],
+)
+def test_arrays_under_other_names_are_named(tmp_path: Path, arrays: dict[str, Any], words: str) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(EdgecnnError) as told:
+        read_dataset(tmp_path / "a.npz", PETS)
+    assert words in str(told.value)
+
+
 @pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a": 1}', b"[1]", b"NaN", b"0", b"", b"\xff", b'{"a": 1e999}'])
 def test_a_source_that_is_none_is_told(tmp_path: Path, text: bytes) -> None:
     Dataset(IMAGES, LABELS, np.arange(12)).save(tmp_path / "a.npz")

@@ -115,6 +115,9 @@ def _read_npz(path: Path, manifest: Manifest) -> Dataset:
         members = unzip_members(data)
         if _MEMBER in members and not sealed:
             raise EdgecnnError(f"{path} is damaged, its seal is gone: copy it again")
+        if "images.npy" not in members:
+            names = listed({name.removesuffix(".npy") for name in members}) or "nothing"
+            raise EdgecnnError(f"{path} has no array images, but {names}: np.savez(path, images=..., labels=...)")
         arrays = {name: load_npy(members[f"{name}.npy"]) for name in _ARRAYS if f"{name}.npy" in members}
         source = _source(members[_MEMBER]) if sealed else None
         images = checked_raw_pixels(path, arrays["images"])

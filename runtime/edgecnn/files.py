@@ -281,7 +281,9 @@ def load_npy(data: bytes) -> npt.NDArray[Any]:
     try:
         shape, _, dtype = _HEADS[file.read(8)](file)  # type: ignore[no-untyped-call]
         size = math.prod(shape) * dtype.itemsize
-        if len(shape) > _AXES or dtype.hasobject or not dtype.itemsize or size != len(data) - file.tell():
+        if dtype.hasobject:
+            raise ValueError("it holds Python objects: store numbers")
+        if len(shape) > _AXES or not dtype.itemsize or size != len(data) - file.tell():
             raise ValueError(f"an array of shape {bounds.short(shape)} and {dtype} in {len(data):,} bytes")
         file.seek(0)
         array: npt.NDArray[Any] = np.load(file, allow_pickle=False)
