@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,6 +136,23 @@ def test_arrays_under_other_names_are_named(tmp_path: Path, arrays: dict[str, An
     with pytest.raises(EdgecnnError) as told:
         read_dataset(tmp_path / "a.npz", PETS)
     assert words in str(told.value)
+
+
+def test_a_zip_of_pictures_is_to_be_unpacked(tmp_path: Path) -> None:
+    draw(tmp_path / "pets/cat/0.png")
+    shutil.make_archive(str(tmp_path / "pets"), "zip", tmp_path / "pets")
+    with pytest.raises(EdgecnnError, match=r"pets\.zip has no array images, but files: unpack it"):
+        read_dataset(tmp_path / "pets.zip", PETS)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"<html>"])
+def test_files_that_are_no_pictures_are_told_in_plain_words(tmp_path: Path, content: bytes | None) -> None:
+    draw(tmp_path / "cat/0.png")
+    path = tmp_path / "cat/1.png"
+    path.symlink_to("nowhere.png") if content is None else path.write_bytes(content)
+    data = read_dataset(tmp_path, PETS)
+    assert (len(data), list(data.unread)) == (1, ["cat/1.png"])
+    assert re.search("does not exist|it is empty|does not know: save", data.unread["cat/1.png"])
 
 
 @pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a": 1}', b"[1]", b"NaN", b"0", b"", b"\xff", b'{"a": 1e999}'])

@@ -116,19 +116,28 @@ def _read_npz(path: Path, manifest: Manifest) -> Dataset:
         if _MEMBER in members and not sealed:
             raise EdgecnnError(f"{path} is damaged, its seal is gone: copy it again")
         if "images.npy" not in members:
-            names = listed({name.removesuffix(".npy") for name in members}) or "nothing"
-            raise EdgecnnError(f"{path} has no array images, but {names}: np.savez(path, images=..., labels=...)")
+            raise EdgecnnError(f"{path} has no array images{_instead(set(members))}")
         arrays = {name: load_npy(members[f"{name}.npy"]) for name in _ARRAYS if f"{name}.npy" in members}
         source = _source(members[_MEMBER]) if sealed else None
         images = checked_raw_pixels(path, arrays["images"])
     except (zipfile.BadZipFile, zlib.error, NotImplementedError):
-        raise EdgecnnError(f"{path} is no .npz file, or it was cut short: copy it again") from None
+        raise EdgecnnError(
+            f"{path} is no .npz file, or it was cut short: name an .npz or a folder, or copy it again"
+        ) from None
     except (KeyError, ValueError, TypeError, EOFError, MemoryError) as error:
         raise EdgecnnError(f"{path} is not a data set of edgecnn ({error}): make it with python -m train") from None
     labels, notes = checked_labels(path, arrays.get("labels"), len(images), manifest)
     indices = checked_indices(path, arrays.get("indices") if sealed else None, len(images))
     probabilities = checked_probabilities(path, arrays.get("probabilities") if sealed else None, len(images), manifest)
     return Dataset(images, labels, indices, probabilities, source, notes=notes)
+
+
+def _instead(members: set[str]) -> str:
+    """What a ZIP without images holds, and what to do with it."""
+    arrays = {name.removesuffix(".npy") for name in members if name.endswith(".npy")}
+    if members and not arrays:
+        return ", but files: unpack it and name the folder"
+    return f", but {listed(arrays) or 'nothing'}: np.savez(path, images=..., labels=...)"
 
 
 def _source(text: bytes) -> Source | None:

@@ -195,4 +195,8 @@ def _why(path: Path, error: Exception) -> str:
     with contextlib.suppress(OSError), path.open("rb") as file:
         if file.read(12)[4:] in _HEIC:
             return "it is HEIC, as telephones take it, which Pillow does not read: save it as JPEG"
+    if type(error).__name__ == "UnidentifiedImageError":  # of Pillow, which is loaded on demand; it tells of objects
+        if not path.stat().st_size:
+            return "it is empty: copy it again"
+        return f"it is damaged, or of a format that Pillow does not know: {_SAVE}"
     return " ".join(str(error).split())[:200] or f"{type(error).__name__}: {_SAVE}"

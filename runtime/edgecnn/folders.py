@@ -108,8 +108,9 @@ def _is_left_behind(name: str) -> bool:
 
 
 def _is_image(path: Path) -> bool:
-    """By its name; a pipe or a device is none, however it is called."""
-    return path.suffix.lower() in SUFFIXES and not _is_left_behind(path.name) and path.is_file()
+    """By its name; a pipe or a device is none, however it is called; a link to nowhere is one that cannot be read."""
+    there = path.is_file() or (path.is_symlink() and not path.exists())
+    return path.suffix.lower() in SUFFIXES and not _is_left_behind(path.name) and there
 
 
 def _class_name(folder: Path) -> str:
