@@ -208,12 +208,16 @@ def predict(model: "keras.Model", images: npt.NDArray[np.uint8], wanted: Input) 
     """What Keras gives for raw pixels (n, height, width, channels): float32 (n, classes).
 
     Raises:
-        EdgecnnError: the model cannot be run.
+        EdgecnnError: the model cannot be run, or gives what is no number.
     """
     try:
         given: npt.NDArray[np.float32] = model.predict(normalize(images, wanted), batch_size=_BATCH, verbose=0)
     except Exception as error:  # layers raise whatever they like
         raise EdgecnnError(f"Keras cannot run the model: {reason(error)}") from None
+    if not np.isfinite(given).all():
+        raise EdgecnnError(
+            "the float model gives NaN or infinity: its training failed, or pixels reach it in another range"
+        )
     return given
 
 

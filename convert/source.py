@@ -1,6 +1,7 @@
 """Load a Keras classifier from whatever it was saved as: `.keras`, legacy `.h5`, a SavedModel folder."""
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: its greetings are no news
 
-_REASON = "Exception encountered:"  # before what Keras says last and people want first
+_NOISE = re.compile(  # of Keras's errors: colours, where they come from, and what a layer was called with
+    r"\x1b\[\d*m|.*Exception encountered:|Exception encountered when calling [\w.()]+|Arguments received by .*"
+)
 _LONGEST = 300  # letters of a reason
 
 
@@ -74,13 +77,13 @@ def _from_saved_model(path: Path) -> "keras.Model":
 
 
 def _why(path: Path, version: str, error: Exception) -> str:
-    return f"{path} cannot be loaded by Keras {version}: {reason(error).rstrip('.')}; {SAVED_MODEL}"
+    return f"{path} cannot be loaded by Keras {version}: {reason(error)}; {SAVED_MODEL}"
 
 
 def reason(error: Exception) -> str:
     """What an error of Keras says of its cause, in one line."""
-    words = " ".join(str(error).split())
-    return words.rpartition(_REASON)[2].strip()[:_LONGEST] or type(error).__name__
+    words = _NOISE.sub("", " ".join(str(error).split()))
+    return words.strip(" .")[:_LONGEST] or type(error).__name__
 
 
 def _with_one_output(path: Path, model: Any) -> "keras.Model":
@@ -99,7 +102,7 @@ def _with_one_output(path: Path, model: Any) -> "keras.Model":
         )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         ends = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
-        raise EdgecnnError(f"{path} has {ends}; a classifier of images has one of each")
+        raise EdgecnnError(f"{path} has {ends}, not one of each: save keras.Model(an input, an output) of it")
     plain = model.outputs[0] is getattr(model, "output", None)
     return model if plain else keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
@@ -107,8 +110,11 @@ def _with_one_output(path: Path, model: Any) -> "keras.Model":
 def _check_classifier(path: Path, model: "keras.Model") -> None:
     taken, given = tuple(model.inputs[0].shape), tuple(model.outputs[0].shape)
     if len(taken) != 4 or None in taken[1:]:
-        raise EdgecnnError(f"{path} takes {taken}; a classifier takes images of a fixed (height, width, channels)")
+        raise EdgecnnError(
+            f"{path} takes {taken}; a classifier takes images of a fixed size: begin it with"
+            " keras.Input((height, width, channels))"
+        )
     if len(given) != 2 or not given[1]:
         raise EdgecnnError(f"{path} gives {given}; a classifier gives (batch, classes), or (batch, 1) of two classes")
-    if any(np.isnan(weights).any() for weights in model.get_weights()):
-        raise EdgecnnError(f"{path} has NaN among its weights: its training failed")
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise EdgecnnError(f"{path} has NaN or infinity among its weights: its training failed")

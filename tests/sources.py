@@ -202,6 +202,14 @@ def outputs(folder):
     model = keras.Model(image, {"digit": head(x)})
     model.save(Path(folder) / "dict.keras")
     keras.Sequential([kl.Conv2D(4, 3), kl.Flatten(), kl.Dense(3)]).save(Path(folder) / "unbuilt.keras")
+    keras.Model(image, [head(x), head(x)]).save(Path(folder) / "two.keras")
+    keras.Sequential([keras.Input((None, None, 1)), kl.GlobalAveragePooling2D(), kl.Dense(3)]).save(
+        Path(folder) / "open.keras"
+    )
+    for name, weight in (("infinite", np.inf), ("huge", 1e38)):
+        model = keras.Model(image, head(x))
+        model.layers[-1].set_weights([np.full_like(weights, weight) for weights in model.layers[-1].get_weights()])
+        model.save(Path(folder) / f"{name}.keras")
     x = kl.Reshape((SIDE, SIDE))(image)
     keras.Model(image, head(kl.MultiHeadAttention(2, 4)(x, x))).save(Path(folder) / "attention.keras")
 

@@ -10,6 +10,7 @@ from conftest import ROOT, Once, refused, run
 from PIL import Image
 
 from convert.kinds import output_kind
+from convert.source import reason
 from edgecnn import Classifier
 from edgecnn.answers import changed_answers, decided
 from edgecnn.check import judge_labels
@@ -73,6 +74,28 @@ def test_a_saved_model_is_refused_for_any_operator_that_no_classifier_needs(
 def test_a_dict_with_one_key_is_taken_and_an_unbuilt_model_told(loaded: dict[str, float | str]) -> None:
     assert loaded["dict.keras"] == 0
     assert "never built" in str(loaded["unbuilt.keras"])
+
+
+@pytest.mark.slow
+def test_what_is_no_classifier_is_told_with_what_to_do(sources: Path, loaded: dict[str, float | str]) -> None:
+    assert "2 outputs, not one of each: save keras.Model(" in str(loaded["two.keras"])
+    assert "begin it with keras.Input((height, width, channels))" in str(loaded["open.keras"])
+    assert "NaN or infinity among its weights" in str(loaded["infinite.keras"])
+    about = ("--labels", "a,b,c", "--normalization", "unit", "--calibration", sources / "images.npz")
+    refused(run("convert", sources / "huge.keras", *about), "the float model gives NaN or infinity")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Exception encountered when calling Functional.call().\n\n\x1b[1mNo such axis.\x1b[0m\n\n"
+        "Arguments received by Functional.call():\n  • inputs=tf.Tensor(shape=(8, 20))",
+        "Error when deserializing class 'Conv2D' using config={'a': 1}.\n\nException encountered: No such axis",
+        "No such axis.",
+    ],
+)
+def test_of_kerass_words_the_reason_is_told(words: str) -> None:
+    assert reason(ValueError(words)) == "No such axis"
 
 
 def convert(sources: Path, folder: Path, name: str, *more: object) -> "list[dict[str, object]]":
