@@ -1,5 +1,6 @@
 """What a device says of itself, read from the files of other machines."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -87,3 +88,10 @@ def test_this_machine_is_itself() -> None:
     ticks = cpu_ticks()
     assert ticks is not None
     assert 0 < ticks.busy < ticks.total
+
+
+def test_a_label_waits_for_nothing_that_only_other_commands_need() -> None:
+    late = "edgecnn.device", "edgecnn.selection", "edgecnn.native", "multiprocessing", "sysconfig", "ctypes.util"
+    run = "import sys, edgecnn.cli as cli; cli.main(['classify']); sys.exit(f'{set(sys.argv[1:]) & set(sys.modules)}')"
+    ended = subprocess.run([sys.executable, "-c", run, *late], capture_output=True, text=True, check=False)
+    assert ended.stderr == "set()\n"

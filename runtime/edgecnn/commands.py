@@ -21,7 +21,6 @@ from edgecnn.folders import left_out
 from edgecnn.images import read_image
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import read_model
-from edgecnn.selection import model_file
 from edgecnn.trial import open_model
 
 _SHOWN = 12  # files that are named with the reason why they were left out; --json has all
@@ -33,6 +32,8 @@ def _open(options: argparse.Namespace) -> Classifier:
 
 def info(options: argparse.Namespace) -> int:
     """The command `edgecnn info`."""
+    from edgecnn.selection import model_file  # with it comes what `classify` need not wait for
+
     model = read_model(model_file(options.model))
     engines = engines_of(model.path, model.manifest.format)
     facts = {

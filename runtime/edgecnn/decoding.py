@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn import png
-from edgecnn.device import install
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_regular
 
@@ -91,6 +90,8 @@ def load_pillow() -> ModuleType:
     try:
         return importlib.import_module("PIL.Image")
     except ImportError:
+        from edgecnn.device import install  # what it imports takes time that no picture need wait for
+
         cure = install("pillow", "python3-pil")
         raise EdgecnnError(f"reading images needs Pillow, the extra 'image': {cure}") from None
 
