@@ -10,7 +10,7 @@ from edgecnn import SHIPPED, EdgecnnError
 from edgecnn.apart import DiedError, Limits, apart
 from edgecnn.cli import main
 from edgecnn.modelfile import read_model
-from edgecnn.trial import open_model, try_model
+from edgecnn.trial import _note, open_model, try_model
 
 
 @pytest.fixture
@@ -62,6 +62,25 @@ def test_where_nothing_can_be_noted_the_file_is_tried_all_the_same(trained: Path
     for _ in range(2):
         with open_model(trained / "model_int8.tflite", "litert") as classifier:
             assert classifier.batch == 1
+
+
+def test_the_working_folder_is_not_asked_what_passed(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = read_model(trained / "model_int8.tflite")
+    (tmp_path / "here/edgecnn").mkdir(parents=True)
+    (tmp_path / "here/edgecnn/opened").write_text(f"{model.data[-64:].decode()} nonsense\n")
+    monkeypatch.chdir(tmp_path)
+    for name, value in (("XDG_STATE_HOME", "here"), ("XDG_STATE_HOME", "~nobody-of-this-name")):
+        monkeypatch.setenv(name, value)
+        with pytest.raises(EdgecnnError, match="there is no engine 'nonsense'"):
+            try_model(model, "nonsense")
+
+
+def test_what_two_processes_pass_at_once_is_noted_once(notes: Path) -> None:
+    for _ in range(2):
+        _note(notes, "a hash and an engine")
+    assert notes.read_text() == "a hash and an engine\n"
 
 
 @pytest.mark.parametrize(

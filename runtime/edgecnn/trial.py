@@ -83,11 +83,15 @@ def _run(model: ModelFile, engine: str) -> None:
 
 def _notes() -> Path:
     """The file with what passed: of this user, on this machine."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.local/state")
     try:
-        return state.expanduser() / "edgecnn" / "opened"
+        state = Path(
+            os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.local/state"
+        ).expanduser()
     except RuntimeError:  # there is no home
-        return Path(os.devnull) / "opened"
+        state = Path(os.devnull)
+    if not state.is_absolute():  # the working folder is not asked what passed: it may have come with the model
+        state = Path(os.devnull)
+    return state / "edgecnn" / "opened"
 
 
 def _read(notes: Path) -> list[str]:
@@ -99,4 +103,5 @@ def _read(notes: Path) -> list[str]:
 
 def _note(notes: Path, entry: str) -> None:
     with contextlib.suppress(OSError, EdgecnnError), locked(notes):
-        write_file(notes, "".join(f"{line}\n" for line in [*_read(notes), entry][-_KEPT:]).encode("ascii", "replace"))
+        lines = list(dict.fromkeys([*_read(notes), entry]))  # another process may have noted it meanwhile
+        write_file(notes, "".join(f"{line}\n" for line in lines[-_KEPT:]).encode("ascii", "replace"))
