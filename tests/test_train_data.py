@@ -44,13 +44,64 @@ def test_distorted_copies_follow_their_seed() -> None:
     assert (distort(wide, Distortion(0, 0, 0, 0, 0), [0]) == wide).all()
 
 
-def test_a_quarter_turn_is_what_numpy_makes_of_it() -> None:
-    """Drawn from minus 90 to plus 90 degrees: one image in a hundred thousand would be exactly turned; so, a shift."""
-    image = np.zeros((1, 9, 9, 1), np.uint8)
-    image[0, 4, 4] = 200
-    moved = distort(image, Distortion(0, 0, 0, 3, 0), [0])
-    assert 190 <= moved.sum(dtype=int) <= 210  # the light is spread over neighbours, none is lost
-    assert moved[0, 4, 4] < 200
+def looked_up(**by: float) -> np.ndarray:
+    """Row and column, from the centre, at which 2,000 copies look up their 17 x 17 inner pixels: (2000, 17, 17, 2).
+
+    The image is two ramps, of rows and of columns: what a copy shows is where it comes from, to 1/20 of a pixel.
+    """
+    ramps = np.stack(np.indices((25, 25)), axis=-1).astype(np.uint8) * 10
+    still = dict.fromkeys(("rotation", "zoom", "shear", "shift", "elastic"), 0.0)
+    copies = distort(np.tile(ramps, (2000, 1, 1, 1)), Distortion(**still | by), [0])
+    return copies[:, 4:21, 4:21] / 10 - 12
+
+
+def drawn_evenly(values: np.ndarray, most: float) -> bool:
+    """Whether values are as from a uniform distribution from minus `most` to plus `most`."""
+    return bool(0.95 * most < abs(values).max() < 1.05 * most) and abs(values.std() / most - 1 / 3**0.5) < 0.02
+
+
+def test_a_rotation_keeps_distances_and_turns_as_far_as_it_may() -> None:
+    down, across = looked_up(rotation=20)[:, 8, 16].T  # 8 pixels to the right of the centre
+    assert abs(np.hypot(down, across) - 8).max() < 0.1
+    assert drawn_evenly(np.rad2deg(np.arctan2(down, across)), 20)
+
+
+def test_a_zoom_stretches_height_and_width_each_by_its_own() -> None:
+    places = looked_up(zoom=0.2)
+    taller, wider = np.log(places[:, 16, 8, 0] / 8), np.log(places[:, 8, 16, 1] / 8)
+    assert drawn_evenly(taller, 0.2)
+    assert drawn_evenly(wider, 0.2)
+    assert abs(np.corrcoef(taller, wider)[0, 1]) < 0.1
+    assert not places[:, 16, 8, 1].any()
+
+
+def test_a_shear_moves_a_column_by_its_distance() -> None:
+    places = looked_up(shear=0.3)
+    assert drawn_evenly(places[:, 8, 16, 0] / 8, 0.3)
+    assert (places[..., 1] == np.arange(-8, 9)).all()
+
+
+def test_a_shift_moves_all_pixels_alike() -> None:
+    moves = looked_up(shift=3) - looked_up()
+    assert (abs(moves - moves[:, 8:9, 8:9]) < 0.06).all()
+    assert drawn_evenly(moves[:, 8, 8, 0], 3)
+    assert drawn_evenly(moves[:, 8, 8, 1], 3)
+
+
+def test_an_elastic_distortion_moves_neighbours_alike_and_others_not() -> None:
+    moves = looked_up(elastic=0.8) - looked_up()
+    for axis in (0, 1):
+        assert abs(moves[:, 8, 8, axis].std() / 0.8 - 1) < 0.05
+        assert np.corrcoef(moves[:, 8, 8, axis], moves[:, 8, 9, axis])[0, 1] > 0.9
+        assert abs(np.corrcoef(moves[:, 0, 0, axis], moves[:, 16, 16, axis])[0, 1]) < 0.1
+    assert abs(np.corrcoef(moves[:, 8, 8, 0], moves[:, 8, 8, 1])[0, 1]) < 0.1
+
+
+def test_what_lies_outside_of_an_image_is_black() -> None:
+    white = np.full((200, 9, 9, 1), 255, np.uint8)
+    moved = distort(white, Distortion(rotation=0, zoom=0, shear=0, shift=3, elastic=0), [0])
+    assert (moved[:, 4, 4] == 255).all()
+    assert (moved[:, 0, 0] == 0).any()
 
 
 def test_a_class_of_few_is_in_every_split() -> None:
