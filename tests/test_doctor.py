@@ -48,11 +48,34 @@ def test_what_kills_a_process_is_named_by_the_one_that_asked() -> None:
         apart(os._exit, 3)
 
 
-def test_a_deadly_version_is_known_and_its_cure_too() -> None:
-    onnx = replace(ENGINES["onnx"])
-    found = _dead(onnx, PI_4, "SIGSEGV")
-    assert (found.state, found.reason) == ("broken", "SIGSEGV: it crashes: install another version")
-    assert "Cortex-A72" in _dead(onnx, PI_4, "SIGILL").reason
+def test_a_deadly_version_is_known_and_its_cure_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", {"onnxruntime": "1.21.0"}.__getitem__)
+    found = _dead(ENGINES["onnx"], PI_4, "SIGILL")
+    assert found.reason == (
+        "SIGILL: onnxruntime 1.21.0 uses instructions (dot product) that this Cortex-A72 does not have"
+        " (github.com/microsoft/onnxruntime/issues/23957)"
+    )
+    command = _command((found,), PI_4)
+    assert command is not None
+    assert command.endswith("-m pip install 'onnxruntime>=1.22'")
+
+
+@pytest.mark.parametrize(
+    ("version", "features", "death", "reason"),
+    [
+        ("1.21.0", ("NEON",), "SIGSEGV", "SIGSEGV: it crashes: install another version"),
+        ("1.21.0", ("NEON", "dot product"), "SIGILL", "SIGILL: it uses an instruction that this CPU (Cortex-A72)"),
+        ("1.22.0", ("NEON",), "SIGILL", "SIGILL: it uses an instruction that this CPU (Cortex-A72)"),
+        ("1.22.0", ("NEON",), "SIGKILL", "SIGKILL: it was killed, probably since memory ran out"),
+    ],
+)
+def test_another_death_has_another_reason(
+    monkeypatch: pytest.MonkeyPatch, version: str, features: tuple[str, ...], death: str, reason: str
+) -> None:
+    monkeypatch.setattr("importlib.metadata.version", {"onnxruntime": version}.__getitem__)
+    found = _dead(ENGINES["onnx"], replace(PI_4, features=features), death)
+    assert (found.state, found.version, found.pip) == ("broken", version, ())
+    assert found.reason.startswith(reason)
 
 
 @pytest.mark.parametrize(
