@@ -117,6 +117,18 @@ def test_batch_normalization_is_folded_away() -> None:
     assert off < 1e-5 < spread
 
 
+def test_images_for_validation_have_no_part_in_the_fit() -> None:
+    """Other labels of them leave the weights as they are; only the tutorial's recipe fits to them too."""
+    done = run(ROOT / "tests/held_out.py")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "tutorial": True,
+        "tutorial, early stopping": False,
+        "best": False,
+        "teacher": False,
+    }
+
+
 def weights(folder: Path) -> str:
     return read_model(folder / "model.keras").manifest.weights_sha256
 
