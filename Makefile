@@ -4,9 +4,10 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 WORKERS ?= -n 3
+FAST_WORKERS ?= -n 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo help test test-quick test-arm boards lint wheel reference-model readme lock clean
+.PHONY: demo help test test-fast test-quick test-arm boards lint wheel reference-model readme lock clean
 
 demo: $(READY)  ## train, convert, check, measure: the main job
 	$(RUN) -m benchmarks.demo
@@ -16,6 +17,9 @@ help:  ## this list
 
 test: $(READY)  ## all tests; with MNIST_DIR set they train on MNIST too
 	$(RUN) -m pytest $(WORKERS)
+
+test-fast: $(READY)  ## tests that train and convert nothing, in a minute; TESTS=tests/test_files.py: only these
+	FAST=1 $(RUN) -m pytest $(FAST_WORKERS) $(TESTS)
 
 test-quick: $(READY)  ## without MNIST, other networks and fresh environments; TESTS=tests/test_train.py: only these
 	$(RUN) -m pytest $(WORKERS) -m "not slow" $(TESTS)

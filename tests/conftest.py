@@ -25,6 +25,34 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _WARM = r"train|convert(\.(tflite|onnx|c|debug))?|.*\.py"  # what loads TensorFlow
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+FAST = bool(os.environ.get("FAST"))  # make test-fast: nothing that is marked slow or needs TensorFlow
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With FAST: deselect the tests that are marked slow, or take what was trained or converted once."""
+    if FAST:
+        slow = {item for item in items if item.get_closest_marker("slow") or "once" in item.fixturenames}
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+def skip_if_fast() -> None:
+    """With FAST: skip the test that runs, since it loads TensorFlow."""
+    if FAST:
+        pytest.skip("it loads TensorFlow: make test", allow_module_level=True)
+
+
+class NoTensorFlow:
+    """A finder of modules, for FAST: it finds none, and skips the test that imports TensorFlow."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        if name in ("keras", "tensorflow"):
+            skip_if_fast()
+
+
+if FAST:
+    sys.meta_path.insert(0, NoTensorFlow)
 
 
 def run(*words: object, env: dict[str, str] | None = None, **options: object) -> "subprocess.CompletedProcess[str]":
@@ -79,6 +107,7 @@ class Warm:
 @functools.cache
 def warm_process() -> Warm:
     """Started when it is first wanted, one for each of pytest's workers."""
+    skip_if_fast()
     made = Warm()
     atexit.register(made.close)
     return made
