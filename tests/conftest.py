@@ -2,6 +2,10 @@
 
 import atexit
 import functools
+import importlib
+import importlib.util
+import inspect
+import io
 import json
 import os
 import platform
@@ -14,11 +18,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from edgecnn.command import command
 from edgecnn.files import sha256
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,6 +79,22 @@ def run(*words: object, env: dict[str, str] | None = None, **options: object) ->
         check=False,
         **options,
     )
+
+
+def run_here(*words: object) -> "subprocess.CompletedProcess[str]":
+    """Run `python -m words...` within this process, which saves a start; TensorFlow has no place here."""
+    name, *rest = map(str, words)
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        status = main_of(name)(rest)
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+def main_of(name: str) -> Callable[[list[str]], int]:
+    """The command as a function that reads its words in this process."""
+    spec = importlib.util.find_spec("edgecnn.cli" if name == "edgecnn" else name)
+    assert spec is not None
+    module = importlib.import_module(f"{name}.__main__" if spec.submodule_search_locations else spec.name)
+    return command(inspect.unwrap(module.main))
 
 
 class Warm:

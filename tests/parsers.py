@@ -1,22 +1,10 @@
 """The parsers of all commands, reached through the commands themselves."""
 
 import argparse
-import importlib
-import importlib.util
-import inspect
-from collections.abc import Callable
 
 import pytest
 
-from edgecnn.command import Parser, command
-
-
-def main_of(name: str) -> Callable[[list[str]], int]:
-    """The command as a function that reads its words in this process."""
-    spec = importlib.util.find_spec("edgecnn.cli" if name == "edgecnn" else name)
-    assert spec is not None
-    module = importlib.import_module(f"{name}.__main__" if spec.submodule_search_locations else spec.name)
-    return command(inspect.unwrap(module.main))
+from edgecnn.command import Parser
 
 
 def collect(monkeypatch: pytest.MonkeyPatch) -> list[argparse.ArgumentParser]:

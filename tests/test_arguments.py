@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import refused, run
-from parsers import collect, main_of, sub_parser
+from conftest import main_of, refused, run
+from parsers import collect, sub_parser
 from test_commands import COMMANDS, SUBCOMMANDS
 
 from deploy import install

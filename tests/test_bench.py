@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import refused, run
+from conftest import refused, run, run_here
 
 from edgecnn.bench import result, screen, summary
 from edgecnn.device import Clock, Ticks
@@ -40,8 +40,8 @@ def test_every_subject_is_seen_through_its_windows(trained: Path) -> None:
 
 
 def test_workers_are_measured_with_one_thread_or_not_at_all() -> None:
-    refused(run("edgecnn", "bench", "--threads", 2, "--workers", 2), "put 1 in --threads and --batch")
-    refused(run("edgecnn", "bench", "--batch", "4,8", "--workers", 2), "put 1 in --threads and --batch")
+    refused(run_here("edgecnn", "bench", "--threads", 2, "--workers", 2), "put 1 in --threads and --batch")
+    refused(run_here("edgecnn", "bench", "--batch", "4,8", "--workers", 2), "put 1 in --threads and --batch")
 
 
 def test_a_summary_is_of_all_windows() -> None:
@@ -137,9 +137,9 @@ def test_an_engine_that_cannot_run_a_file_is_left_out(trained: Path, tmp_path: P
     """tflite-runtime 2.14 does not load what today's converter makes of dynamic quantization."""
     path = tmp_path / "model.tflite"
     assert run("convert.tflite", trained / "model.keras", "--quantize", "dynamic", "--output", path).returncode == 0
-    done = run("benchmarks.latency", path, "--seconds", 0, "--json")
+    done = run_here("benchmarks.latency", path, "--seconds", 0, "--json")
     assert done.returncode == 0, done.stderr
     assert [row["engine"] for row in json.loads(done.stdout)["results"]] == ["litert"]
     if ENGINES["tflite"].installed:
         assert "left out" in done.stderr
-        refused(run("benchmarks.latency", path, "--engine", "tflite"), "engines that may: litert")
+        refused(run_here("benchmarks.latency", path, "--engine", "tflite"), "engines that may: litert")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import refused, run
+from conftest import refused, run_here
 from PIL import Image
 
 from edgecnn import Classifier, EdgecnnError
@@ -147,7 +147,7 @@ def test_a_sound_model_passes_and_a_spoilt_one_fails(copied: Path) -> None:
     """Weights of the last convolution zeroed in the file: the seal is made anew, so only `check` can tell."""
     from edgecnn.modelfile import pack_model, read_model
 
-    sound = run("edgecnn", "check", copied / "model_float32.onnx", copied / "evaluation.npz", "--json")
+    sound = run_here("edgecnn", "check", copied / "model_float32.onnx", copied / "evaluation.npz", "--json")
     assert sound.returncode == 0, sound.stderr
     assert json.loads(sound.stdout)["verdict"] == "PASS"
 
@@ -160,7 +160,7 @@ def test_a_sound_model_passes_and_a_spoilt_one_fails(copied: Path) -> None:
     kernel.CopyFrom(numpy_helper.from_array(np.zeros((64, 64, 3, 3), np.float32), kernel.name))
     del proto.metadata_props[:]
     (copied / "spoilt.onnx").write_bytes(pack_model(proto.SerializeToString(), model.manifest))
-    spoilt = run("edgecnn", "check", copied / "spoilt.onnx", copied / "evaluation.npz")
+    spoilt = run_here("edgecnn", "check", copied / "spoilt.onnx", copied / "evaluation.npz")
     assert spoilt.returncode == 1
     assert "FAIL" in spoilt.stdout
     assert "right answers fewer than the float model" in spoilt.stdout
@@ -191,7 +191,7 @@ def test_answers_of_another_training_are_refused(copied: Path) -> None:
     data = read_dataset(copied / "validation.npz", classifier.manifest)
     assert data.source is not None
     replace(data, source=replace(data.source, weights_sha256="0" * 64)).save(copied / "other.npz")
-    refused(run("edgecnn", "check", copied / "model_int8.tflite", copied / "other.npz"), "another float model")
+    refused(run_here("edgecnn", "check", copied / "model_int8.tflite", copied / "other.npz"), "another float model")
 
 
 def test_a_folder_of_class_folders_is_checked(trained: Path, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_folder_of_class_folders_is_checked(trained: Path, tmp_path: Path) -> 
         folder = tmp_path / "images" / str(data.labels[number])
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(255 - data.images[number, ..., 0]).resize((84, 84)).save(folder / f"{number}.png")
-    done = run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images", "--json")
+    done = run_here("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images", "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert (document["images"], document["flips"], document["verdict"]) == (60, None, "NONE")
@@ -211,20 +211,22 @@ def test_a_folder_of_class_folders_is_checked(trained: Path, tmp_path: Path) -> 
     blank, cut = tmp_path / "images" / "3" / "blank.png", tmp_path / "images" / "5" / "cut.png"
     Image.new("L", (40, 40), 200).save(blank)
     cut.write_bytes(b"\x89PNG\r\n")
-    again = run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images", "--json")
+    again = run_here("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images", "--json")
     spoilt = json.loads(again.stdout)
     assert again.returncode == 0
     assert (spoilt["images"], spoilt["mistakes"]) == (60, document["mistakes"])
     assert list(spoilt["left_out"]) == ["3/blank.png", "5/cut.png"]
-    told = run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images").stdout
+    told = run_here("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images").stdout
     assert "3/blank.png: is blank" in told
     assert "NONE   no baseline" in told
     assert "2 of 62 images left out: 3/blank.png, 5/cut.png" in told
     (tmp_path / "images" / "eleven").mkdir()
     Image.fromarray(data.images[0, ..., 0]).save(tmp_path / "images" / "eleven" / "0.png")
-    refused(run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images"), "eleven", "a folder a label")
+    refused(
+        run_here("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images"), "eleven", "a folder a label"
+    )
     (tmp_path / "empty").mkdir()
-    refused(run("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "empty"), "no images in it")
+    refused(run_here("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "empty"), "no images in it")
 
 
 def test_a_column_of_labels_judges_as_a_row_does(copied: Path) -> None:
@@ -235,7 +237,7 @@ def test_a_column_of_labels_judges_as_a_row_does(copied: Path) -> None:
     accuracies = []
     for labels in (rolled, rolled[:, np.newaxis]):
         np.savez(copied / "other.npz", images=data.images, labels=labels)
-        done = run("edgecnn", "check", copied / "model_int8.tflite", copied / "other.npz", "--json")
+        done = run_here("edgecnn", "check", copied / "model_int8.tflite", copied / "other.npz", "--json")
         accuracies.append(json.loads(done.stdout)["accuracy"])
     assert accuracies[0] == accuracies[1] < 0.3
     assert json.loads(done.stdout)["notes"] == [f"labels of shape ({len(data)}, 1) are taken as ({len(data)},)"]
@@ -246,7 +248,7 @@ def test_damaged_data_is_told_with_both_hashes(copied: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    refused(run("edgecnn", "check", copied / "model_int8.tflite", path), "damaged: SHA-256", "expected", "found")
+    refused(run_here("edgecnn", "check", copied / "model_int8.tflite", path), "damaged: SHA-256", "expected", "found")
     path.write_bytes(data[: len(data) // 2])
-    refused(run("edgecnn", "check", copied / "model_int8.tflite", path), "cut short")
-    refused(run("edgecnn", "check", copied / "model_int8.tflite", copied / "none.npz"), "none.npz cannot be read")
+    refused(run_here("edgecnn", "check", copied / "model_int8.tflite", path), "cut short")
+    refused(run_here("edgecnn", "check", copied / "model_int8.tflite", copied / "none.npz"), "none.npz cannot be read")

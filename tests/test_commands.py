@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, heed_interrupts, refused, run
+from conftest import ROOT, heed_interrupts, refused, run, run_here
 from PIL import Image
 
 COMMANDS = (
@@ -103,7 +103,7 @@ def test_json_is_all_there_is_on_stdout(trained: Path, tmp_path: Path) -> None:
 
 
 def test_a_digit_dark_on_light_is_classified(trained: Path, tmp_path: Path) -> None:
-    done = run("edgecnn", "classify", digit_file(tmp_path), "--model", trained / "model_int8.tflite", "--json")
+    done = run_here("edgecnn", "classify", digit_file(tmp_path), "--model", trained / "model_int8.tflite", "--json")
     (answer,) = json.loads(done.stdout)
     assert answer["label"] == DRAWN
 
@@ -111,7 +111,7 @@ def test_a_digit_dark_on_light_is_classified(trained: Path, tmp_path: Path) -> N
 def test_one_image_that_cannot_be_read_keeps_no_other_from_its_answer(trained: Path, tmp_path: Path) -> None:
     digit, text = digit_file(tmp_path), tmp_path / "text.png"
     text.write_text("text")
-    done = run("edgecnn", "classify", digit, text, digit, "--model", trained / "model_int8.tflite", "--json")
+    done = run_here("edgecnn", "classify", digit, text, digit, "--model", trained / "model_int8.tflite", "--json")
     refused(done, "text.png does not decode")
     assert [(each["image"], each["label"]) for each in json.loads(done.stdout)] == [(str(digit), DRAWN)] * 2
 
@@ -120,18 +120,18 @@ def test_mistakes_get_a_line_and_status_2(trained: Path, tmp_path: Path) -> None
     model, digit = trained / "model_int8.tflite", digit_file(tmp_path)
     text = tmp_path / "text.png"
     text.write_text("text")
-    refused(run("edgecnn", "info", tmp_path / "none"), "none cannot be read: No such file")
-    refused(run("edgecnn", "info", tmp_path), "holds no .tflite or .onnx file")
-    refused(run("edgecnn", "info", digit), "neither .tflite nor .onnx nor .keras")
-    refused(run("edgecnn", "classify", text, "--model", model), "text.png does not decode")
-    refused(run("edgecnn", "classify", digit, "--model", trained / "model.keras"), "convert it")
-    refused(run("edgecnn", "classify", digit, "--model", model, "--engine", "onnx"), "use litert or tflite")
-    refused(run("edgecnn", "check", model, model), "not a data set of edgecnn")
+    refused(run_here("edgecnn", "info", tmp_path / "none"), "none cannot be read: No such file")
+    refused(run_here("edgecnn", "info", tmp_path), "holds no .tflite or .onnx file")
+    refused(run_here("edgecnn", "info", digit), "neither .tflite nor .onnx nor .keras")
+    refused(run_here("edgecnn", "classify", text, "--model", model), "text.png does not decode")
+    refused(run_here("edgecnn", "classify", digit, "--model", trained / "model.keras"), "convert it")
+    refused(run_here("edgecnn", "classify", digit, "--model", model, "--engine", "onnx"), "use litert or tflite")
+    refused(run_here("edgecnn", "check", model, model), "not a data set of edgecnn")
     refused(run("train", "--dataset", "mnist", "--data", tmp_path), "train-images-idx3-ubyte.gz cannot be read")
     refused(run("train", "--dataset", "digits", "--data", tmp_path), "--data names the folder of MNIST's four files")
     refused(run("train", "--dataset", "digits", "--output", text / "folder"), "text.png")
     refused(run("convert.tflite", trained / "model.keras", "--output", text / "model.tflite"), "text.png")
-    refused(run("benchmarks.latency", tmp_path), "holds no .tflite or .onnx file")
+    refused(run_here("benchmarks.latency", tmp_path), "holds no .tflite or .onnx file")
     for words in (("train", "--epochs", "0"), ("convert.tflite", "--max-drop", "x"), ("edgecnn",)):
         done = run(*words)
         assert done.returncode == 2

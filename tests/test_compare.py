@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import refused, run
+from conftest import refused, run_here
 
 from benchmarks.compare import FASTER, SAME, SLOWER, compare
 
@@ -59,26 +59,28 @@ def test_the_command_says_it_and_refuses_what_is_not_honest(tmp_path: Path) -> N
         return tmp_path / name
 
     old, slow = write("old.json", a_run()), write("slow.json", a_run(engine_call=figure(26.0)))
-    done = run("benchmarks.compare", old, slow, "--json")
+    done = run_here("benchmarks.compare", old, slow, "--json")
     assert done.returncode == 1, done.stderr
     assert [row["verdict"] for row in json.loads(done.stdout)] == [SAME, SLOWER]
-    assert run("benchmarks.compare", old, old).returncode == 0
+    assert run_here("benchmarks.compare", old, old).returncode == 0
     other = a_run()
     other["device"]["cpu"] = "Cortex-A72"
     elsewhere = write("elsewhere.json", other)
-    refused(run("benchmarks.compare", old, elsewhere), "Cortex-A76", "Cortex-A72", "--anyway")
-    assert run("benchmarks.compare", old, elsewhere, "--anyway").returncode == 0
+    refused(run_here("benchmarks.compare", old, elsewhere), "Cortex-A76", "Cortex-A72", "--anyway")
+    assert run_here("benchmarks.compare", old, elsewhere, "--anyway").returncode == 0
     invalid = write("invalid.json", a_run(verdict="INVALID", reasons=["throttled"]))
-    refused(run("benchmarks.compare", old, invalid), "INVALID (throttled)")
-    assert run("benchmarks.compare", old, invalid, "--anyway").stdout.count("same, INVALID") == 2
+    refused(run_here("benchmarks.compare", old, invalid), "INVALID (throttled)")
+    assert run_here("benchmarks.compare", old, invalid, "--anyway").stdout.count("same, INVALID") == 2
     hurried = a_run()
     hurried["method"]["comparable"] = False
-    refused(run("benchmarks.compare", write("hurried.json", hurried), old), "in a hurry")
-    refused(run("benchmarks.compare", old, write("none.json", {})), "is no run")
+    refused(run_here("benchmarks.compare", write("hurried.json", hurried), old), "in a hurry")
+    refused(run_here("benchmarks.compare", old, write("none.json", {})), "is no run")
     headless = {key: a_run()[key] for key in ("schema", "kind")}
-    refused(run("benchmarks.compare", old, write("headless.json", headless)), "is no whole run")
-    refused(run("benchmarks.compare", write("nan.json", a_run(engine_call=figure(math.nan))), old), "a number is 'NaN'")
+    refused(run_here("benchmarks.compare", old, write("headless.json", headless)), "is no whole run")
+    refused(
+        run_here("benchmarks.compare", write("nan.json", a_run(engine_call=figure(math.nan))), old), "a number is 'NaN'"
+    )
     still = a_run(engine_call=figure(0.0))
-    refused(run("benchmarks.compare", write("still.json", still), old), "is no whole run")
-    refused(run("benchmarks.compare", old, write("newer.json", a_run() | {"schema": 9})), "schema 9")
-    refused(run("benchmarks.compare", old, write("others.json", a_run(model="n.tflite"))), "in common")
+    refused(run_here("benchmarks.compare", write("still.json", still), old), "is no whole run")
+    refused(run_here("benchmarks.compare", old, write("newer.json", a_run() | {"schema": 9})), "schema 9")
+    refused(run_here("benchmarks.compare", old, write("others.json", a_run(model="n.tflite"))), "in common")

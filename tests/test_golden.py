@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import refused, run
+from conftest import refused, run, run_here
 
 from edgecnn import PICTURE, SHIPPED
 from edgecnn.dataset import read_dataset
@@ -43,17 +43,17 @@ def test_other_answers_are_told_and_damage_too(copied: Path) -> None:
     stored = read_npz(with_golden(copied) / FILE)
     stored["model_int8.tflite@litert"] = np.roll(stored["model_int8.tflite@litert"], 1, axis=1)
     write_file(copied / FILE, npz(stored))
-    done = run("edgecnn", "golden", copied, "--json")
+    done = run_here("edgecnn", "golden", copied, "--json")
     assert done.returncode == 1, done.stderr
     passed = {(each["model"], each["engine"]): each["passed"] for each in json.loads(done.stdout)}
     assert [each for each, fine in passed.items() if not fine] == [("model_int8.tflite", "litert")]
-    assert run("edgecnn", "golden", copied, "--engine", "onnx").returncode == 0
-    refused(run("edgecnn", "golden", copied, "--engine", "native"), "none of the engines with golden answers")
+    assert run_here("edgecnn", "golden", copied, "--engine", "onnx").returncode == 0
+    refused(run_here("edgecnn", "golden", copied, "--engine", "native"), "none of the engines with golden answers")
     (copied / FILE).write_bytes((copied / FILE).read_bytes()[:-1])
-    refused(run("edgecnn", "golden", copied), "golden.npz is damaged")
+    refused(run_here("edgecnn", "golden", copied), "golden.npz is damaged")
     (copied / FILE).unlink()
-    refused(run("edgecnn", "golden", copied), "golden.npz is missing", f"edgecnn golden {copied} --make")
-    done = run("edgecnn", "golden", copied, "--make", "--json")
+    refused(run_here("edgecnn", "golden", copied), "golden.npz is missing", f"edgecnn golden {copied} --make")
+    done = run_here("edgecnn", "golden", copied, "--make", "--json")
     assert done.returncode == 0, done.stderr
     assert {each["images"] for each in json.loads(done.stdout)} == {32}
 
@@ -90,7 +90,7 @@ def test_a_file_that_holds_no_golden_answers_is_told(copied: Path) -> None:
 def test_a_picture_lies_beside_the_model_in_the_wheel_and_is_classified_where_none_is_named(copied: Path) -> None:
     """And where the launcher of a bundle names its models, these are meant, and the picture beside them."""
     assert SHIPPED.with_name(PICTURE).stat().st_size < 5_000
-    (answer,) = json.loads(run("edgecnn", "classify", "--json").stdout)
+    (answer,) = json.loads(run_here("edgecnn", "classify", "--json").stdout)
     assert (answer["image"], answer["label"]) == (str(SHIPPED.with_name(PICTURE)), "3")
     bundled = {"EDGECNN_MODEL": str(copied)}
     refused(run("edgecnn", "classify", env=bundled), f"{copied / PICTURE} does not exist")

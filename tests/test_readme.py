@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from parsers import collect, main_of, sub_parser
+from conftest import ROOT, main_of
+from parsers import collect, sub_parser
 from test_commands import COMMANDS, SUBCOMMANDS
 
 from benchmarks.card import card

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import refused, run
+from conftest import refused, run, run_here
 from test_commands import digit_file
 
 from edgecnn import Classifier, EdgecnnError
@@ -102,14 +102,14 @@ def test_another_device_or_engine_or_a_torn_file_falls_back_with_a_warning(copie
 
 
 def test_mistakes_are_told(tmp_path: Path, copied: Path) -> None:
-    refused(run("edgecnn", "tune", tmp_path / "none"), "is no folder")
+    refused(run_here("edgecnn", "tune", tmp_path / "none"), "is no folder")
     (copied / "selection.json").mkdir()
-    refused(run("edgecnn", "tune", copied), "selection.json is a folder")  # before it measures
+    refused(run_here("edgecnn", "tune", copied), "selection.json is a folder")  # before it measures
     (copied / "selection.json").rmdir()
-    refused(run("edgecnn", "tune", copied / "model_int8.tflite"), "is no folder")
+    refused(run_here("edgecnn", "tune", copied / "model_int8.tflite"), "is no folder")
     (copied / "validation.npz").unlink()
-    refused(run("edgecnn", "tune", copied), "validation.npz is missing: copy validation.npz there")
+    refused(run_here("edgecnn", "tune", copied), "validation.npz is missing: copy validation.npz there")
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty/validation.npz").write_bytes(zip_members({}))
-    refused(run("edgecnn", "tune", tmp_path / "empty"), "holds no .tflite or .onnx file")
+    refused(run_here("edgecnn", "tune", tmp_path / "empty"), "holds no .tflite or .onnx file")
     assert not (copied / "selection.json").exists()
