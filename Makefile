@@ -19,7 +19,7 @@ test: $(READY)  ## all tests; with MNIST_DIR set they train on MNIST too
 	$(RUN) -m pytest $(WORKERS)
 
 test-fast: $(READY)  ## tests that train and convert nothing, in a minute; TESTS=tests/test_files.py: only these
-	FAST=1 $(RUN) -m pytest $(FAST_WORKERS) $(TESTS)
+	TEST_FAST=1 $(RUN) -m pytest $(FAST_WORKERS) $(TESTS)
 
 test-quick: $(READY)  ## without MNIST, other networks and fresh environments; TESTS=tests/test_train.py: only these
 	$(RUN) -m pytest $(WORKERS) -m "not slow" $(TESTS)

@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _WARM = r"train|convert(\.(tflite|onnx|c|debug))?|.*\.py"  # what loads TensorFlow
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-FAST = bool(os.environ.get("FAST"))  # make test-fast: nothing that is marked slow or needs TensorFlow
+FAST = bool(os.environ.get("TEST_FAST"))  # make test-fast: nothing that is marked slow or needs TensorFlow
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
