@@ -1,9 +1,11 @@
 """The report, as a browser shows it: what a reader must see, on a phone and in the dark, and nothing from outside."""
 
+import html
 import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from selenium import webdriver
 from benchmarks.report.facts import Facts, _subject
 from benchmarks.report.page import render
 from edgecnn import Classifier
+from edgecnn.check import judge
 from edgecnn.dataset import read_dataset
 from edgecnn.modelfile import read_model
 
@@ -115,6 +118,19 @@ def test_the_headline_says_what_is_valid(folder: Path, tmp_path: Path) -> None:
         assert 'class="verdict PASS">accuracy PASS</span>' in header
         assert told in header
         assert ("µs" in header) == (latency != "INVALID")
+
+
+def test_a_loss_that_chance_may_explain_is_told(folder: Path, tmp_path: Path) -> None:
+    facts = page_of(shutil.copytree(folder, tmp_path / "copy"), {})
+    first, truth = facts.subjects[0], np.asarray(facts.evaluation.labels)
+    answers = truth.copy()
+    answers[:3] = (answers[:3] + 1) % 10
+    report = judge(truth, truth, answers, None, max_drop=0)
+    spoiled = replace(facts, subjects=(replace(first, report=report),))
+    assert report.failures
+    assert report.notes
+    assert spoiled.notes == tuple(f"{first.name}: {note}" for note in report.notes)
+    assert f"<li>{first.name}: {report.notes[0]}</li>" in html.unescape(render(spoiled))
 
 
 def page_of(folder: Path, invalid: dict[str, str]) -> Facts:

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     page = render(facts).encode(errors="backslashreplace")  # names of files that are not UTF-8
     write_file(output, page)
     if options.json:
-        said = {"verdict": facts.verdict, "failures": list(facts.failures)}
+        said = {"verdict": facts.verdict, "failures": list(facts.failures), "notes": list(facts.notes)}
         said |= {"latency": facts.latency, "invalid": list(facts.invalid)}
         print_json({"written": str(output), "bytes": len(page), **said})
     else:

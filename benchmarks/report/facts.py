@@ -89,6 +89,12 @@ class Facts:
         return tuple(f"{each.name}: {why}" for each in self.subjects for why in each.report.failures)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know of the verdict: of the images, and of a loss that chance may explain."""
+        judged = (f"{each.name}: {note}" for each in self.subjects for note in each.report.notes)
+        return (*self.evaluation.warnings, *judged)
+
+    @property
     def invalid(self) -> tuple[str, ...]:
         """Figures that are worth nothing, and why."""
         return tuple(
