@@ -1,12 +1,15 @@
 """What kills an engine, or takes all it can get, does so in a process of its own."""
 
 import os
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from edgecnn import SHIPPED, EdgecnnError
+from edgecnn import PICTURE, SHIPPED, EdgecnnError
 from edgecnn.apart import DiedError, Limits, apart
 from edgecnn.cli import main
 from edgecnn.modelfile import read_model
@@ -29,6 +32,22 @@ def test_a_process_gets_no_more_memory_than_it_may_have() -> None:
     assert apart(bytes, 1_000_000, limits=Limits(60, 100)) == bytes(1_000_000)
     with pytest.raises(MemoryError):
         apart(bytearray, 150_000_000, limits=Limits(60, 100))
+
+
+def test_a_process_starts_programs_as_its_parent_does() -> None:
+    assert apart(os.getenv, "PYTHONSAFEPATH") == os.getenv("PYTHONSAFEPATH")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 cannot leave the working folder off the path")
+def test_a_module_beside_a_model_does_not_run_in_the_process_that_tries_it(tmp_path: Path) -> None:
+    for name in ("multiprocessing", "pickle", "numpy", "edgecnn"):
+        (tmp_path / f"{name}.py").write_text("open('ran', 'w')")
+    shutil.copy(SHIPPED, tmp_path / "model.tflite")
+    words = [Path(sys.executable).with_name("edgecnn"), "classify", "--model", "model.tflite", PICTURE]
+    shutil.copy(SHIPPED.with_name(PICTURE), tmp_path)
+    environment = {**os.environ, "XDG_STATE_HOME": os.devnull}
+    ended = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, (tmp_path / "ran").exists()) == (0, False), ended.stderr
 
 
 def test_a_file_is_tried_once_and_noted_by_its_hash_and_engine(trained: Path, notes: Path) -> None:

@@ -5,8 +5,9 @@ An engine can kill the process that imports it (an instruction that the CPU lack
 
 import contextlib
 import multiprocessing
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
+_SAFE_PATH = "PYTHONSAFEPATH"
 
 
 class DiedError(Exception):
@@ -41,8 +43,10 @@ class Apart(Generic[_T]):
         self._limits = limits
         context = multiprocessing.get_context("spawn")
         self._ours, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, build, arguments, limits), daemon=True)
-        self._process.start()
+        with _safe_path() as before:
+            words = theirs, build, arguments, limits, before
+            self._process = context.Process(target=_serve, args=words, daemon=True)
+            self._process.start()
         theirs.close()
 
     def call(self, method: Callable[..., _R], *arguments: Any) -> _R:
@@ -86,6 +90,28 @@ def apart(function: Callable[..., _R], *arguments: Any, limits: Limits | None = 
     return result
 
 
+@contextlib.contextmanager
+def _safe_path() -> Iterator[str | None]:
+    """Keep the working folder off the path of a Python that starts; gives what was set before.
+
+    multiprocessing starts it by `-c`, which puts that folder first: a numpy.py lying beside a model would run. Python
+    3.10 does not know the variable.
+    """
+    before = os.environ.get(_SAFE_PATH)
+    _set_safe_path("1")
+    try:
+        yield before
+    finally:
+        _set_safe_path(before)
+
+
+def _set_safe_path(value: str | None) -> None:
+    if value is None:
+        os.environ.pop(_SAFE_PATH, None)
+    else:
+        os.environ[_SAFE_PATH] = value
+
+
 class _Nothing:
     """What a function without an object is called on."""
 
@@ -94,8 +120,15 @@ def _called(_: _Nothing, function: Callable[..., _R], arguments: tuple[Any, ...]
     return function(*arguments)
 
 
-def _serve(pipe: Connection, build: Callable[..., Any], arguments: tuple[Any, ...], limits: Limits | None) -> None:
+def _serve(
+    pipe: Connection,
+    build: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    limits: Limits | None,
+    safe_path: str | None,
+) -> None:
     """In the process: make the object, then answer calls until the pipe ends."""
+    _set_safe_path(safe_path)  # for the programs that it starts
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     if limits:
         _bound(limits.megabytes)
