@@ -24,7 +24,7 @@ import numpy.typing as npt
 from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 
-MOST = 2**34  # bytes of a file that is read whole
+MOST = min(2**34, sys.maxsize - 1)  # bytes of a file that is read whole; 32 bits count fewer
 SEAL = 64  # bytes: a SHA-256 in hexadecimal
 _ZIP_END = b"PK\x05\x06"  # the end of central directory record: 22 bytes, the last two the comment's length
 _ENTRY, _LOCAL = struct.Struct("<24xL3H8xL"), struct.Struct("<26x2H")  # of the directory; before a member's bytes
