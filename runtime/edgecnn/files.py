@@ -24,7 +24,7 @@ import numpy.typing as npt
 from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 
-MOST = min(2**34, sys.maxsize - 1)  # bytes of a file that is read whole; 32 bits count fewer
+MOST = 2**34  # bytes of a file that is read whole
 SEAL = 64  # bytes: a SHA-256 in hexadecimal
 _ZIP_END = b"PK\x05\x06"  # the end of central directory record: 22 bytes, the last two the comment's length
 _ENTRY, _LOCAL = struct.Struct("<24xL3H8xL"), struct.Struct("<26x2H")  # of the directory; before a member's bytes
@@ -149,7 +149,7 @@ def read_file(path: Path, most: int = MOST) -> bytes:
     try:
         with open(_regular(path), "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            data = file.read(most + 1) if size <= most else b""
+            data = file.read(min(most + 1, sys.maxsize)) if size <= most else b""  # 32 bits count no further
     except OSError as error:
         raise EdgecnnError(f"{path} cannot be read: {error.strerror}") from None
     if max(size, len(data)) > most:
