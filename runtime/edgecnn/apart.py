@@ -7,6 +7,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -16,6 +17,7 @@ from typing import Any, Generic, TypeVar
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 _SAFE_PATH = "PYTHONSAFEPATH"
+_STARTING = threading.Lock()
 
 
 class DiedError(Exception):
@@ -97,12 +99,13 @@ def _safe_path() -> Iterator[str | None]:
     multiprocessing starts it by `-c`, which puts that folder first: a numpy.py lying beside a model would run. Python
     3.10 does not know the variable.
     """
-    before = os.environ.get(_SAFE_PATH)
-    _set_safe_path("1")
-    try:
-        yield before
-    finally:
-        _set_safe_path(before)
+    with _STARTING:  # another thread that starts one would take our value for the one before
+        before = os.environ.get(_SAFE_PATH)
+        _set_safe_path("1")
+        try:
+            yield before
+        finally:
+            _set_safe_path(before)
 
 
 def _set_safe_path(value: str | None) -> None:
