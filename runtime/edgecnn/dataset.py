@@ -18,6 +18,7 @@ from edgecnn.files import check_seal, has_sealed_zip, load_npy, read_file, unzip
 from edgecnn.folders import ImageFolder, find_images, left_out, read_images
 from edgecnn.labels import composed, listed
 from edgecnn.manifest import Input, Manifest
+from edgecnn.modelfile import MEMBER
 
 _MEMBER = "dataset.json"
 _ARRAYS = ("images", "labels", "indices", "probabilities")
@@ -115,6 +116,8 @@ def _read_npz(path: Path, manifest: Manifest) -> Dataset:
         members = unzip_members(data)
         if _MEMBER in members and not sealed:
             raise EdgecnnError(f"{path} is damaged, its seal is gone: copy it again")
+        if MEMBER in members:
+            raise EdgecnnError(f"{path} is a model, not a data set of edgecnn: name an .npz or a folder of images")
         if "images.npy" not in members:
             raise EdgecnnError(f"{path} has no array images{_instead(set(members))}")
         arrays = {name: load_npy(members[f"{name}.npy"]) for name in _ARRAYS if f"{name}.npy" in members}
