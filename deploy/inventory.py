@@ -10,7 +10,6 @@ from pyinfra.api import Config, Inventory, State
 from pyinfra.api.host import Host
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.context import ctx_state
-from pyinfra_cli.inventory import make_inventory
 
 from edgecnn.errors import EdgecnnError
 
@@ -39,6 +38,8 @@ def load_hosts(inventory: str, parallel: int) -> list[Host]:
 
 
 def _file(inventory: str) -> Inventory:
+    from pyinfra_cli.inventory import make_inventory  # gevent patches the process where this is imported
+
     if not Path(inventory).exists():
         raise EdgecnnError(f"{inventory} does not exist: name a pyinfra inventory, or hosts separated by commas")
     try:
