@@ -198,3 +198,17 @@ def test_hash_of_arrays_sees_values_shape_dtype_and_order() -> None:
     ]
     assert hash_arrays(base) == hash_arrays([array.copy() for array in base])
     assert len({hash_arrays(each) for each in [base, *others]}) == 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a bound on memory is kept on Linux alone")
+def test_a_small_file_is_read_where_there_is_little_memory(tmp_path: Path) -> None:
+    """A board of 512 MB has not the bytes that a file may have at most."""
+    (tmp_path / "small").write_bytes(bytes(100_000))
+    code = (
+        "import resource, sys\nfrom pathlib import Path\nfrom edgecnn.files import read_file\n"
+        "now = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize() + 2**26\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (now, now))\n"
+        "print(len(read_file(Path(sys.argv[1]))), len(read_file(Path('/proc/self/stat'))) > 0)\n"
+    )
+    words = [sys.executable, "-c", code, tmp_path / "small"]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "100000 True\n"

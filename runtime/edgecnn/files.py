@@ -25,6 +25,7 @@ from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 
 MOST = 2**34  # bytes of a file that is read whole
+_UNTOLD = 2**20  # bytes of one in /proc, whose size is said to be 0
 SEAL = 64  # bytes: a SHA-256 in hexadecimal
 _ZIP_END = b"PK\x05\x06"  # the end of central directory record: 22 bytes, the last two the comment's length
 _ENTRY, _LOCAL = struct.Struct("<24xL3H8xL"), struct.Struct("<26x2H")  # of the directory; before a member's bytes
@@ -149,7 +150,8 @@ def read_file(path: Path, most: int = MOST) -> bytes:
     try:
         with open(_regular(path), "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            data = file.read(min(most + 1, sys.maxsize)) if size <= most else b""  # 32 bits count no further
+            wanted = min(most, max(size, _UNTOLD)) + 1  # Python takes that much memory first: no more than there is
+            data = file.read(wanted) if size <= most else b""
     except OSError as error:
         raise EdgecnnError(f"{path} cannot be read: {error.strerror}") from None
     if max(size, len(data)) > most:
