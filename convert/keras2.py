@@ -19,6 +19,7 @@ from typing import Any
 from convert.tf_ops import OP_LAYER, op_layer, operator
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
+from edgecnn.modelfile import model_format
 
 SAVED_MODEL = "or save it as a SavedModel where it was made, and convert that"
 _CODE = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "FlaxLayer", "JaxLayer", "__lambda__"}
@@ -45,6 +46,16 @@ _HARD_SIGMOID, _OLD_HARD_SIGMOID = "hard_sigmoid", "keras_2_hard_sigmoid"
 def is_hdf5(data: bytes) -> bool:
     """Whether these are the bytes of a legacy `.h5` file."""
     return data.startswith(b"\x89HDF")
+
+
+def file_format(path: Path) -> str:
+    """`keras`, `tflite` or `onnx`, by a file's content; a legacy `.h5` is Keras's too.
+
+    Raises:
+        EdgecnnError: it cannot be read, or is none of these.
+    """
+    data = read_file(path)
+    return "keras" if is_hdf5(data) else model_format(str(path), data)
 
 
 @contextlib.contextmanager

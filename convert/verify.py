@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.keras2 import is_hdf5
+from convert.keras2 import file_format
 from convert.kinds import within_one
 from convert.outputs import answers
 from convert.parent import own_manifest, predict
@@ -31,9 +31,8 @@ from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import ENGINES, engines_for
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import read_file
 from edgecnn.manifest import Manifest
-from edgecnn.modelfile import model_format, read_model
+from edgecnn.modelfile import read_model
 
 
 @dataclass(frozen=True)
@@ -83,15 +82,10 @@ def side(words: str) -> Side:
     """
     name, _, engine = words.rpartition("@") if words.rpartition("@")[2] in ENGINES else (words, "", "")
     path = Path(name)
-    kind = "keras" if is_saved_model(path) else _kind(path)
+    kind = "keras" if is_saved_model(path) else file_format(path)
     if kind == "keras" and engine:
         raise EdgecnnError(f"{words}: Keras itself runs {name}, no engine does: leave @{engine} out")
     return Side(words, path, "keras" if kind == "keras" else engine or engines_for(kind, name)[0])
-
-
-def _kind(path: Path) -> str:
-    data = read_file(path)
-    return "keras" if is_hdf5(data) else model_format(str(path), data)
 
 
 def _known(*sides: Side) -> Manifest:

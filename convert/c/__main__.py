@@ -24,7 +24,7 @@ from typing import Any
 from convert.c.build import HOST, TARGETS, resolved
 from convert.c.export import PLAIN, make_c, plain_model, program
 from convert.export import make
-from convert.keras2 import is_hdf5
+from convert.keras2 import file_format
 from convert.parent import add_parent_options, load_parent
 from convert.proof import Made, document, summary
 from convert.record import record
@@ -32,8 +32,8 @@ from convert.run import add_gate_option
 from convert.survive import survived
 from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import locked, read_file, write_file
-from edgecnn.modelfile import ModelFile, model_format, newest_model, read_model
+from edgecnn.files import locked, write_file
+from edgecnn.modelfile import ModelFile, newest_model, read_model
 from edgecnn.native import description, origin
 
 
@@ -82,10 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _is_tflite(path: Path) -> bool:
     """Whether a file is a `.tflite`, whatever it is called."""
-    if not path.is_file():
-        return False
-    data = read_file(path)
-    return not is_hdf5(data) and model_format(str(path), data) == "tflite"
+    return path.is_file() and file_format(path) == "tflite"
 
 
 def _is_of(path: Path, model: ModelFile) -> bool:
