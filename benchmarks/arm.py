@@ -28,7 +28,7 @@ from typing import Any
 from benchmarks.boards import BOARDS, HOME, PLUGIN, Board, build
 from benchmarks.models import model_files
 from benchmarks.origin import origin
-from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, progress, table
+from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, progress, table
 from edgecnn.dataset import Dataset, read_answered
 from edgecnn.engines import NATIVE, engines_of
 from edgecnn.errors import EdgecnnError
@@ -71,10 +71,10 @@ class Trial:
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.arm`: `GATE_FAILED` where a board answers otherwise."""
-    made = parser("python -m benchmarks.arm", __doc__)
-    made.add_argument("folder", type=Path, nargs="?", help="models and evaluation.npz (default: the newest)")
-    made.add_argument("--boards", help=f"some of {','.join(BOARDS)} (default: all)")
-    options = made.parse_args(argv)
+    parser = command_parser("python -m benchmarks.arm", __doc__)
+    parser.add_argument("folder", type=Path, nargs="?", help="models and evaluation.npz (default: the newest)")
+    parser.add_argument("--boards", help=f"some of {','.join(BOARDS)} (default: all)")
+    options = parser.parse_args(argv)
     boards = [_board(name) for name in options.boards.split(",")] if options.boards else list(BOARDS.values())
     progress("building boards")
     build(boards)

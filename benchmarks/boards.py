@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecnn.command import OK, command, parser, print_json, table
+from edgecnn.command import OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 
 HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgecnn" / "boards"
@@ -133,10 +133,10 @@ BOARDS = {
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.boards`."""
-    made = parser("python -m benchmarks.boards", __doc__)
-    made.add_argument("board", nargs="?", choices=list(BOARDS), metavar="BOARD", help=", ".join(BOARDS))
-    made.add_argument("words", type=str, nargs=argparse.REMAINDER, metavar="…", help="what its Python is given")
-    options = made.parse_args(argv)
+    parser = command_parser("python -m benchmarks.boards", __doc__)
+    parser.add_argument("board", nargs="?", choices=list(BOARDS), metavar="BOARD", help=", ".join(BOARDS))
+    parser.add_argument("words", type=str, nargs=argparse.REMAINDER, metavar="…", help="what its Python is given")
+    options = parser.parse_args(argv)
     boards = [BOARDS[options.board]] if options.board else list(BOARDS.values())
     build(boards)
     if options.words:

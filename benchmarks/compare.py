@@ -21,7 +21,7 @@ from typing import Any
 from edgecnn import arguments
 from edgecnn.bench import SCHEMA, named
 from edgecnn.bounds import parsed
-from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
+from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
 
@@ -57,17 +57,17 @@ class Change:
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.compare`."""
-    made = parser("python -m benchmarks.compare", __doc__)
-    made.add_argument("old", type=Path, metavar="OLD", help="a run's JSON")
-    made.add_argument("new", type=Path, metavar="NEW", help="a later run's")
-    made.add_argument(
+    parser = command_parser("python -m benchmarks.compare", __doc__)
+    parser.add_argument("old", type=Path, metavar="OLD", help="a run's JSON")
+    parser.add_argument("new", type=Path, metavar="NEW", help="a later run's")
+    parser.add_argument(
         "--threshold",
         type=arguments.share,
         default=THRESHOLD,
         help=f"share that may be lost besides noise (default {THRESHOLD})",
     )
-    made.add_argument("--anyway", action="store_true", help="compare other devices, INVALID and hurried runs too")
-    options = made.parse_args(argv)
+    parser.add_argument("--anyway", action="store_true", help="compare other devices, INVALID and hurried runs too")
+    options = parser.parse_args(argv)
     old, new = read_run(options.old), read_run(options.new)
     try:
         if not options.anyway:

@@ -21,7 +21,7 @@ from benchmarks.origin import origin
 from edgecnn.bench import leave_out
 from edgecnn.check import check
 from edgecnn.classifier import Classifier
-from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, quiet, table
+from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, quiet, table
 from edgecnn.dataset import read_dataset
 from edgecnn.files import write_file
 from edgecnn.measuring import QUICK, measure
@@ -41,7 +41,7 @@ HEAD = ("model", "engine", "size", "accuracy", "flips", "p50", "verdict")
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.demo`."""
-    options = parser("python -m benchmarks.demo", __doc__).parse_args(argv)
+    options = command_parser("python -m benchmarks.demo", __doc__).parse_args(argv)
     steps = []
     for step in STEPS:
         status, seconds = _run(step, sys.stderr if options.json else sys.stdout)

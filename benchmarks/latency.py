@@ -22,7 +22,7 @@ from benchmarks.origin import origin
 from edgecnn import arguments
 from edgecnn.bench import document, leave_out, method_of, screen, usable
 from edgecnn.cli import add_engine_option, add_method_options
-from edgecnn.command import OK, command, parser, print_json
+from edgecnn.command import OK, command, command_parser, print_json
 from edgecnn.files import check_writable, write_file
 from edgecnn.measuring import Measured, Method, measure
 
@@ -32,17 +32,17 @@ FILE = "latency.json"
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.latency`."""
-    made = parser("python -m benchmarks.latency", __doc__)
-    made.add_argument("models", type=Path, nargs="*", help="model files, or a folder of them (default: the newest)")
-    add_engine_option(made, "only this one")
-    made.add_argument(
+    parser = command_parser("python -m benchmarks.latency", __doc__)
+    parser.add_argument("models", type=Path, nargs="*", help="model files, or a folder of them (default: the newest)")
+    add_engine_option(parser, "only this one")
+    parser.add_argument(
         "--threads", type=arguments.counts(), default=[1], metavar="N,…", help="threads for one inference (default 1)"
     )
     batches = arguments.counts(1, arguments.BATCH)
-    made.add_argument("--batch", type=batches, default=[1], metavar="N,…", help="images a call (default 1)")
-    made.add_argument("--output", type=Path, help=f"default: {FILE} beside the first model")
-    add_method_options(made)
-    options = made.parse_args(argv)
+    parser.add_argument("--batch", type=batches, default=[1], metavar="N,…", help="images a call (default 1)")
+    parser.add_argument("--output", type=Path, help=f"default: {FILE} beside the first model")
+    add_method_options(parser)
+    options = parser.parse_args(argv)
     method = method_of(options)
     wanted = setups(options.models, options.engine, usable(options.threads), options.batch)
     output = options.output or wanted[0].model.with_name(FILE)

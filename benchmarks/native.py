@@ -27,7 +27,7 @@ from benchmarks.programs import last_words, output_of
 from benchmarks.startup import EDGECNN, compiling
 from edgecnn import arguments
 from edgecnn.bounds import parsed, text, whole
-from edgecnn.command import OK, command, parser, print_json, progress, table
+from edgecnn.command import OK, command, command_parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
 from edgecnn.manifest import Manifest
@@ -40,10 +40,10 @@ TURNS, STARTS = 9, 25
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.native`."""
-    made = parser("python -m benchmarks.native", __doc__)
-    made.add_argument("model", type=Path, nargs="?", help="with libraries beside it (default: the newest int8)")
-    made.add_argument("--core", type=arguments.core, default=0, help="that all are pinned to (default 0)")
-    options = made.parse_args(argv)
+    parser = command_parser("python -m benchmarks.native", __doc__)
+    parser.add_argument("model", type=Path, nargs="?", help="with libraries beside it (default: the newest int8)")
+    parser.add_argument("--core", type=arguments.core, default=0, help="that all are pinned to (default 0)")
+    options = parser.parse_args(argv)
     model = options.model or newest_model().with_name("model_int8.tflite")
     os.sched_setaffinity(0, {options.core})  # the children's too
     found = measured(model)

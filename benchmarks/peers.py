@@ -29,7 +29,7 @@ from benchmarks.origin import origin
 from benchmarks.programs import last_words
 from edgecnn import arguments
 from edgecnn.apart import apart
-from edgecnn.command import OK, command, parser, print_json, progress, quiet, table
+from edgecnn.command import OK, command, command_parser, print_json, progress, quiet, table
 from edgecnn.dataset import read_answered
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file
@@ -92,14 +92,14 @@ class Row:
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.peers`."""
-    made = parser("python -m benchmarks.peers", __doc__)
-    made.add_argument("folder", type=Path, nargs="?", help="holds model.keras and its images (default: the newest)")
-    made.add_argument(
+    parser = command_parser("python -m benchmarks.peers", __doc__)
+    parser.add_argument("folder", type=Path, nargs="?", help="holds model.keras and its images (default: the newest)")
+    parser.add_argument(
         "--turns", type=arguments.count(1, 10_000), default=TURNS, help=f"of each contestant (default {TURNS})"
     )
-    made.add_argument("--core", type=arguments.core, default=0, help="that all are pinned to (default 0)")
-    made.add_argument("--picture", type=Path, help="default: peers.png in the folder")
-    options = made.parse_args(argv)
+    parser.add_argument("--core", type=arguments.core, default=0, help="that all are pinned to (default 0)")
+    parser.add_argument("--picture", type=Path, help="default: peers.png in the folder")
+    options = parser.parse_args(argv)
     folder = options.folder or newest_model().parent
     picture = options.picture or folder / "peers.png"
     check_writable(picture)

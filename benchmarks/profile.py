@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from benchmarks.operators import Operator, onnx_operators, tflite_operators
 from benchmarks.peak import peaks
 from edgecnn.apart import apart
-from edgecnn.command import OK, command, parser, print_json, progress, quiet, table
+from edgecnn.command import OK, command, command_parser, print_json, progress, quiet, table
 from edgecnn.device import describe
 from edgecnn.engines import ENGINES, engines_for
 from edgecnn.errors import EdgecnnError
@@ -91,10 +91,12 @@ class Profile:
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.profile`."""
-    made = parser("python -m benchmarks.profile", __doc__)
-    made.add_argument("model", type=Path, nargs="?", help="a .tflite or .onnx file (default: the newest int8 .tflite)")
-    made.add_argument("--engine", choices=ENGINES, help="default: the first that runs it")
-    options = made.parse_args(argv)
+    parser = command_parser("python -m benchmarks.profile", __doc__)
+    parser.add_argument(
+        "model", type=Path, nargs="?", help="a .tflite or .onnx file (default: the newest int8 .tflite)"
+    )
+    parser.add_argument("--engine", choices=ENGINES, help="default: the first that runs it")
+    options = parser.parse_args(argv)
     found = profile(options.model or newest_model().with_name("model_int8.tflite"), options.engine)
     if options.json:
         print_json(as_document(found))

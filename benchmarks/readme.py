@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from benchmarks import results
 from benchmarks.card import card
 from edgecnn import SHIPPED
-from edgecnn.command import OK, command, parser, print_json
+from edgecnn.command import OK, command, command_parser, print_json
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, write_file
 from edgecnn.modelfile import read_model
@@ -55,7 +55,7 @@ BLOCKS = {
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.readme`."""
-    words = parser("python -m benchmarks.readme", __doc__)
+    words = command_parser("python -m benchmarks.readme", __doc__)
     words.add_argument("--from", dest="source", type=Path, help=f"a new reference: {' or '.join(references())}")
     options = words.parse_args(argv)
     if options.source:

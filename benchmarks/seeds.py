@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.origin import origin
 from edgecnn import arguments
 from edgecnn.chance import wilson
-from edgecnn.command import OK, command, parser, print_json, progress, table
+from edgecnn.command import OK, command, command_parser, print_json, progress, table
 from edgecnn.engines import engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file
@@ -32,12 +32,12 @@ HEAD = ("recipe", "seed", "float", "model", "engine", "accuracy", "95 %", "flips
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.seeds`."""
-    made = parser("python -m benchmarks.seeds", __doc__)
-    made.add_argument("--recipe", nargs="+", default=["tutorial", "best"], help="default tutorial best")
-    made.add_argument("--seeds", type=arguments.seed, nargs="+", default=[1, 2, 3], help="default 1 2 3")
-    made.add_argument("--dataset", default="mnist", help="default mnist")
-    made.add_argument("--folder", type=Path, default=Path("artifacts/seeds"), help="default artifacts/seeds")
-    options = made.parse_args(argv)
+    parser = command_parser("python -m benchmarks.seeds", __doc__)
+    parser.add_argument("--recipe", nargs="+", default=["tutorial", "best"], help="default tutorial best")
+    parser.add_argument("--seeds", type=arguments.seed, nargs="+", default=[1, 2, 3], help="default 1 2 3")
+    parser.add_argument("--dataset", default="mnist", help="default mnist")
+    parser.add_argument("--folder", type=Path, default=Path("artifacts/seeds"), help="default artifacts/seeds")
+    options = parser.parse_args(argv)
     found = [
         trained(options.folder / f"{recipe}-{seed}", recipe, seed, options.dataset)
         for recipe in options.recipe

@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.programs import last_words
 from edgecnn import SHIPPED, arguments
 from edgecnn.classifier import Classifier
-from edgecnn.command import OK, command, parser, print_json, progress, quiet, table
+from edgecnn.command import OK, command, command_parser, print_json, progress, quiet, table
 from edgecnn.errors import EdgecnnError
 
 RUNS = 40
@@ -48,12 +48,14 @@ _ENGINES = {"litert": "ai_edge_litert.interpreter", "tflite": "tflite_runtime.in
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.startup`."""
-    made = parser("python -m benchmarks.startup", __doc__)
-    made.add_argument("model", type=Path, nargs="?", default=SHIPPED, help="int8 (default: the MNIST model that ships)")
-    made.add_argument("--engine", choices=_ENGINES, default="litert", help="default litert")
-    made.add_argument("--runs", type=arguments.count(1, 10_000), default=RUNS, help=f"of each (default {RUNS})")
-    made.add_argument("--core", type=arguments.core, default=0, help="that all are pinned to (default 0)")
-    options = made.parse_args(argv)
+    parser = command_parser("python -m benchmarks.startup", __doc__)
+    parser.add_argument(
+        "model", type=Path, nargs="?", default=SHIPPED, help="int8 (default: the MNIST model that ships)"
+    )
+    parser.add_argument("--engine", choices=_ENGINES, default="litert", help="default litert")
+    parser.add_argument("--runs", type=arguments.count(1, 10_000), default=RUNS, help=f"of each (default {RUNS})")
+    parser.add_argument("--core", type=arguments.core, default=0, help="that all are pinned to (default 0)")
+    options = parser.parse_args(argv)
     named = {"model": str(options.model), "engine": options.engine, "module": _ENGINES[options.engine]}
     with quiet():
         Classifier(options.model, options.engine).close()  # whether it runs at all is told in our words

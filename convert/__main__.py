@@ -28,7 +28,7 @@ from convert.record import head, record, remarks, rows
 from convert.run import add_gate_option
 from convert.survive import died, forked
 from edgecnn.apart import DiedError
-from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
+from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import newest_model
@@ -42,15 +42,15 @@ C = "c:int8"
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert`."""
-    made = parser("python -m convert", __doc__)
-    add_parent_options(made)
-    add_gate_option(made)
-    made.add_argument(
+    parser = command_parser("python -m convert", __doc__)
+    add_parent_options(parser)
+    add_gate_option(parser)
+    parser.add_argument(
         "--variants", nargs="+", choices=[*VARIANTS, C], default=[*VARIANTS], metavar="VARIANT", help=_choices()
     )
-    made.add_argument("--output", type=Path, metavar="FOLDER", help="default: beside the model")
-    add_optimize_option(made)
-    options = made.parse_args(argv)
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: beside the model")
+    add_optimize_option(parser)
+    options = parser.parse_args(argv)
     path = options.model or newest_model()
     check_writable((options.output or path.parent) / "models.json")
     entries: list[dict[str, Any]] = []

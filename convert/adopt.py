@@ -23,7 +23,7 @@ import numpy.typing as npt
 from convert.kinds import output_kind, within_one
 from convert.outputs import apart
 from convert.parent import add_foreign_options, check_labels, pixel_values, read_labels
-from edgecnn.command import OK, command, parser, print_json, quiet, table
+from edgecnn.command import OK, command, command_parser, print_json, quiet, table
 from edgecnn.engines import load_engine
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256, write_file
@@ -53,12 +53,12 @@ class Probe:
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.adopt`."""
-    made = parser("python -m convert.adopt", __doc__)
-    made.add_argument("file", type=Path, help="a .tflite or .onnx without a manifest")
-    add_foreign_options(made)
-    made.add_argument("--layout", choices=LAYOUTS, help="of the input, where its shape does not tell")
-    made.add_argument("--output", type=Path, help="default: beside, as NAME_edgecnn")
-    options = made.parse_args(argv)
+    parser = command_parser("python -m convert.adopt", __doc__)
+    parser.add_argument("file", type=Path, help="a .tflite or .onnx without a manifest")
+    add_foreign_options(parser)
+    parser.add_argument("--layout", choices=LAYOUTS, help="of the input, where its shape does not tell")
+    parser.add_argument("--output", type=Path, help="default: beside, as NAME_edgecnn")
+    options = parser.parse_args(argv)
     output = options.output or options.file.with_stem(f"{options.file.stem}_edgecnn")
     if output.resolve() == options.file.resolve():
         raise EdgecnnError(f"--output {output} is the file itself: name another")

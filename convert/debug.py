@@ -22,7 +22,7 @@ from convert.parent import add_foreign_options, add_image_options, load_parent
 from convert.savedmodel import is_saved_model
 from convert.survive import survived
 from edgecnn import arguments
-from edgecnn.command import OK, command, parser, print_json, table
+from edgecnn.command import OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import read_model
@@ -34,16 +34,16 @@ HEAD = ("layer", "own SQNR", "SQNR dB", "cosine", "low end", "high end", "scale"
 @survived
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.debug`."""
-    made = parser("python -m convert.debug", __doc__)
-    made.add_argument("model", type=Path, help="an int8 .tflite or .onnx that edgecnn exported")
-    made.add_argument("--parent", type=Path, help="its float parent (default: model.keras beside it)")
-    made.add_argument(
+    parser = command_parser("python -m convert.debug", __doc__)
+    parser.add_argument("model", type=Path, help="an int8 .tflite or .onnx that edgecnn exported")
+    parser.add_argument("--parent", type=Path, help="its float parent (default: model.keras beside it)")
+    parser.add_argument(
         "--images", type=arguments.count(), default=NOISE_IMAGES, help=f"validation images (default {NOISE_IMAGES})"
     )
-    made.add_argument("--picture", type=Path, help="default: NAME_debug.png beside the model")
-    add_image_options(made)
-    add_foreign_options(made)
-    options = made.parse_args(argv)
+    parser.add_argument("--picture", type=Path, help="default: NAME_debug.png beside the model")
+    add_image_options(parser)
+    add_foreign_options(parser)
+    options = parser.parse_args(argv)
     model = read_model(options.model)
     if not model.manifest.quantization.startswith("int"):
         raise EdgecnnError(f"{model.path} is {model.manifest.quantization}, not int8: export it with --quantize int8")
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise EdgecnnError(f"{path} is a SavedModel, whose layers are gone: debug needs the .keras or .h5 file")
     parent = load_parent(path, options)
     if parent.manifest.weights_sha256 != model.manifest.weights_sha256:
-        raise EdgecnnError(f"{model.path} was not made from {path}: name its parent with --parent")
+        raise EdgecnnError(f"{model.path} was not parser from {path}: name its parent with --parent")
     own = layer_names(parent.model)
     names = [name for name in model.manifest.rewrites if name != PIXELS]
     if names:

@@ -25,7 +25,7 @@ from convert.names import keep_alike, make_canonical
 from convert.parent import Parent, with_fixed_batch
 from convert.run import run_export
 from convert.survive import survived
-from edgecnn.command import command, parser
+from edgecnn.command import command, command_parser
 from edgecnn.manifest import Input
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ _TYPES = ("int8", "uint8")
 @survived
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.onnx`."""
-    made = parser("python -m convert.onnx", __doc__)
+    parser = command_parser("python -m convert.onnx", __doc__)
     choices = "; ".join(f"{name}: {words}" for name, words in QUANTIZATIONS.items())
-    made.add_argument("--quantize", choices=QUANTIZATIONS, default="none", help=choices)
-    made.add_argument("--no-per-channel", action="store_true", help="int8: one scale for all of a layer's weights")
-    made.add_argument("--activation-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
-    made.add_argument("--weight-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
-    made.add_argument(
+    parser.add_argument("--quantize", choices=QUANTIZATIONS, default="none", help=choices)
+    parser.add_argument("--no-per-channel", action="store_true", help="int8: one scale for all of a layer's weights")
+    parser.add_argument("--activation-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
+    parser.add_argument("--weight-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
+    parser.add_argument(
         "--reduce-range",
         action=argparse.BooleanOptionalAction,
         default=True,
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             reduce_range=options.reduce_range,
         )
 
-    return run_export(made, argv, choose)
+    return run_export(parser, argv, choose)
 
 
 def variant(quantize: str, batch: int | None = 1, kept: tuple[str, ...] = (), **static: Any) -> Variant:

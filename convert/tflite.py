@@ -25,7 +25,7 @@ from convert.layers import tflite_layers
 from convert.parent import Parent, with_fixed_batch
 from convert.run import run_export
 from convert.survive import survived
-from edgecnn.command import command, parser
+from edgecnn.command import command, command_parser
 from edgecnn.pixels import normalize
 
 if TYPE_CHECKING:
@@ -46,14 +46,14 @@ INTEGER = ("int8", "int8-float-io", "int16x8")  # by ranges of activations
 @survived
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.tflite`."""
-    made = parser("python -m convert.tflite", __doc__)
-    made.add_argument("--quantize", choices=QUANTIZATIONS, default="int8", help=_listed(QUANTIZATIONS))
-    made.add_argument("--no-per-channel", action="store_true", help="one scale for all of a layer's weights")
+    parser = command_parser("python -m convert.tflite", __doc__)
+    parser.add_argument("--quantize", choices=QUANTIZATIONS, default="int8", help=_listed(QUANTIZATIONS))
+    parser.add_argument("--no-per-channel", action="store_true", help="one scale for all of a layer's weights")
 
     def choose(options: argparse.Namespace, kept: tuple[str, ...]) -> Variant:
         return variant(options.quantize, options.batch, not options.no_per_channel, kept)
 
-    return run_export(made, argv, choose)
+    return run_export(parser, argv, choose)
 
 
 def _listed(choices: dict[str, str]) -> str:

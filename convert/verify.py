@@ -27,7 +27,7 @@ from convert.source import load_keras
 from edgecnn.answers import as_probabilities, decided
 from edgecnn.chance import mcnemar
 from edgecnn.check import Report, flipped, judge_labels
-from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
+from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import ENGINES, engines_for
 from edgecnn.errors import EdgecnnError
@@ -57,12 +57,12 @@ class Found:
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.verify`."""
-    made = parser("python -m convert.verify", __doc__)
-    made.add_argument("a", metavar="A[@ENGINE]", help="the model that the other is held against")
-    made.add_argument("b", metavar="B[@ENGINE]")
-    made.add_argument("--data", type=Path, help=".npz or folder of images (default: validation.npz beside A)")
-    add_gate_option(made)
-    options = made.parse_args(argv)
+    parser = command_parser("python -m convert.verify", __doc__)
+    parser.add_argument("a", metavar="A[@ENGINE]", help="the model that the other is held against")
+    parser.add_argument("b", metavar="B[@ENGINE]")
+    parser.add_argument("--data", type=Path, help=".npz or folder of images (default: validation.npz beside A)")
+    add_gate_option(parser)
+    options = parser.parse_args(argv)
     a, b = side(options.a), side(options.b)
     manifest = _known(a, b)
     data = read_dataset(options.data or a.path.with_name("validation.npz"), manifest)

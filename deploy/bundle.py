@@ -35,7 +35,7 @@ from deploy.bundlefile import INDEX, MODELS, NAMESPACE, SCHEMA, SIGNATURE, WHEEL
 from deploy.program import program
 from deploy.targets import INSTALLER, TARGETS, Target, fetch, locked, wheels
 from edgecnn import PICTURE, SHIPPED, __version__, arguments
-from edgecnn.command import OK, command, parser, print_json, progress
+from edgecnn.command import OK, command, command_parser, print_json, progress
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import ENGINES
 from edgecnn.errors import EdgecnnError
@@ -59,18 +59,18 @@ _EPOCH = "315532800"  # the earliest time that a ZIP can hold
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m deploy.bundle`."""
-    made = parser("python -m deploy.bundle", __doc__)
-    made.add_argument("models", type=Path, nargs="*", help="model files (default: model_int8.tflite of the newest)")
-    made.add_argument("--target", choices=TARGETS, required=True, metavar="TARGET", help=", ".join(TARGETS))
-    made.add_argument("--offline", action="store_true", help="with the engines' wheels, for a board without network")
+    parser = command_parser("python -m deploy.bundle", __doc__)
+    parser.add_argument("models", type=Path, nargs="*", help="model files (default: model_int8.tflite of the newest)")
+    parser.add_argument("--target", choices=TARGETS, required=True, metavar="TARGET", help=", ".join(TARGETS))
+    parser.add_argument("--offline", action="store_true", help="with the engines' wheels, for a board without network")
     sample = arguments.count(GOLDEN_IMAGES)
-    made.add_argument("--images", type=sample, default=IMAGES, help=f"of each split (default {IMAGES})")
-    made.add_argument("--with", dest="extras", action="append", choices=EXTRAS, default=[], metavar="EXTRA",
+    parser.add_argument("--images", type=sample, default=IMAGES, help=f"of each split (default {IMAGES})")
+    parser.add_argument("--with", dest="extras", action="append", choices=EXTRAS, default=[], metavar="EXTRA",
                       help="camera: with OpenCV, for cameras and videos")  # fmt: skip
-    made.add_argument("--sign", type=Path, metavar="KEY", help="an SSH private key")
-    made.add_argument("--expires", type=_day, metavar="YYYY-MM-DD", help="the last day on which a device takes it")
-    made.add_argument("--output", type=Path, help="default: NAME-TARGET.bundle beside the first model")
-    options = made.parse_args(argv)
+    parser.add_argument("--sign", type=Path, metavar="KEY", help="an SSH private key")
+    parser.add_argument("--expires", type=_day, metavar="YYYY-MM-DD", help="the last day on which a device takes it")
+    parser.add_argument("--output", type=Path, help="default: NAME-TARGET.bundle beside the first model")
+    options = parser.parse_args(argv)
     paths = options.models or [newest_model().with_name("model_int8.tflite")]
     if len({path.parent.resolve() for path in paths}) > 1 or len({path.name for path in paths}) < len(paths):
         raise EdgecnnError("the models of a bundle lie in one folder, each once, with their evaluation.npz")
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = re.sub("[^A-Za-z0-9]+", "-", models[0].manifest.name)[:_MOST_NAME].strip("-") or "model"  # of a folder there
     index |= {"name": name, "target": options.target} | ({"expires": options.expires} if options.expires else {})
     if options.sign:
-        index["made"] = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
+        index["parser"] = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
     data = packed(files, index, options.sign)
     output = options.output or paths[0].with_name(f"{name}-{options.target}.bundle")
     write_file(output, data)

@@ -27,7 +27,7 @@ from urllib.parse import quote
 
 from deploy.bundlefile import Bundle, InstallError, open_bundle
 from edgecnn import arguments
-from edgecnn.command import BROKEN, GATE_FAILED, OK, command, parser, print_json, table
+from edgecnn.command import BROKEN, GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.escape import for_markdown
 from edgecnn.files import read_file, sha256, write_file
@@ -189,22 +189,22 @@ def _row(each: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = parser("python -m deploy.fleet", __doc__)
-    made.add_argument("inventory", metavar="INVENTORY", help="a pyinfra inventory, or hosts separated by commas")
-    made.add_argument("--bundle", type=Path, nargs="+", default=[], help="each host takes the first that fits it")
-    made.add_argument("--steps", type=_steps, default=_STEPS.split(","), metavar="STEP,…", help=f"default {_STEPS}")
-    made.add_argument("--rollback", action="store_true", help="take the version before into use again")
-    made.add_argument(
+    parser = command_parser("python -m deploy.fleet", __doc__)
+    parser.add_argument("inventory", metavar="INVENTORY", help="a pyinfra inventory, or hosts separated by commas")
+    parser.add_argument("--bundle", type=Path, nargs="+", default=[], help="each host takes the first that fits it")
+    parser.add_argument("--steps", type=_steps, default=_STEPS.split(","), metavar="STEP,…", help=f"default {_STEPS}")
+    parser.add_argument("--rollback", action="store_true", help="take the version before into use again")
+    parser.add_argument(
         "--allow-downgrade", action="store_true", help="take signed bundles older than the last ones there"
     )
-    made.add_argument("--signers", type=Path, metavar="FILE", help="an allowed_signers file to put on every host")
-    made.add_argument("--quick", action="store_true", help="bench in a hurry: not comparable")
-    made.add_argument(
+    parser.add_argument("--signers", type=Path, metavar="FILE", help="an allowed_signers file to put on every host")
+    parser.add_argument("--quick", action="store_true", help="bench in a hurry: not comparable")
+    parser.add_argument(
         "--timeout", type=arguments.positive, default=900.0, help="seconds that a step may take (default 900)"
     )
-    made.add_argument("--parallel", type=arguments.count(1, 1000), default=20, help="hosts at once (default 20)")
-    made.add_argument("--output", type=Path, metavar="FOLDER", help="default artifacts/fleet/<inventory>")
-    return made
+    parser.add_argument("--parallel", type=arguments.count(1, 1000), default=20, help="hosts at once (default 20)")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default artifacts/fleet/<inventory>")
+    return parser
 
 
 def _steps(text: str) -> list[str]:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 
 from edgecnn import arguments
 from edgecnn.chance import wilson
-from edgecnn.command import OK, command, parser, print_json, quiet, table
+from edgecnn.command import OK, command, command_parser, print_json, quiet, table
 from edgecnn.manifest import Baseline
 from train.datasets import Data, load
 from train.recipes import RECIPES
@@ -112,25 +112,25 @@ def _baseline(baseline: Baseline | None, held: bool | None) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = parser("python -m train", __doc__)
-    made.add_argument("--recipe", choices=RECIPES, default="tutorial", help="how to fit (default tutorial)")
-    made.add_argument(
+    parser = command_parser("python -m train", __doc__)
+    parser.add_argument("--recipe", choices=RECIPES, default="tutorial", help="how to fit (default tutorial)")
+    parser.add_argument(
         "--epochs", type=arguments.count(), help="instead of the recipe's (under 10,000 images: 6 times that)"
     )
-    made.add_argument("--learning-rate", type=arguments.positive, metavar="RATE", help="instead of the recipe's")
-    made.add_argument(
+    parser.add_argument("--learning-rate", type=arguments.positive, metavar="RATE", help="instead of the recipe's")
+    parser.add_argument(
         "--patience", type=arguments.count(), metavar="N", help="stop N epochs after the best on validation"
     )
-    made.add_argument(
+    parser.add_argument(
         "--seed",
         type=arguments.seed,
         default=0,
         help="of weights, order and distortions (default 0)",
     )
-    made.add_argument("--resume", action="store_true", help="go on where a training with the same words was cut off")
-    made.add_argument("--model", metavar="FILE.py:FUNCTION", help="another network (default: the reference CNN)")
-    made.add_argument("--output", type=Path, metavar="FOLDER", help="default artifacts/<dataset>")
-    images = made.add_argument_group("images")
+    parser.add_argument("--resume", action="store_true", help="go on where a training with the same words was cut off")
+    parser.add_argument("--model", metavar="FILE.py:FUNCTION", help="another network (default: the reference CNN)")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default artifacts/<dataset>")
+    images = parser.add_argument_group("images")
     images.add_argument(
         "--dataset", default="auto", metavar="NAME", help="mnist, digits or a folder; auto: mnist, or else digits"
     )
@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         "--image-size", type=arguments.square, default=(28, 28), metavar="N or HxW", help="folder (default 28)"
     )
     images.add_argument("--channels", type=int, choices=(1, 3), default=1, help="folder: grey or colour (default 1)")
-    return made
+    return parser
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.origin import origin
-from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, progress, table
+from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
 
 TARGETS = {
@@ -34,9 +34,9 @@ _SECONDS = 120  # that the golden test may take
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.micro`: `GATE_FAILED` where the golden test fails."""
-    made = parser("python -m benchmarks.micro", __doc__)
-    made.add_argument("source", type=Path, metavar="NAME.c", help="written by python -m convert.c")
-    options = made.parse_args(argv)
+    parser = command_parser("python -m benchmarks.micro", __doc__)
+    parser.add_argument("source", type=Path, metavar="NAME.c", help="written by python -m convert.c")
+    options = parser.parse_args(argv)
     for path in (options.source, test_of(options.source)):
         if not path.exists():
             raise EdgecnnError(f"{path} is not there: python -m convert.c writes it")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.report.facts import gather
 from benchmarks.report.page import render
-from edgecnn.command import OK, command, parser, print_json
+from edgecnn.command import OK, command, command_parser, print_json
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import newest_model
@@ -25,10 +25,10 @@ from edgecnn.modelfile import newest_model
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.report`."""
-    made = parser("python -m benchmarks.report", __doc__)
-    made.add_argument("folder", type=Path, nargs="?", help="holds models and evaluation.npz (default: the newest)")
-    made.add_argument("--output", type=Path, help="default: report.html in the folder")
-    options = made.parse_args(argv)
+    parser = command_parser("python -m benchmarks.report", __doc__)
+    parser.add_argument("folder", type=Path, nargs="?", help="holds models and evaluation.npz (default: the newest)")
+    parser.add_argument("--output", type=Path, help="default: report.html in the folder")
+    options = parser.parse_args(argv)
     folder = options.folder or newest_model().parent
     if not (folder / "evaluation.npz").exists():
         raise EdgecnnError(f"{folder} has no evaluation.npz: name the folder of a training")

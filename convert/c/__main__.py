@@ -30,7 +30,7 @@ from convert.proof import Made, document, summary
 from convert.record import record
 from convert.run import add_gate_option
 from convert.survive import survived
-from edgecnn.command import GATE_FAILED, OK, command, parser, print_json, table
+from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import locked, write_file
 from edgecnn.modelfile import ModelFile, newest_model, read_model
@@ -41,12 +41,14 @@ from edgecnn.native import description, origin
 @survived
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.c`."""
-    made = parser("python -m convert.c", __doc__)
-    add_parent_options(made)
-    made.add_argument("--output", type=Path, help="NAME.c (default: beside the model, model_int8.c)")
-    made.add_argument("--build", nargs="+", default=[], metavar="TARGET", help=f"{HOST} or any of {', '.join(TARGETS)}")
-    add_gate_option(made)
-    options = made.parse_args(argv)
+    parser = command_parser("python -m convert.c", __doc__)
+    add_parent_options(parser)
+    parser.add_argument("--output", type=Path, help="NAME.c (default: beside the model, model_int8.c)")
+    parser.add_argument(
+        "--build", nargs="+", default=[], metavar="TARGET", help=f"{HOST} or any of {', '.join(TARGETS)}"
+    )
+    add_gate_option(parser)
+    options = parser.parse_args(argv)
     targets = resolved(options.build)
     path = options.model or newest_model()
     plain: Made | None = None

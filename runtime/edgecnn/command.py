@@ -178,11 +178,11 @@ class Parser(argparse.ArgumentParser):
         raise EdgecnnError(f"{words} ({self.prog} --help)")
 
 
-def parser(prog: str, doc: str | None, **options: Any) -> argparse.ArgumentParser:
+def command_parser(prog: str, doc: str | None, **options: Any) -> argparse.ArgumentParser:
     """An argument parser whose help is the module's docstring, with `--json` as every command has it."""
-    made = Parser(prog=prog, description=doc, **options)
-    add_json(made)
-    return made
+    parser = Parser(prog=prog, description=doc, **options)
+    add_json(parser)
+    return parser
 
 
 def add_json(to: argparse.ArgumentParser) -> None:
