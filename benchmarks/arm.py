@@ -20,7 +20,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -164,7 +164,8 @@ def trials(board: Board, found: dict[str, Any], folder: Path, count: bool = True
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         data = read_answered(folder / "evaluation.npz", files[0].manifest)
-        sample, golden = _sample(data, Path(scratch) / "sample.npz"), _golden(data, folder, Path(scratch) / "models")
+        sample, golden = Path(scratch) / "sample.npz", _golden(data, folder, Path(scratch) / "models")
+        data.take(slice(IMAGES)).save(sample)
         for finding in found["engines"]:
             name = finding["engine"]
             able = [each for each in files if name in engines_of(each.path, each.manifest.format)]
@@ -204,16 +205,6 @@ def instructions(board: Board, engine: str, models: Sequence[ModelFile]) -> dict
         marks = [int(line) for line in counts.read_text().split()]
     spans = zip(marks[::2], marks[1::2], strict=True)
     return {model.path.name: (end - begin) // _CALLS for model, (begin, end) in zip(models, spans, strict=True)}
-
-
-def _sample(data: Dataset, path: Path) -> Path:
-    """The first images of a data set, with the float model's answers."""
-    assert data.labels is not None
-    assert data.probabilities is not None
-    first = slice(IMAGES)
-    kept = {name: getattr(data, name)[first] for name in ("images", "labels", "indices", "probabilities")}
-    replace(data, **kept).save(path)
-    return path
 
 
 def _golden(data: Dataset, models: Path, folder: Path) -> Path:

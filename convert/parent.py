@@ -231,14 +231,7 @@ def drawn(data: Dataset, count: int | None) -> Dataset:
         return data
     if not 0 < count <= len(data):
         raise EdgecnnError(f"--calibration-count {count}: there are {len(data)} images")
-    chosen = np.sort(np.random.default_rng(_SEED).permutation(len(data))[:count])
-    return replace(
-        data,
-        images=data.images[chosen],
-        labels=None if data.labels is None else data.labels[chosen],
-        indices=data.indices[chosen],
-        probabilities=None if data.probabilities is None else data.probabilities[chosen],
-    )
+    return data.take(np.sort(np.random.default_rng(_SEED).permutation(len(data))[:count]))
 
 
 def read_labels(path: Path, words: str | None) -> tuple[str, ...]:

@@ -24,7 +24,6 @@ import tempfile
 import time
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -193,13 +192,7 @@ def _sample(model: ModelFile, split: str, images: int) -> Dataset:
     path = model.path.with_name(f"{split}.npz")
     if not path.exists():  # of an adopted model
         raise EdgecnnError(f"{path} is missing: numpy.savez makes one, of raw pixels (uint8) as images, and labels")
-    data = read_dataset(path, model.manifest)
-    first = slice(images)
-    kept: dict[str, Any] = {"images": data.images[first], "indices": data.indices[first]}
-    for name in ("labels", "probabilities"):
-        values = getattr(data, name)
-        kept[name] = None if values is None else values[first]
-    return replace(data, **kept)
+    return read_dataset(path, model.manifest).take(slice(images))
 
 
 def _libraries(model: Path, target: Target) -> Iterable[tuple[str, bytes]]:

@@ -91,6 +91,18 @@ def test_all_that_a_data_set_may_lack_is_saved_and_read(
         assert expected is None or found.tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("labels", [None, LABELS])
+@pytest.mark.parametrize("probabilities", [None, SHARES])
+def test_a_part_of_a_data_set_keeps_each_image_with_its_own(labels: Any, probabilities: Any) -> None:
+    data = Dataset(IMAGES, labels, np.arange(12) + 7, probabilities, SOURCE, {"a.png": "is empty"}, ("a note",))
+    for places in (slice(3), np.array([11, 4, 5])):
+        part = data.take(places)
+        assert (part.source, part.unread, part.notes) == (data.source, data.unread, data.notes)
+        for name in ("images", "labels", "indices", "probabilities"):
+            whole, kept = getattr(data, name), getattr(part, name)
+            assert kept is None if whole is None else (kept == whole[places]).all()
+
+
 def test_what_needs_labels_and_answers_says_what_is_missing(tmp_path: Path) -> None:
     for labels, probabilities, words in ((None, SHARES, "no labels"), (LABELS, None, "no answers of the float model")):
         Dataset(IMAGES, labels, np.arange(12), probabilities, SOURCE).save(tmp_path / "a.npz")
