@@ -1,7 +1,8 @@
-"""Who may import whom."""
+"""Which module may import which."""
 
 import ast
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,31 @@ def test_the_device_needs_numpy_and_the_standard_library(path: Path) -> None:
     if "runtime" in path.parts:
         allowed = {"edgecnn", "numpy", "PIL"} if path.name == "decoding.py" else {"edgecnn", "numpy"}
         assert imported(path) - sys.stdlib_module_names <= allowed
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT / "runtime" if "runtime" in path.parts else ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def modules_imported(path: Path, modules: set[str]) -> set[str]:
+    """The modules of this tree that a module imports, anywhere in it, also inside functions and for types alone."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= whole & modules or {str(node.module)}
+    return names & modules - {module_name(path)}
+
+
+@pytest.mark.parametrize("folder", ["train", "benchmarks", "deploy", "runtime/edgecnn"])
+def test_no_import_circle(folder: str) -> None:
+    paths = [path for path in MODULES if path.is_relative_to(ROOT / folder)]
+    modules = {module_name(path) for path in paths}
+    graph = {module_name(path): modules_imported(path, modules) for path in paths}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"these import one another in a circle: {' <- '.join(error.args[1])}")

@@ -14,9 +14,9 @@ from conftest import refused, run, run_here
 from edgecnn.bench import result, screen, summary
 from edgecnn.device import Clock, Ticks
 from edgecnn.engines import ENGINES
-from edgecnn.measuring import Method, Setup, Window, measure
+from edgecnn.measuring import Method, Setup, measure
 from edgecnn.power import Meter, watts
-from edgecnn.validity import Moment, reasons
+from edgecnn.validity import Moment, Window, reasons
 
 
 def test_every_subject_is_seen_through_its_windows(trained: Path) -> None:

@@ -8,26 +8,16 @@
 The model file carries its manifest: labels, how a pixel becomes an input value, what it was trained on.
 """
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.errors import EdgecnnError
+from edgecnn.shipped import PICTURE, SHIPPED, default_model
 
 if TYPE_CHECKING:
     from edgecnn.classifier import Classifier, Prediction
 
 __version__ = "0.1.0"
-SHIPPED = Path(__file__).with_name("mnist_int8.tflite")  # the reference model, inside the wheel
-PICTURE = (
-    "picture.png"  # beside a model: one to try it on; beside the reference model a digit drawn for the digits of UCI
-)
 __all__ = ["PICTURE", "SHIPPED", "Classifier", "EdgecnnError", "Prediction", "__version__", "default_model"]
-
-
-def default_model() -> Path:
-    """What commands take where no model is named: the bundle's models where its launcher is used, else the wheel's."""
-    return Path(os.environ.get("EDGECNN_MODEL") or SHIPPED)
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn import SHIPPED, bounds
+from edgecnn import bounds
 from edgecnn.answers import THRESHOLD, as_probabilities, columns
 from edgecnn.engines import load_engine
 from edgecnn.errors import EdgecnnError, check_count, warn
@@ -21,6 +21,7 @@ from edgecnn.interpreters import Array, Engine, Tensor
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, read_model
 from edgecnn.pixels import dequantize, writer
+from edgecnn.shipped import SHIPPED
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

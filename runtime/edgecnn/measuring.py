@@ -30,7 +30,7 @@ from edgecnn.manifest import Manifest
 from edgecnn.modelfile import read_model
 from edgecnn.power import Meter
 from edgecnn.trial import try_model
-from edgecnn.validity import Moment, look
+from edgecnn.validity import Window, look
 
 THROUGHPUT_SECONDS = 1.0  # for each number of workers
 CHUNK = 100  # calls of one kind, before those of the other kind
@@ -83,21 +83,6 @@ class Start:
     first_ms: float  # the first call
     warm_up_calls: int
     warm_up_ms: float
-
-
-@dataclass(frozen=True)
-class Window:
-    """The steady state, seen for a while on one image."""
-
-    end_to_end_ns: npt.NDArray[np.int64]  # raw pixels to label, each call
-    engine_call_ns: npt.NDArray[np.int64]  # the engine's own call alone
-    seconds: float
-    cpu_seconds: float  # of the process
-    images: int  # that were classified, end to end or by the engine alone
-    steady_mb: float | None  # memory of the process, resident, at the end
-    before: Moment
-    after: Moment
-    joules: float | None  # of the machine; None where it has no counter
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ from edgecnn.device import cores
 from edgecnn.engines import NATIVE, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable
-from edgecnn.measuring import Method, Setup, Subject, Window
+from edgecnn.measuring import Method, Setup, Subject
 from edgecnn.modelfile import read_model
 from edgecnn.selection import FILE, models_in, write_selection
 from edgecnn.trial import try_model
+from edgecnn.validity import Window
 
 NEAR = 1.5  # times the fastest first median: who is timed again
 TURNS = 5  # of each finalist, the first with them

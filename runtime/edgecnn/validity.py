@@ -7,14 +7,11 @@ of the host) used the CPU, where the process waited for it, or where the windows
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from edgecnn.device import Clock, Ticks, clock, cpu_ticks
-
-if TYPE_CHECKING:
-    from edgecnn.measuring import Window
 
 MOST_OTHERS = 0.10  # of a core, on average
 MOST_STEAL = 0.05  # of a core: what the host gave to other guests
@@ -31,12 +28,27 @@ class Moment:
     ticks: Ticks | None
 
 
+@dataclass(frozen=True)
+class Window:
+    """The steady state, seen for a while on one image."""
+
+    end_to_end_ns: npt.NDArray[np.int64]  # raw pixels to label, each call
+    engine_call_ns: npt.NDArray[np.int64]  # the engine's own call alone
+    seconds: float
+    cpu_seconds: float  # of the process
+    images: int  # that were classified, end to end or by the engine alone
+    steady_mb: float | None  # memory of the process, resident, at the end
+    before: Moment
+    after: Moment
+    joules: float | None  # of the machine; None where it has no counter
+
+
 def look(root: Path = Path("/")) -> Moment:
     """The machine now."""
     return Moment(clock(root), cpu_ticks(root))
 
 
-def reasons(windows: Sequence["Window"]) -> tuple[str, ...]:
+def reasons(windows: Sequence[Window]) -> tuple[str, ...]:
     """Why the figures of these windows are worth nothing; none where they are VALID."""
     found = [
         f"the CPU was held back: {cause}"
@@ -64,7 +76,7 @@ def spread_of(medians: Sequence[float]) -> float:
     return (max(medians) - min(medians)) / float(np.median(medians))
 
 
-def _held_back(window: "Window") -> tuple[str, ...]:
+def _held_back(window: Window) -> tuple[str, ...]:
     return (*window.before.clock.held_back, *window.after.clock.held_back)
 
 
@@ -73,13 +85,13 @@ def _share(clock: Clock) -> float:
     return clock.mhz[0] / clock.mhz[1] if clock.mhz else 1.0
 
 
-def _others(window: "Window") -> float:
+def _others(window: Window) -> float:
     """Cores that other processes used."""
     before, after = window.before.ticks, window.after.ticks
     return (after.busy - before.busy - window.cpu_seconds) / window.seconds if before and after else 0.0
 
 
-def _steal(window: "Window") -> float:
+def _steal(window: Window) -> float:
     """Cores that other guests of the host used."""
     before, after = window.before.ticks, window.after.ticks
     return (after.steal - before.steal) / window.seconds if before and after else 0.0
