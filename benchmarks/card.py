@@ -1,6 +1,6 @@
 """The card of the model that the wheel holds, from its own manifest."""
 
-from edgecnn.chance import wilson
+from edgecnn.confidence import wilson
 from edgecnn.escape import for_markdown
 from edgecnn.manifest import Agreement
 from edgecnn.modelfile import ModelFile

@@ -28,7 +28,7 @@ from benchmarks import scripts
 from benchmarks.origin import origin
 from benchmarks.programs import last_words
 from edgecnn import arguments
-from edgecnn.apart import apart
+from edgecnn.child_process import in_child
 from edgecnn.command import OK, command, command_parser, print_json, progress, quiet, table
 from edgecnn.dataset import read_answered
 from edgecnn.errors import EdgecnnError
@@ -136,7 +136,7 @@ def prepare(folder: Path) -> Path:
         _convert(output, f"convert.{kind}", parent, "--quantize", quantize, "--optimize", how, "--batch", batch)
         if (how, quantize, kind, batch) == ("none", "int8", "tflite", "1"):
             _convert(output.with_suffix(".c"), "convert.c", output, "--build", "host")
-    apart(scripts.write_ncnn, files)  # TensorFlow and ncnn do not live in one process
+    in_child(scripts.write_ncnn, files)  # TensorFlow and ncnn do not live in one process
     return files
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from benchmarks.operators import Operator, onnx_operators, tflite_operators
 from benchmarks.peak import peaks
-from edgecnn.apart import apart
+from edgecnn.child_process import in_child
 from edgecnn.command import OK, command, command_parser, print_json, progress, quiet, table
 from edgecnn.device import describe
 from edgecnn.engines import ENGINES, engines_for
@@ -118,7 +118,7 @@ def profile(path: Path, engine: str | None = None) -> Profile:
     chosen = engine or able[0]
     progress(f"timing {path.name} on {chosen}")
     tell = onnx_operators if model.manifest.format == "onnx" else tflite_operators
-    operators, call, dispatch = apart(_quietly, tell, chosen, model.data)
+    operators, call, dispatch = in_child(_quietly, tell, chosen, model.data)
     progress("")
     return Profile(path.name, chosen, operators, call, dispatch, describe().features, peaks())
 

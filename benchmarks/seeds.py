@@ -18,8 +18,8 @@ from typing import Any
 
 from benchmarks.origin import origin
 from edgecnn import arguments
-from edgecnn.chance import wilson
 from edgecnn.command import OK, command, command_parser, print_json, progress, table
+from edgecnn.confidence import wilson
 from edgecnn.engines import engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file

@@ -27,7 +27,7 @@ from convert.proof import document
 from convert.record import head, record, remarks, rows
 from convert.run import add_gate_option
 from convert.survive import died, forked
-from edgecnn.apart import DiedError
+from edgecnn.child_process import DiedError
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file

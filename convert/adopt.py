@@ -27,11 +27,11 @@ from edgecnn.command import OK, command, command_parser, print_json, quiet, tabl
 from edgecnn.engines import load_engine
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256, write_file
-from edgecnn.interpreters import Tensor
+from edgecnn.interpreters import TensorSpec
 from edgecnn.manifest import Input, Manifest
+from edgecnn.model_opening import limits
 from edgecnn.modelfile import find_manifest, model_format, pack_model
 from edgecnn.pixels import dequantize
-from edgecnn.trial import limits
 
 LAYOUTS = ("NHWC", "NCHW")
 _CHANNELS = (1, 3, 4)  # what an axis of channels has
@@ -45,8 +45,8 @@ class Probe:
     """What a model file turned out to be."""
 
     engine: str
-    input: Tensor
-    output: Tensor
+    input: TensorSpec
+    output: TensorSpec
     answers: npt.NDArray[np.float32]  # (n, classes), to random input values
 
 
@@ -127,7 +127,7 @@ def _unzipped(path: Path, data: bytes) -> tuple[bytes, dict[str, bytes]]:
         raise EdgecnnError(f"{path} has files appended that cannot be read ({error}): copy it again") from None
 
 
-def guess_layout(path: Path, tensor: Tensor) -> str:
+def guess_layout(path: Path, tensor: TensorSpec) -> str:
     """NHWC or NCHW, by where the axis of channels must be.
 
     Raises:
@@ -141,7 +141,7 @@ def guess_layout(path: Path, tensor: Tensor) -> str:
     return "NHWC" if last else "NCHW"
 
 
-def _takes_raw(tensor: Tensor, scale: tuple[float, ...], offset: tuple[float, ...]) -> bool:
+def _takes_raw(tensor: TensorSpec, scale: tuple[float, ...], offset: tuple[float, ...]) -> bool:
     """Whether the file's own input is the raw pixel: uint8, and not quantized otherwise."""
     plain = tensor.dtype == np.uint8 and tensor.scale == 1 and tensor.zero_point == 0
     return plain and set(scale) == {1.0} and set(offset) == {0.0}

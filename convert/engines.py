@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from edgecnn.apart import Apart, DiedError
+from edgecnn.child_process import ChildProcess, DiedError
 from edgecnn.classifier import Classifier
 from edgecnn.command import quiet
 from edgecnn.engines import engines_for
@@ -24,7 +24,7 @@ Images = npt.NDArray[np.uint8]
 Answers = dict[str, npt.NDArray[np.float32] | str]  # by engine: probabilities (n, classes), or why it does not run it
 
 _STEP = 0.5  # seconds from one step of the progress bar to the next
-_processes: dict[str, "Apart[_Runner]"] = {}  # by engine; they end with this process
+_processes: dict[str, "ChildProcess[_Runner]"] = {}  # by engine; they end with this process
 
 
 class _Runner:
@@ -56,7 +56,7 @@ def answers(model: ModelFile, images: Images) -> Answers:
 
 def _answers(model: ModelFile, engine: str, images: Images, bar: Any) -> npt.NDArray[np.float32] | str:
     if engine not in _processes:
-        _processes[engine] = Apart(_Runner)
+        _processes[engine] = ChildProcess(_Runner)
     process = _processes[engine]
     try:
         process.call(_Runner.load, model, engine)
@@ -68,7 +68,7 @@ def _answers(model: ModelFile, engine: str, images: Images, bar: Any) -> npt.NDA
         return f"{engine} died of it ({death})"
 
 
-def _in_steps(process: "Apart[_Runner]", images: Images, bar: Any) -> Iterator[npt.NDArray[np.float32]]:
+def _in_steps(process: "ChildProcess[_Runner]", images: Images, bar: Any) -> Iterator[npt.NDArray[np.float32]]:
     """Answers to so many images at once as `_STEP` lasts."""
     begin, count = 0, 8
     while begin < len(images):

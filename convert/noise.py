@@ -14,7 +14,7 @@ from convert.onnx import PIXELS, onnx_from_keras, prepared
 from convert.parent import Parent
 from convert.tflite import tflite_from_keras
 from edgecnn.command import quiet
-from edgecnn.interpreters import Tensor
+from edgecnn.interpreters import TensorSpec
 from edgecnn.pixels import dequantize, input_table, normalize
 
 Array = npt.NDArray[Any]
@@ -62,7 +62,7 @@ def candidates(found: Sequence[Noise]) -> list[str]:
     return list(dict.fromkeys(ranking))
 
 
-def _measured(layer: str, exact: Array, stored: Array, tensor: Tensor, axis: int) -> Noise:
+def _measured(layer: str, exact: Array, stored: Array, tensor: TensorSpec, axis: int) -> Noise:
     """Sums over images and places of a layer's output, float and stored; channels along `axis`."""
     exact, stored = (np.moveaxis(each, axis, -1).reshape(-1, each.shape[axis]) for each in (exact, stored))
     bounds = np.iinfo(tensor.dtype)
@@ -97,7 +97,7 @@ def sqnr(power: Array, noise: Array) -> Array:
 
 def _tflite_outputs(
     parent: Parent, model: bytes, images: npt.NDArray[np.uint8]
-) -> Iterator[tuple[str, Array, Array, Tensor, int]]:
+) -> Iterator[tuple[str, Array, Array, TensorSpec, int]]:
     floats = tflite_from_keras(parent.model, np.empty(0, np.float32), "none", loops=False)
     there = {name for names in tflite_layers(model).values() for name in names}
     last = {layer: [name for name in names if name in there] for layer, names in tflite_layers(floats).items()}
@@ -112,7 +112,7 @@ def _tflite_outputs(
 
 def _tflite_values(
     flatbuffer: bytes, names: dict[str, str], images: Array, parent: Parent | None = None
-) -> dict[str, tuple[Array, Tensor]]:
+) -> dict[str, tuple[Array, TensorSpec]]:
     """What the tensors hold for each image; with `parent`, raw pixels are turned into the model's input first."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -125,7 +125,7 @@ def _tflite_values(
     details = {each["name"]: each for each in interpreter.get_tensor_details() if each["name"] in names}
     (taken,) = interpreter.get_input_details()
     scale, zero_point = taken["quantization"]
-    entry = Tensor((), np.dtype(taken["dtype"]), scale or 1.0, zero_point)
+    entry = TensorSpec((), np.dtype(taken["dtype"]), scale or 1.0, zero_point)
     if parent is not None:
         table = input_table(parent.manifest.input, entry)
         assert table is not None
@@ -139,14 +139,14 @@ def _tflite_values(
     return {name: (np.concatenate(values), _tensor(details[name])) for name, values in found.items()}
 
 
-def _tensor(details: dict[str, Any]) -> Tensor:
+def _tensor(details: dict[str, Any]) -> TensorSpec:
     scale, zero_point = details["quantization"]
-    return Tensor(tuple(details["shape"]), np.dtype(details["dtype"]), scale or 1.0, zero_point)
+    return TensorSpec(tuple(details["shape"]), np.dtype(details["dtype"]), scale or 1.0, zero_point)
 
 
 def _onnx_outputs(
     parent: Parent, model: bytes, images: npt.NDArray[np.uint8]
-) -> Iterator[tuple[str, Array, Array, Tensor, int]]:
+) -> Iterator[tuple[str, Array, Array, TensorSpec, int]]:
     channels = layer_channels(parent.model)
     floats = prepared(onnx_from_keras(parent.model, parent.manifest.input))
     steps = _onnx_steps(model)
@@ -158,7 +158,7 @@ def _onnx_outputs(
         yield layer, values, kept, steps[name][1], 1 if values.shape[1] == channels.get(layer) else values.ndim - 1
 
 
-def _onnx_steps(model: bytes) -> dict[str, tuple[str, Tensor]]:
+def _onnx_steps(model: bytes) -> dict[str, tuple[str, TensorSpec]]:
     """By float tensor: the quantized tensor that QuantizeLinear makes of it, its scale and zero point."""
     import onnx
     from onnx import numpy_helper
@@ -169,7 +169,7 @@ def _onnx_steps(model: bytes) -> dict[str, tuple[str, Tensor]]:
     for node in graph.node:
         if node.op_type == "QuantizeLinear" and node.input[0] not in constants:
             scale, zero_point = (numpy_helper.to_array(constants[name]) for name in node.input[1:3])
-            tensor = Tensor((), zero_point.dtype, float(scale), int(zero_point))
+            tensor = TensorSpec((), zero_point.dtype, float(scale), int(zero_point))
             found[node.input[0].removesuffix("_DequantizeLinear_Output")] = (node.output[0], tensor)
     return found
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-import edgecnn.apart
-from edgecnn.apart import Limits
+import edgecnn.child_process
+from edgecnn.child_process import Limits
 from edgecnn.classifier import Classifier
 from edgecnn.command import quiet
 from edgecnn.errors import EdgecnnError
@@ -46,10 +46,10 @@ def apart(what: str, function: Callable[..., _T], *arguments: Any, limits: Limit
         EdgecnnError: the process died of it, or took more than `limits`.
     """
     try:
-        return edgecnn.apart.apart(function, *arguments, limits=limits)
+        return edgecnn.child_process.in_child(function, *arguments, limits=limits)
     except MemoryError:
         raise EdgecnnError(f"{what} takes more memory than a classifier of its size should: it is not opened") from None
-    except edgecnn.apart.DiedError as death:
+    except edgecnn.child_process.DiedError as death:
         raise EdgecnnError(
             f"the engine died of {what} ({death}): the file is damaged, or another engine is needed"
         ) from None

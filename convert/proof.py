@@ -10,9 +10,9 @@ import numpy.typing as npt
 from convert.graph import Facts
 from convert.parent import Parent
 from edgecnn.answers import decided
-from edgecnn.chance import mcnemar
 from edgecnn.check import Report, accuracy_by_label, judge_labels
 from edgecnn.command import table
+from edgecnn.confidence import mcnemar
 from edgecnn.dataset import Dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, ParamSpec
 
-from edgecnn.apart import DiedError
+from edgecnn.child_process import DiedError
 from edgecnn.command import BROKEN, command
 from edgecnn.errors import EdgecnnError
 

@@ -25,9 +25,9 @@ from convert.run import add_gate_option
 from convert.savedmodel import is_saved_model
 from convert.source import load_keras
 from edgecnn.answers import as_probabilities, decided
-from edgecnn.chance import mcnemar
 from edgecnn.check import Report, flipped, judge_labels
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
+from edgecnn.confidence import mcnemar
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import ENGINES, engines_for
 from edgecnn.errors import EdgecnnError

@@ -32,8 +32,8 @@ from typing import Any
 
 import numpy as np
 
-import edgecnn.apart
-from edgecnn.apart import DiedError, Limits
+import edgecnn.child_process
+from edgecnn.child_process import DiedError, Limits
 from edgecnn.cli import main as edgecnn_main
 from edgecnn.files import SEAL, npz, seal, unzip_members, zip_members
 from edgecnn.manifest import SCHEMA
@@ -497,7 +497,7 @@ def _word_of_exit(status: int, told: str) -> str:
 
 
 def forked(function: Callable[..., Any], *arguments: Any, limits: Limits | None = None) -> Any:
-    """`edgecnn.apart.apart` by fork, with the same bounds: a spawn imports for half a second."""
+    """`edgecnn.child_process.in_child` by fork, with the same bounds: a spawn imports for half a second."""
     import pickle
 
     with tempfile.TemporaryFile() as answer:
@@ -505,7 +505,7 @@ def forked(function: Callable[..., Any], *arguments: Any, limits: Limits | None 
         if child == 0:
             try:
                 if limits:
-                    edgecnn.apart._bound(limits.megabytes)
+                    edgecnn.child_process._bound(limits.megabytes)
                 try:
                     result = (True, function(*arguments))
                 except Exception as error:
@@ -516,7 +516,9 @@ def forked(function: Callable[..., Any], *arguments: Any, limits: Limits | None 
                 os._exit(0)
         status, _ = _wait(child, time.monotonic() + (min(limits.seconds, SECONDS - 10) if limits else SECONDS))
         if status:
-            raise DiedError("no answer" if status == -1 else edgecnn.apart._how(-(status & 0x7F) or status >> 8))
+            raise DiedError(
+                "no answer" if status == -1 else edgecnn.child_process._how(-(status & 0x7F) or status >> 8)
+            )
         answer.seek(0)
         succeeded, value = pickle.loads(answer.read())
     if not succeeded:
@@ -529,7 +531,7 @@ def fuzz(folder: Path, each: int, kinds: list[str], seed: int = 0, keep: Path | 
     for name in IMPORTED:
         importlib.import_module(name)
     sound, counts = sound_files(folder), {kind: Counter[str]() for kind in kinds}
-    edgecnn.apart.apart = forked
+    edgecnn.child_process.in_child = forked
     with tempfile.TemporaryDirectory() as work:
         bench = Bench(Path(work), sound)
         for kind in kinds:

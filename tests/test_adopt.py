@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from convert.adopt import Probe, _quantization
 from edgecnn import Classifier
-from edgecnn.interpreters import Tensor
+from edgecnn.interpreters import TensorSpec
 from edgecnn.modelfile import read_model
 
 LABELS = ("--labels", "0,1,2,3,4,5,6,7,8,9")
@@ -69,7 +69,7 @@ def test_what_metadata_appended_stays_and_labels_are_written_once(trained: Path,
     ],
 )
 def test_what_a_file_is_quantized_to_is_told_by_its_ends(ends: tuple[str, str], quantization: str) -> None:
-    taken, given = (Tensor((1, 4), np.dtype(name)) for name in ends)
+    taken, given = (TensorSpec((1, 4), np.dtype(name)) for name in ends)
     assert _quantization(Probe("litert", taken, given, np.zeros((1, 4), np.float32))) == quantization
 
 

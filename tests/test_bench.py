@@ -13,9 +13,9 @@ from conftest import refused, run, run_here
 
 from edgecnn.bench import result, screen, summary
 from edgecnn.device import Clock, Ticks
+from edgecnn.energy import EnergyMeter, watts
 from edgecnn.engines import ENGINES
 from edgecnn.measuring import Method, Setup, measure
-from edgecnn.power import Meter, watts
 from edgecnn.validity import Moment, Window, reasons
 
 
@@ -100,19 +100,19 @@ def test_a_second_process_on_the_same_core_makes_the_figures_invalid(trained: Pa
 
 
 def test_energy_is_told_where_there_is_a_counter_and_never_guessed(tmp_path: Path) -> None:
-    assert Meter(tmp_path, lambda: "").joules() is None
+    assert EnergyMeter(tmp_path, lambda: "").joules() is None
     for package, start in ((0, 1_000_000), (1, 5_000_000)):
         (tmp_path / f"sys/class/powercap/intel-rapl:{package}").mkdir(parents=True)
         (tmp_path / f"sys/class/powercap/intel-rapl:{package}/energy_uj").write_text(str(start))
     (tmp_path / "sys/class/powercap/intel-rapl:0:0").mkdir()  # a part of package 0
-    meter = Meter(tmp_path, lambda: "")
+    meter = EnergyMeter(tmp_path, lambda: "")
     (tmp_path / "sys/class/powercap/intel-rapl:1/energy_uj").write_text("7500000")
     assert meter.joules() == 2.5
     (tmp_path / "sys/class/powercap/intel-rapl:1/energy_uj").write_text("500000")  # it began anew
     assert meter.joules() is None
     (tmp_path / "sys/class/powercap/intel-rapl:1/max_energy_range_uj").write_text("8000000")
     (tmp_path / "sys/class/powercap/intel-rapl:1/energy_uj").write_text("7500000")
-    meter = Meter(tmp_path, lambda: "")
+    meter = EnergyMeter(tmp_path, lambda: "")
     (tmp_path / "sys/class/powercap/intel-rapl:1/energy_uj").write_text("500000")  # it wrapped, and says at what
     (tmp_path / "sys/class/powercap/intel-rapl:0/energy_uj").write_text("1250000")
     assert meter.joules() == 1.25
@@ -127,7 +127,7 @@ def test_the_rails_of_a_raspberry_pi_5_are_added_up(tmp_path: Path) -> None:
     """
     assert watts(said) == pytest.approx(0.37 + 1.8)
     assert watts("command not registered") is None
-    joules = Meter(tmp_path, lambda: said).joules()
+    joules = EnergyMeter(tmp_path, lambda: said).joules()
     assert joules is not None
     assert 0 <= joules < 2.17
 

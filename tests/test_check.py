@@ -13,8 +13,8 @@ from conftest import refused, run_here
 from PIL import Image
 
 from edgecnn import Classifier, EdgecnnError
-from edgecnn.chance import loss_interval, mcnemar, wilson
 from edgecnn.check import allowed_loss, check, find_flips, judge
+from edgecnn.confidence import loss_interval, mcnemar, wilson
 from edgecnn.dataset import read_dataset
 from edgecnn.manifest import Baseline
 

@@ -13,7 +13,7 @@ from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.device import cores
 from edgecnn.engines import ENGINES, engines_for
 from edgecnn.errors import EdgecnnWarning
-from edgecnn.interpreters import Tensor
+from edgecnn.interpreters import TensorSpec
 from edgecnn.manifest import Input
 from edgecnn.modelfile import ModelFile, read_model
 from edgecnn.pixels import dequantize, input_table, normalize
@@ -112,18 +112,19 @@ def test_auto_takes_the_best_engine_that_is_there() -> None:
 def test_pixels_become_input_values_in_one_way() -> None:
     plain = Input((2, 2, 1), (1 / 255,), (0.0,))
     colour = Input((1, 2, 3), (1 / 255, 2.0, 0.5), (0.0, -1.0, 3.0))
-    int8 = Tensor((1, 2, 2, 1), np.dtype(np.int8), 1 / 255, -128)
+    int8 = TensorSpec((1, 2, 2, 1), np.dtype(np.int8), 1 / 255, -128)
     table = input_table(plain, int8)
     assert table is not None
     assert table.tolist() == [list(range(-128, 128))]
     assert input_table(replace(plain, raw=True), int8) is None
     images = np.array([[[[0, 1, 2], [255, 254, 253]]]], np.uint8)
-    rows = input_table(colour, Tensor((1, 1, 2, 3), np.dtype(np.float32)))
+    rows = input_table(colour, TensorSpec((1, 1, 2, 3), np.dtype(np.float32)))
     assert rows is not None
     by_table = np.stack([rows[c][images[..., c]] for c in range(3)], axis=-1)
     np.testing.assert_allclose(by_table, normalize(images, colour), rtol=1e-6)
     assert normalize(images, colour)[0, 0, 1].tolist() == [1.0, 507.0, 129.5]
-    assert dequantize(np.array([-128, 127], np.int8), Tensor((2,), np.dtype(np.int8), 0.5, -128)).tolist() == [0, 127.5]
+    halves = TensorSpec((2,), np.dtype(np.int8), 0.5, -128)
+    assert dequantize(np.array([-128, 127], np.int8), halves).tolist() == [0, 127.5]
 
 
 @pytest.mark.parametrize("count", ["2", 0, -1, 1.5, None])

@@ -9,7 +9,7 @@ from conftest import ROOT, refused, run
 from PIL import Image
 
 from convert.noise import _measured
-from edgecnn.interpreters import Tensor
+from edgecnn.interpreters import TensorSpec
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,7 @@ def test_own_rounding_is_measured_as_all_rounding_is() -> None:
     """A quiet channel beside a loud one: as a sum, what came before seemed less than the rounding alone."""
     random = np.random.default_rng(0)
     exact = random.normal(0, (100.0, 0.5), (1000, 2)).astype(np.float32)
-    tensor = Tensor((), np.dtype(np.int8), 2.0, 0)
+    tensor = TensorSpec((), np.dtype(np.int8), 2.0, 0)
     stored = (np.rint((exact + random.normal(0, 1, exact.shape)) / tensor.scale)).clip(-128, 127).astype(np.int8)
     noise = _measured("it", exact, stored, tensor, 1)
     assert noise.sqnr_db < noise.own_db

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import refused, run
 
-from edgecnn.apart import DiedError, apart
+from edgecnn.child_process import DiedError, in_child
 from edgecnn.device import describe
 from edgecnn.doctor import Finding, _broken, _command, _dead, _missing, examine, screen
 from edgecnn.engines import ENGINES
@@ -39,13 +39,13 @@ def refuse() -> None:
 
 
 def test_what_kills_a_process_is_named_by_the_one_that_asked() -> None:
-    assert apart(abs, -3) == 3
+    assert in_child(abs, -3) == 3
     with pytest.raises(EdgecnnError, match="no"):
-        apart(refuse)
+        in_child(refuse)
     with pytest.raises(DiedError, match="SIGILL"):
-        apart(kill_myself, int(signal.SIGILL))
+        in_child(kill_myself, int(signal.SIGILL))
     with pytest.raises(DiedError, match="exit status 3"):
-        apart(os._exit, 3)
+        in_child(os._exit, 3)
 
 
 def test_a_deadly_version_is_known_and_its_cure_too(monkeypatch: pytest.MonkeyPatch) -> None:

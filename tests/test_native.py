@@ -13,7 +13,7 @@ from edgecnn import Classifier, EdgecnnError
 from edgecnn.engines import engines_of
 from edgecnn.files import sha256
 from edgecnn.modelfile import read_model
-from edgecnn.native import _load, description, origin, target
+from edgecnn.native import _load, description, source_hashes, target
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def beside(copied: Path) -> Path:
     (copied / "model_int8.so").write_bytes(b"no library")
     library = {"file": "model_int8.so", "sha256": sha256(b"no library")}
     document = {"schema": 1, "symbol": "model", "input": end, "output": end, "libraries": {target(): library}}
-    description(model).write_text(json.dumps(document | origin(read_model(model).manifest)))
+    description(model).write_text(json.dumps(document | source_hashes(read_model(model).manifest)))
     return model
 
 

@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn import arguments
-from edgecnn.chance import wilson
 from edgecnn.command import OK, command, command_parser, print_json, quiet, table
+from edgecnn.confidence import wilson
 from edgecnn.manifest import Baseline
 from train.datasets import Data, load
 from train.recipes import RECIPES

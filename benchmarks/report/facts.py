@@ -17,10 +17,10 @@ from benchmarks.models import setups
 from benchmarks.profile import profile
 from benchmarks.programs import last_words
 from edgecnn.bench import leave_out
-from edgecnn.chance import wilson
 from edgecnn.check import Report, judge
 from edgecnn.classifier import Classifier
 from edgecnn.command import OK, progress, quiet
+from edgecnn.confidence import wilson
 from edgecnn.dataset import Dataset, read_answered
 from edgecnn.engines import NATIVE
 from edgecnn.files import sha256

@@ -34,7 +34,7 @@ from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import locked, write_file
 from edgecnn.modelfile import ModelFile, newest_model, read_model
-from edgecnn.native import description, origin
+from edgecnn.native import description, source_hashes
 
 
 @command
@@ -90,7 +90,7 @@ def _is_tflite(path: Path) -> bool:
 def _is_of(path: Path, model: ModelFile) -> bool:
     """Whether there is a conversion of the same weights and calibration, which `native` takes as well."""
     try:
-        return origin(read_model(path).manifest) == origin(model.manifest)
+        return source_hashes(read_model(path).manifest) == source_hashes(model.manifest)
     except EdgecnnError:
         return False
 

@@ -25,7 +25,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, find_manifest
-from edgecnn.native import SCHEMA, description, origin, target
+from edgecnn.native import SCHEMA, description, source_hashes, target
 
 PLAIN: Variant = variant("int8")  # without rewrites: what fast code is generated from
 _GOLDEN = 4  # inputs of noise, as many of mid-range noise, twice as many images
@@ -177,7 +177,7 @@ def _description(manifest: Manifest, made: Plan, symbol: str, output: Path, buil
     said: dict[str, Any] = {
         "schema": SCHEMA,
         "symbol": symbol,
-        **origin(manifest),
+        **source_hashes(manifest),
         "arena": made.arena,
         "multiply_accumulates": sum(step.products for step in made.steps if isinstance(step, Layer)),
     }

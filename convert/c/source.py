@@ -12,7 +12,7 @@ import numpy.typing as npt
 from convert.c.plan import Plan
 from convert.c.steps import Add, Bytes, Conv, Depthwise, Gather, Layer, Maximum, Mean, Pad, Pool, Softmax, Step
 from convert.c.text import Code, comment, identifier, joined, literal, rendered
-from edgecnn.interpreters import Tensor
+from edgecnn.interpreters import TensorSpec
 from edgecnn.manifest import Manifest
 from edgecnn.pixels import input_table
 
@@ -203,7 +203,7 @@ def _pixels(made: Plan, manifest: Manifest) -> str:
 def pixel_table(made: Plan, manifest: Manifest) -> Bytes:
     """The input's int8 for each value of a raw pixel: (1, 256), or (channels, 256) where channels differ."""
     taken = made.tensor(made.graph.input)
-    tensor = Tensor(taken.shape, np.dtype(np.int8), float(taken.scale), taken.zero_point)
+    tensor = TensorSpec(taken.shape, np.dtype(np.int8), float(taken.scale), taken.zero_point)
     table = input_table(manifest.input, tensor)
     if table is None:
         raise made.refusal("takes raw pixels as they are")

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn.answers import decided
-from edgecnn.chance import images_for_loss, images_for_share, loss_interval, wilson
 from edgecnn.classifier import Classifier
+from edgecnn.confidence import images_for_loss, images_for_share, loss_interval, wilson
 from edgecnn.dataset import Dataset
 from edgecnn.errors import EdgecnnError, check_share
 from edgecnn.manifest import Agreement, Baseline

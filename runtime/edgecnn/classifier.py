@@ -17,7 +17,7 @@ from edgecnn import bounds
 from edgecnn.answers import THRESHOLD, as_probabilities, columns
 from edgecnn.engines import load_engine
 from edgecnn.errors import EdgecnnError, check_count, warn
-from edgecnn.interpreters import Array, Engine, Tensor
+from edgecnn.interpreters import Array, Engine, TensorSpec
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, read_model
 from edgecnn.pixels import dequantize, writer
@@ -39,7 +39,7 @@ class Prediction:
 
     __slots__ = ("_manifest", "_stored", "_tensor", "index", "label")
 
-    def __init__(self, index: int, stored: Array, tensor: Tensor, manifest: Manifest) -> None:
+    def __init__(self, index: int, stored: Array, tensor: TensorSpec, manifest: Manifest) -> None:
         self.label, self.index = manifest.labels[index], index
         self._stored, self._tensor, self._manifest = stored, tensor, manifest
 

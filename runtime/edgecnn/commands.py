@@ -7,12 +7,12 @@ from typing import Any
 
 from edgecnn import PICTURE
 from edgecnn.answers import THRESHOLD
-from edgecnn.chance import wilson
 from edgecnn.check import Report as CheckReport
 from edgecnn.check import as_document, flipped
 from edgecnn.check import check as check_model
 from edgecnn.classifier import Classifier, Prediction
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
+from edgecnn.confidence import wilson
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import engines_of
 from edgecnn.errors import EdgecnnError
@@ -20,8 +20,8 @@ from edgecnn.files import sha256
 from edgecnn.folders import left_out
 from edgecnn.images import read_image
 from edgecnn.manifest import Manifest
+from edgecnn.model_opening import open_model
 from edgecnn.modelfile import read_model
-from edgecnn.trial import open_model
 
 _SHOWN = 12  # files that are named with the reason why they were left out; --json has all
 

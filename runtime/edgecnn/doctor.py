@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn import SHIPPED
-from edgecnn.apart import DiedError, apart
+from edgecnn.child_process import DiedError, in_child
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
 from edgecnn.device import DEBIANS, Device, describe, install
 from edgecnn.engines import ENGINES, EngineKind
@@ -91,7 +91,7 @@ def _examine(kind: EngineKind, device: Device) -> Finding:
         return _missing(kind, device)
     try:
         with quiet() as printed:
-            failure = apart(_try, kind.name)
+            failure = in_child(_try, kind.name)
             said = printed()
     except DiedError as death:
         return _dead(kind, device, str(death))

@@ -21,9 +21,9 @@ from edgecnn.dataset import read_dataset
 from edgecnn.engines import ENGINES, NATIVE, engines_of, named
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import npz, read_npz, write_file
+from edgecnn.model_opening import open_model
 from edgecnn.modelfile import ModelFile, read_model
 from edgecnn.selection import models_in
-from edgecnn.trial import open_model
 
 FILE = "golden.npz"
 IMAGES = 16  # that answers are kept of

@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TensorSpec:
     """One end of a model. A real value is (stored - zero_point) * scale where the dtype is an integer."""
 
     shape: tuple[int, ...]
@@ -26,8 +26,8 @@ class Tensor:
 class Engine(Protocol):
     """A model, loaded. Write the input into `feed()`, call `invoke()`, read `result()` before the next call."""
 
-    input: Tensor
-    output: Tensor
+    input: TensorSpec
+    output: TensorSpec
 
     def feed(self) -> Array:
         """The array to write the input into; do not keep it across `invoke()`."""
@@ -79,10 +79,10 @@ def _only(inputs: list[Any], outputs: list[Any]) -> tuple[Any, Any]:
     return inputs[0], outputs[0]
 
 
-def _tflite_tensor(details: dict[str, Any]) -> Tensor:
+def _tflite_tensor(details: dict[str, Any]) -> TensorSpec:
     scale, zero_point = details["quantization"]
     shape = tuple(int(side) for side in details["shape"])
-    return Tensor(shape, np.dtype(details["dtype"]), scale or 1.0, zero_point)
+    return TensorSpec(shape, np.dtype(details["dtype"]), scale or 1.0, zero_point)
 
 
 class OnnxEngine:
@@ -107,12 +107,12 @@ class OnnxEngine:
         ):
             bind(node.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
 
-    def _output(self, taken: Any, given: Any) -> Tensor:
+    def _output(self, taken: Any, given: Any) -> TensorSpec:
         """The output; a run tells its shape where more than the batch is left open."""
         if given.shape and all(isinstance(side, int) for side in given.shape[1:]):
             return _onnx_tensor(given)
         (answer,) = self._session.run([given.name], {taken.name: self._feed})
-        return Tensor(answer.shape, answer.dtype)
+        return TensorSpec(answer.shape, answer.dtype)
 
     def feed(self) -> Array:
         """The array to write the input into."""
@@ -127,11 +127,11 @@ class OnnxEngine:
         return self._result
 
 
-def _onnx_tensor(node: Any) -> Tensor:
+def _onnx_tensor(node: Any) -> TensorSpec:
     names = {"float": "float32", "double": "float64"}
     name = node.type.removeprefix("tensor(").removesuffix(")")
     shape = tuple(side if isinstance(side, int) else 1 for side in node.shape)  # an open batch is run with 1
-    return Tensor(shape, np.dtype(names.get(name, name)))
+    return TensorSpec(shape, np.dtype(names.get(name, name)))
 
 
 # By the format of the files they run.

@@ -20,16 +20,16 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.apart import Apart, DiedError
 from edgecnn.check import check
+from edgecnn.child_process import ChildProcess, DiedError
 from edgecnn.classifier import Classifier
 from edgecnn.command import progress, quiet
 from edgecnn.dataset import read_dataset
+from edgecnn.energy import EnergyMeter
 from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import Manifest
+from edgecnn.model_opening import try_in_child
 from edgecnn.modelfile import read_model
-from edgecnn.power import Meter
-from edgecnn.trial import try_model
 from edgecnn.validity import Window, look
 
 THROUGHPUT_SECONDS = 1.0  # for each number of workers
@@ -143,7 +143,7 @@ class Subject:
         ends, engines = array("q"), array("q")
         predict, runs = self._calls(self._batch, number)
         _time(predict, SETTLE)
-        before, energy, cpu, begin = look(), Meter(), time.process_time(), time.perf_counter()
+        before, energy, cpu, begin = look(), EnergyMeter(), time.process_time(), time.perf_counter()
         while time.perf_counter() - begin < self._method.seconds or len(ends) < self._method.calls:
             ends.extend(_time(predict, CHUNK))
             engines.extend(_time(runs, CHUNK))
@@ -229,8 +229,8 @@ class _Running:
 
     def __init__(self, setup: Setup, method: Method) -> None:
         self.setup, self.windows = setup, list[Window]()
-        try_model(read_model(setup.model), setup.engine)
-        self.process = Apart(Subject, setup, method)
+        try_in_child(read_model(setup.model), setup.engine)
+        self.process = ChildProcess(Subject, setup, method)
         try:
             self.engine, self.start = self.call(Subject.started)
         except EdgecnnError:

@@ -20,7 +20,7 @@ import numpy as np
 from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256
-from edgecnn.interpreters import Tensor
+from edgecnn.interpreters import TensorSpec
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import find_manifest
 
@@ -61,9 +61,9 @@ class Described:
     """What the file beside a model says, as far as it is read here."""
 
     symbol: str
-    origin: dict[str, str | None]
-    input: Tensor
-    output: Tensor
+    source_hashes: dict[str, str | None]
+    input: TensorSpec
+    output: TensorSpec
     libraries: dict[str, tuple[str, str]]  # by target: a file's name and its SHA-256
 
 
@@ -105,7 +105,7 @@ def _described(model: Path, manifest: Manifest | None) -> Described:
     if not path.exists():
         raise EdgecnnError(f"there is no {path.name} beside the model: python -m convert.c --build {target()}")
     described = _read(path)
-    if described.origin != origin(manifest):
+    if described.source_hashes != source_hashes(manifest):
         raise EdgecnnError(f"{path} belongs to another model: build it again with python -m convert.c")
     return described
 
@@ -143,14 +143,14 @@ def _entry(entry: dict[str, Any]) -> tuple[str, str]:
     return name, bounds.text(entry["sha256"], "sha256")
 
 
-def _tensor(end: dict[str, Any]) -> Tensor:
+def _tensor(end: dict[str, Any]) -> TensorSpec:
     shape = tuple(bounds.whole(side, "a side", 1, _SIDE) for side in bounds.count(end["shape"], "shape", 4))
     bounds.whole(math.prod(shape), "the size of an end", 1, _SIZE)
     scale = bounds.number(end["scale"], "scale", 1e-12, 1e12)
-    return Tensor(shape, np.dtype(np.int8), scale, bounds.whole(end["zero_point"], "zero_point", -128, 127))
+    return TensorSpec(shape, np.dtype(np.int8), scale, bounds.whole(end["zero_point"], "zero_point", -128, 127))
 
 
-def origin(manifest: Manifest | None) -> dict[str, str | None]:
+def source_hashes(manifest: Manifest | None) -> dict[str, str | None]:
     """What two full-int8 conversions of one network have in common, whatever rewrites they went through."""
     calibration = manifest.calibration if manifest else None
     return {

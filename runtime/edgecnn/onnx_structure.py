@@ -2,7 +2,7 @@
 
 Every message, and every tensor's shape beside its bytes; nothing outside of the file; no graph within a node (Loop, If,
 Scan), which may run for ever and which no classifier needs. Whether the nodes fit together ONNX Runtime checks itself;
-what it cannot stand in spite of this is for `edgecnn.trial` to find out.
+what it cannot stand in spite of this is for `edgecnn.model_opening` to find out.
 """
 
 import math

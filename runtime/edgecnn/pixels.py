@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.interpreters import Array, Tensor
+from edgecnn.interpreters import Array, TensorSpec
 from edgecnn.manifest import Input
 
 LEVELS = 256  # values of a raw uint8 pixel
@@ -25,7 +25,7 @@ def normalize(images: npt.NDArray[np.uint8], wanted: Input) -> npt.NDArray[np.fl
     return scaled + np.asarray(wanted.pixel_offset, np.float32) if any(wanted.pixel_offset) else scaled
 
 
-def input_table(wanted: Input, tensor: Tensor) -> Array | None:
+def input_table(wanted: Input, tensor: TensorSpec) -> Array | None:
     """The stored input value of each pixel value, or None where the file takes raw pixels.
 
     A stored integer q stands for (q - zero_point) * scale; so q = round(value / scale) + zero_point, held in the
@@ -44,7 +44,7 @@ def input_table(wanted: Input, tensor: Tensor) -> Array | None:
     return table
 
 
-def writer(wanted: Input, tensor: Tensor) -> Callable[[npt.NDArray[np.uint8], Array], None]:
+def writer(wanted: Input, tensor: TensorSpec) -> Callable[[npt.NDArray[np.uint8], Array], None]:
     """A function that writes raw pixels into a place of an input tensor as the tensor stores them.
 
     Both are of shape (height, width, channels); the place need not be contiguous.
@@ -70,7 +70,7 @@ def _by_channel(table: Array, pixels: npt.NDArray[np.uint8], place: Array) -> No
         place[..., channel] = row[pixels[..., channel]]
 
 
-def dequantize(stored: Array, tensor: Tensor) -> npt.NDArray[np.float32]:
+def dequantize(stored: Array, tensor: TensorSpec) -> npt.NDArray[np.float32]:
     """Real values, float32, of what a tensor stores; always a copy."""
     if tensor.dtype.kind == "f":
         return stored.astype(np.float32)

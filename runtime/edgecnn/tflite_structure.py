@@ -2,7 +2,7 @@
 
 Tables, lists and buffers lie within the file; each tensor's shape fits its buffer and its quantization its shape; each
 operator is one that classifiers are made of, and reads only what was there before it. Below a millisecond for the
-reference model. What an engine cannot stand in spite of this is for `edgecnn.trial` to find out.
+reference model. What an engine cannot stand in spite of this is for `edgecnn.model_opening` to find out.
 """
 
 import math

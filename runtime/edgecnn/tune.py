@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from edgecnn.apart import Apart, DiedError
 from edgecnn.bench import usable
+from edgecnn.child_process import ChildProcess, DiedError
 from edgecnn.command import GATE_FAILED, OK, print_json, progress, table
 from edgecnn.dataset import read_dataset
 from edgecnn.device import cores
@@ -25,9 +25,9 @@ from edgecnn.engines import NATIVE, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable
 from edgecnn.measuring import Method, Setup, Subject
+from edgecnn.model_opening import try_in_child
 from edgecnn.modelfile import read_model
 from edgecnn.selection import FILE, models_in, write_selection
-from edgecnn.trial import try_model
 from edgecnn.validity import Window
 
 NEAR = 1.5  # times the fastest first median: who is timed again
@@ -167,11 +167,11 @@ def best(found: Iterable[Candidate]) -> Candidate | None:
 def _time(each: Candidate, folder: Path, data: Path, judge: bool) -> None:
     """One turn in a fresh process; with `judge`, `check` before it counts."""
     try:
-        try_model(read_model(folder / each.model), each.engine)
+        try_in_child(read_model(folder / each.model), each.engine)
     except EdgecnnError as error:
         each.failure = str(error)
         return
-    process = Apart(Subject, Setup(folder / each.model, each.engine, each.threads, data=data), TURN)
+    process = ChildProcess(Subject, Setup(folder / each.model, each.engine, each.threads, data=data), TURN)
     try:
         found = process.call(Subject.window, 0)  # first, while the process is fresh
         each.failure = "; ".join(process.call(Subject.failures)) if judge else ""

@@ -22,7 +22,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.frames import Frame, awaited, folder_frames, raw_frames
 from edgecnn.manifest import Input
 from edgecnn.measuring import memory_mb
-from edgecnn.trial import open_model
+from edgecnn.model_opening import open_model
 from edgecnn.video import is_camera, is_url, video_frames
 
 UNKNOWN = "unknown"

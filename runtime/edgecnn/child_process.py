@@ -32,7 +32,7 @@ class Limits:
     megabytes: int  # of memory, over what Python itself has; kept on Linux alone
 
 
-class Apart(Generic[_T]):
+class ChildProcess(Generic[_T]):
     """An object in a fresh process, whose methods are called from here; close it at the end.
 
     Args:
@@ -77,14 +77,14 @@ class Apart(Generic[_T]):
         self._ours.close()
 
 
-def apart(function: Callable[..., _R], *arguments: Any, limits: Limits | None = None) -> _R:
+def in_child(function: Callable[..., _R], *arguments: Any, limits: Limits | None = None) -> _R:
     """Call a function of a module in a fresh process, and give what it gives or raise what it raises.
 
     Raises:
         DiedError: the process was killed, ended by itself, or took too long.
         MemoryError: it asked for more than it may have.
     """
-    process = Apart(_Nothing, limits=limits)
+    process = ChildProcess(_Nothing, limits=limits)
     try:
         result: _R = process.call(_called, function, arguments)
     finally:

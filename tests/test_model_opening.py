@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from edgecnn import PICTURE, SHIPPED, EdgecnnError
-from edgecnn.apart import DiedError, Limits, apart
+from edgecnn.child_process import DiedError, Limits, in_child
 from edgecnn.cli import main
+from edgecnn.model_opening import _note, open_model, try_in_child
 from edgecnn.modelfile import read_model
-from edgecnn.trial import _note, open_model, try_model
 
 
 @pytest.fixture
@@ -25,17 +25,17 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_process_that_gives_no_answer_is_ended() -> None:
     with pytest.raises(DiedError, match=r"no answer in 1\.5 s"):
-        apart(time.sleep, 600, limits=Limits(1.5, 100))
+        in_child(time.sleep, 600, limits=Limits(1.5, 100))
 
 
 def test_a_process_gets_no_more_memory_than_it_may_have() -> None:
-    assert apart(bytes, 1_000_000, limits=Limits(60, 100)) == bytes(1_000_000)
+    assert in_child(bytes, 1_000_000, limits=Limits(60, 100)) == bytes(1_000_000)
     with pytest.raises(MemoryError):
-        apart(bytearray, 150_000_000, limits=Limits(60, 100))
+        in_child(bytearray, 150_000_000, limits=Limits(60, 100))
 
 
 def test_a_process_starts_programs_as_its_parent_does() -> None:
-    assert apart(os.getenv, "PYTHONSAFEPATH") == os.getenv("PYTHONSAFEPATH")
+    assert in_child(os.getenv, "PYTHONSAFEPATH") == os.getenv("PYTHONSAFEPATH")
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 cannot leave the working folder off the path")
@@ -65,9 +65,9 @@ def test_what_is_noted_is_not_tried_again(trained: Path, notes: Path) -> None:
     model = read_model(trained / "model_int8.tflite")
     notes.parent.mkdir(parents=True)
     notes.write_text(f"{model.data[-64:].decode()} nonsense\n")
-    try_model(model, "nonsense")
+    try_in_child(model, "nonsense")
     with pytest.raises(EdgecnnError, match="there is no engine 'other'"):
-        try_model(model, "other")
+        try_in_child(model, "other")
     assert len(notes.read_text().splitlines()) == 1  # what failed is not noted
 
 
@@ -93,7 +93,7 @@ def test_the_working_folder_is_not_asked_what_passed(
     for name, value in (("XDG_STATE_HOME", "here"), ("XDG_STATE_HOME", "~nobody-of-this-name")):
         monkeypatch.setenv(name, value)
         with pytest.raises(EdgecnnError, match="there is no engine 'nonsense'"):
-            try_model(model, "nonsense")
+            try_in_child(model, "nonsense")
 
 
 def test_what_two_processes_pass_at_once_is_noted_once(notes: Path) -> None:

@@ -25,7 +25,7 @@ def _pmic() -> str:
     return subprocess.run([tool, "pmic_read_adc"], capture_output=True, text=True, check=False).stdout
 
 
-class Meter:
+class EnergyMeter:
     """Counts the machine's energy from its making on."""
 
     def __init__(self, root: Path = Path("/"), pmic: Callable[[], str] = _pmic) -> None:

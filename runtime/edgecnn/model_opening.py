@@ -19,7 +19,7 @@ from edgecnn.files import SEAL, locked, read_file, write_file
 from edgecnn.modelfile import ModelFile, read_model
 
 if TYPE_CHECKING:
-    from edgecnn.apart import Limits
+    from edgecnn.child_process import Limits
 
 _SECONDS = 60.0  # a large network on a small board opens in a few
 _MEGABYTES, _TIMES = 384, 12  # for the engine; for each megabyte of the file: copies, packed weights, activations
@@ -37,12 +37,12 @@ def open_model(path: Path, engine: str = "auto", threads: int | None = None) -> 
 
         path, engine, threads = choose(path, engine, threads)
     model = read_model(path)
-    try_model(model, engine)
+    try_in_child(model, engine)
     with quiet():  # engines greet on stderr
         return Classifier.of(model, engine, 1 if threads is None else threads)
 
 
-def try_model(model: ModelFile, engine: str) -> None:
+def try_in_child(model: ModelFile, engine: str) -> None:
     """Open a model in a process of its own, unless that is known to go well.
 
     Raises:
@@ -55,10 +55,10 @@ def try_model(model: ModelFile, engine: str) -> None:
     notes = _notes()
     if entry in _read(notes):
         return
-    from edgecnn.apart import DiedError, apart  # multiprocessing takes longer to import than an inference
+    from edgecnn.child_process import DiedError, in_child  # multiprocessing takes longer to import than an inference
 
     try:
-        apart(_run, model, engine, limits=limits(model.data))
+        in_child(_run, model, engine, limits=limits(model.data))
     except (DiedError, MemoryError) as death:
         how = f"more than {limits(model.data).megabytes:,} MB of memory" if isinstance(death, MemoryError) else death
         raise EdgecnnError(
@@ -70,7 +70,7 @@ def try_model(model: ModelFile, engine: str) -> None:
 
 def limits(data: bytes) -> "Limits":
     """What a process that opens a model file may take."""
-    from edgecnn.apart import Limits
+    from edgecnn.child_process import Limits
 
     return Limits(_SECONDS, _MEGABYTES + _TIMES * len(data) // 1_000_000)
 
