@@ -25,9 +25,10 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from benchmarks.boards import BOARDS, HOME, PLUGIN, Board, build
+from benchmarks.boards import HOME, PLUGIN, build, python_of
 from benchmarks.models import model_files
 from benchmarks.origin import origin
+from boards import EMULATED, Board
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, progress, table
 from edgecnn.dataset import Dataset, read_answered
 from edgecnn.engines import NATIVE, engines_of
@@ -42,7 +43,6 @@ COMPARED = 64  # of these, plain and blended with noise
 
 HEAD = ("board", "engine", "version", "model", "right", "off by at most", "verdict", "k instr.", "of plain")
 _CALLS = 20
-_TARGETS = {"arm64": "linux-aarch64", "armhf": "linux-armv7"}  # of libraries, by Debian's architecture
 _COUNTED = Path(__file__).with_name("calls.py")
 
 
@@ -73,9 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.arm`: `GATE_FAILED` where a board answers otherwise."""
     parser = command_parser("python -m benchmarks.arm", __doc__)
     parser.add_argument("folder", type=Path, nargs="?", help="models and evaluation.npz (default: the newest)")
-    parser.add_argument("--boards", help=f"some of {','.join(BOARDS)} (default: all)")
+    parser.add_argument("--boards", help=f"some of {','.join(EMULATED)} (default: all)")
     options = parser.parse_args(argv)
-    boards = [_board(name) for name in options.boards.split(",")] if options.boards else list(BOARDS.values())
+    boards = [_board(name) for name in options.boards.split(",")] if options.boards else list(EMULATED.values())
     progress("building boards")
     build(boards)
     progress(f"trying {', '.join(board.name for board in boards)}")
@@ -95,9 +95,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _board(name: str) -> Board:
-    if name not in BOARDS:
-        raise EdgecnnError(f"there is no board {name!r}: choose {', '.join(BOARDS)}")
-    return BOARDS[name]
+    if name not in EMULATED:
+        raise EdgecnnError(f"there is no board {name!r}: choose {', '.join(EMULATED)}")
+    return EMULATED[name]
 
 
 def _summary(board: Board, found: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def with_native(board: Board, found: dict[str, Any], folder: Path) -> dict[str, 
 
 
 def _has_library(model: Path, board: Board) -> bool:
-    return available(model, _TARGETS[board.disk.architecture])
+    return available(model, board.system.library)
 
 
 def on(board: Board, *words: object) -> "subprocess.CompletedProcess[str]":
@@ -144,7 +144,7 @@ def on(board: Board, *words: object) -> "subprocess.CompletedProcess[str]":
     Raises:
         EdgecnnError: what it ran was killed or wants other input.
     """
-    return _run(board.python(), *words, fine=(OK, GATE_FAILED))
+    return _run(python_of(board), *words, fine=(OK, GATE_FAILED))
 
 
 def _run(
@@ -201,7 +201,7 @@ def instructions(board: Board, engine: str, models: Sequence[ModelFile]) -> dict
     with tempfile.TemporaryDirectory() as scratch:
         counts = Path(scratch) / "counts"
         words = (_COUNTED, engine, _CALLS, *(model.path for model in models))
-        _run(board.python(), *words, QEMU_PLUGIN=f"{HOME / PLUGIN},out={counts}")
+        _run(python_of(board), *words, QEMU_PLUGIN=f"{HOME / PLUGIN},out={counts}")
         marks = [int(line) for line in counts.read_text().split()]
     spans = zip(marks[::2], marks[1::2], strict=True)
     return {model.path.name: (end - begin) // _CALLS for model, (begin, end) in zip(models, spans, strict=True)}

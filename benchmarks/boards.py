@@ -19,9 +19,9 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
+from boards import EMULATED, Board, Cpu, System
 from edgecnn.command import OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 
@@ -29,6 +29,7 @@ HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgecnn
 LOCKS = Path("requirements")
 PLUGIN = "instructions.so"  # for QEMU: counts what the emulated CPU executes
 _CORES = 4
+_NEEDED = ("numpy", "pillow")  # by the runtime: Debian's own where pip has no wheels of them
 _SHARED_LIBRARIES = ("libgomp1", "libatomic1", "libstdc++6")  # that the engines' wheels expect
 # Without these two, LiteRT and ONNX Runtime die: their library `cpuinfo` would read this machine's.
 _CPUINFO = """\
@@ -56,92 +57,18 @@ _TOPOLOGY = {
 }
 
 
-@dataclass(frozen=True)
-class Disk:
-    """A Debian, as its packages unpack; boards share it."""
-
-    suite: str
-    architecture: str  # as Debian calls it
-    python: str
-    machine: str  # as Python's wheels call it
-    packages: tuple[str, ...] = ()  # of Python, where pip has no wheels
-
-    @property
-    def name(self) -> str:
-        """Of its folder, and of the lock in requirements/."""
-        return f"{self.suite}-{self.architecture}"
-
-
-@dataclass(frozen=True)
-class Cpu:
-    """A core as QEMU calls it, and what the kernel says of it."""
-
-    qemu: str
-    part: int
-    variant: int
-    revision: int
-    khz: int
-    features: str
-
-
-@dataclass(frozen=True)
-class Board:
-    """A board and what runs on it."""
-
-    name: str
-    model: str
-    cpu: Cpu
-    disk: Disk
-    older: str = ""  # a lock whose packages come before the disk's own
-
-    @property
-    def locks(self) -> tuple[str, ...]:
-        """What is installed from: names in requirements/, the first found first."""
-        return (self.older, self.disk.name) if self.older else (self.disk.name,)
-
-    def python(self, home: Path = HOME) -> Path:
-        """Of its virtual environment; there once the board is built."""
-        return home / self.name / "env/bin/python"
-
-
-_ARMV8 = "fp asimd evtstrm crc32 cpuid"
-_ARMV8_2 = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
-_ARMV7 = "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm crc32"
-
-_BOOKWORM = Disk("bookworm", "arm64", "3.11", "aarch64")
-_BOOKWORM_32 = Disk("bookworm", "armhf", "3.11", "armv7l", ("python3-numpy", "python3-pil"))
-_TRIXIE = Disk("trixie", "arm64", "3.13", "aarch64")
-
-_PI_3 = Cpu("cortex-a53", 0xD03, 0, 4, 1_400_000, _ARMV8)
-_PI_4 = Cpu("cortex-a72", 0xD08, 0, 3, 1_800_000, _ARMV8)
-_PI_4_32 = Cpu("cortex-a15", 0xD08, 0, 3, 1_800_000, _ARMV7)
-_PI_5 = Cpu("cortex-a76", 0xD0B, 4, 1, 2_400_000, _ARMV8_2)
-
-BOARDS = {
-    board.name: board
-    for board in (
-        Board("pi3", "Raspberry Pi 3 Model B Plus Rev 1.3", _PI_3, _BOOKWORM),
-        Board("pi4", "Raspberry Pi 4 Model B Rev 1.4", _PI_4, _BOOKWORM),
-        Board("pi5", "Raspberry Pi 5 Model B Rev 1.0", _PI_5, _BOOKWORM),
-        Board("pi4-32", "Raspberry Pi 4 Model B Rev 1.4", _PI_4_32, _BOOKWORM_32),
-        Board("pi4-sigill", "Raspberry Pi 4 Model B Rev 1.4", _PI_4, _BOOKWORM, older="onnxruntime-1.21.0"),
-        Board("pi5-trixie", "Raspberry Pi 5 Model B Rev 1.0", _PI_5, _TRIXIE),
-    )
-}
-
-
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.boards`."""
     parser = command_parser("python -m benchmarks.boards", __doc__)
-    parser.add_argument("board", nargs="?", choices=list(BOARDS), metavar="BOARD", help=", ".join(BOARDS))
+    parser.add_argument("board", nargs="?", choices=list(EMULATED), metavar="BOARD", help=", ".join(EMULATED))
     parser.add_argument("words", type=str, nargs=argparse.REMAINDER, metavar="…", help="what its Python is given")
     options = parser.parse_args(argv)
-    boards = [BOARDS[options.board]] if options.board else list(BOARDS.values())
+    boards = [EMULATED[options.board]] if options.board else list(EMULATED.values())
     build(boards)
     if options.words:
-        return subprocess.run([boards[0].python(), *options.words], check=False).returncode
-    pythons = {board.name: str(board.python()) for board in boards}
+        return subprocess.run([python_of(boards[0]), *options.words], check=False).returncode
+    pythons = {board.name: str(python_of(board)) for board in boards}
     if options.json:
         print_json(pythons)
     else:
@@ -149,38 +76,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     return OK
 
 
+def python_of(board: Board, home: Path = HOME) -> Path:
+    """The Python of a board's virtual environment; it is there once the board is built."""
+    return home / board.name / "env/bin/python"
+
+
 def build(boards: Iterable[Board], home: Path = HOME) -> None:
-    """Build boards as far as they are not there; the wheel is always made anew.
+    """Build what is missing of boards; the wheel is always built and installed again.
 
     Raises:
-        EdgecnnError: the tools are missing, or Debian's packages or pip's wheels cannot be had.
+        EdgecnnError: the tools are missing, or Debian's packages or pip's wheels cannot be downloaded.
     """
     boards = list(boards)
     missing = [tool for tool in ("debootstrap", "qemu-aarch64", "qemu-arm", "cc") if not shutil.which(tool)]
     if missing:
         raise EdgecnnError(f"{missing[0]} is missing: apt-get install qemu-user debootstrap gcc libc6-dev")
-    disks = dict.fromkeys(board.disk for board in boards)
-    wheels = dict.fromkeys((board.disk, lock) for board in boards for lock in board.locks)
+    systems = dict.fromkeys(board.system for board in boards)
+    locks = dict.fromkeys((board.system, lock) for board in boards for lock in board.locks)
     with ThreadPoolExecutor() as pool:  # they wait for the network
-        unpacked = pool.map(lambda disk: _unpack(disk, home / disk.name), disks)
-        installed = pool.map(lambda each: _install(each[0], each[1], home / "wheels"), wheels)
+        unpacked = pool.map(lambda system: _unpack(system, home / system.name), systems)
+        installed = pool.map(lambda pair: _install(pair[0], pair[1], home / "wheels"), locks)
         list(unpacked), list(installed)
     for board in boards:
         _equip(board, home)
     _run("cc", "-O2", "-shared", "-fPIC", "-o", home / PLUGIN, Path(__file__).with_name("instructions.c"))
 
 
-def _unpack(disk: Disk, folder: Path) -> None:
-    """Debian's files, as its packages have them: nothing of theirs is run."""
+def _unpack(system: System, folder: Path) -> None:
+    """Unpack Debian's packages into FOLDER/root; none of their programs runs."""
     root = folder / "root"
     if root.exists():
         return
     begun = folder / "begun"
     shutil.rmtree(begun, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    packages = ",".join(("python3", *_SHARED_LIBRARIES, *disk.packages))
-    _run("debootstrap", f"--arch={disk.architecture}", "--foreign", "--variant=minbase", f"--include={packages}",
-         disk.suite, begun)  # fmt: skip
+    packages = ",".join(("python3", *_SHARED_LIBRARIES, *_debians_own(system)))
+    _run("debootstrap", f"--arch={system.architecture}", "--foreign", "--variant=minbase", f"--include={packages}",
+         system.suite, begun)  # fmt: skip
     archives = begun / "var/cache/apt/archives"
     for package in archives.glob("*.deb"):
         _run("dpkg", "-x", package, begun)
@@ -189,70 +121,81 @@ def _unpack(disk: Disk, folder: Path) -> None:
     begun.rename(root)
 
 
+def _debians_own(system: System) -> list[str]:
+    """Debian's packages of Python modules that the runtime needs and pip has no wheels of."""
+    return [system.provided[name][1] for name in _NEEDED if name in system.provided]
+
+
 def _choose_blas(root: Path) -> None:
-    """The links that Debian's `update-alternatives` would set for numpy."""
+    """Set the links that Debian's `update-alternatives` would set for numpy."""
     for library in root.glob("usr/lib/*/*/lib*.so.3"):
         link = library.parent.parent / library.name
         if library.parent.name in ("blas", "lapack") and not link.exists():
             link.symlink_to(library.relative_to(link.parent))
 
 
-def _install(disk: Disk, name: str, home: Path) -> None:
-    """A lock's wheels for a disk's Python, as pip would unpack them there."""
+def _install(system: System, name: str, home: Path) -> None:
+    """Install a lock's wheels into HOME/NAME, as pip would on that system."""
     lock, folder = LOCKS / f"board-{name}.txt", home / name
     if (folder / lock.name).exists() and (folder / lock.name).read_bytes() == lock.read_bytes():
         return
     shutil.rmtree(folder, ignore_errors=True)
-    tags = [f"--platform=manylinux_2_{minor}_{disk.machine}" for minor in range(17, 37)]
-    where = [*tags, f"--python-version={disk.python}", "--only-binary=:all:", "--ignore-requires-python"]
+    tags = [f"--platform=manylinux_2_{minor}_{system.machine}" for minor in range(17, system.glibc + 1)]
+    where = [*tags, f"--python-version={system.python}", "--only-binary=:all:", "--ignore-requires-python"]
     _pip("install", "--no-compile", "--require-hashes", "--no-deps", *where, f"--target={folder}", "-r", lock)
     shutil.copy(lock, folder)
 
 
 def _equip(board: Board, home: Path) -> None:
-    """A board's view of its disk, and its virtual environment with the engines and this checkout's `edgecnn`."""
-    folder, python = home / board.name, board.python(home)
+    """Write a board's view of its disk, and its virtual environment with the engines and this checkout's `edgecnn`."""
+    assert board.cpu  # else it is not emulated
+    folder, python, system = home / board.name, python_of(board, home), board.system
     shutil.rmtree(folder, ignore_errors=True)
-    files = _files(board, home / board.disk.name / "root", folder / "files")
-    packages = folder / f"env/lib/python{board.disk.python}/site-packages"
+    files = folder / "files"
+    _link(home / system.name / "root", files)
+    _write_kernel_files(board, board.cpu, files)
+    packages = folder / f"env/lib/python{system.python}/site-packages"
     packages.parent.mkdir(parents=True)
     _pip("install", "--no-compile", "--no-deps", "--no-build-isolation", f"--target={packages}", "./runtime")
     (packages / "engines.pth").write_text("".join(f"{home}/wheels/{name}\n" for name in board.locks))
-    shared = str(bool(board.disk.packages)).lower()
+    shared = str(bool(_debians_own(system))).lower()
     home_of_python = files / "usr/bin"  # in full: QEMU does not redirect each of the ways to look at a file
     (folder / "env/pyvenv.cfg").write_text(f"home = {home_of_python}\ninclude-system-site-packages = {shared}\n")
-    emulator = f"qemu-{'aarch64' if board.disk.machine == 'aarch64' else 'arm'} -cpu {board.cpu.qemu} -L {files}"
+    emulator = f"qemu-{'aarch64' if system.machine == 'aarch64' else 'arm'} -cpu {board.cpu.qemu} -L {files}"
     python.parent.mkdir()
     python.write_text(
-        f"#!/bin/sh\nexport PYTHONPYCACHEPREFIX={home}/{board.disk.name}/pycache\n"
-        f'exec {emulator} -0 "$0" {home_of_python}/python{board.disk.python} "$@"\n'
+        f"#!/bin/sh\nexport PYTHONPYCACHEPREFIX={home}/{system.name}/pycache\n"
+        f'exec {emulator} -0 "$0" {home_of_python}/python{system.python} "$@"\n'
     )
     python.chmod(0o755)
 
 
-def _files(board: Board, root: Path, folder: Path) -> Path:
-    """The board's view: the disk, and over it what its kernel says."""
+def _link(root: Path, folder: Path) -> None:
+    """Link a disk's folders into a board's view, except those that its kernel fills."""
     folder.mkdir(parents=True)
-    for each in root.iterdir():
-        if each.name not in ("proc", "sys", "dev", "tmp"):
-            (folder / each.name).symlink_to(each)
-    cpu, architecture = board.cpu, 8 if board.disk.machine == "aarch64" else 7
-    known = {"features": cpu.features, "variant": cpu.variant, "part": cpu.part, "revision": cpu.revision}
-    cores = [_CPUINFO.format(number=number, architecture=architecture, **known) for number in range(_CORES)]
-    said = {
+    for path in root.iterdir():
+        if path.name not in ("proc", "sys", "dev", "tmp"):
+            (folder / path.name).symlink_to(path)
+
+
+def _write_kernel_files(board: Board, cpu: Cpu, folder: Path) -> None:
+    """Write the files in /proc and /sys in which a board's kernel reports the model and the CPU."""
+    architecture = 8 if board.system.machine == "aarch64" else 7
+    fields = {"features": cpu.features, "variant": cpu.variant, "part": cpu.part, "revision": cpu.revision}
+    cores = [_CPUINFO.format(number=number, architecture=architecture, **fields) for number in range(_CORES)]
+    texts = {
         "proc/cpuinfo": "".join(cores) + f"Model\t\t: {board.model}",
         "proc/device-tree/model": f"{board.model}\0",
         "sys/devices/system/cpu/kernel_max": "255",
     }
     for name in ("possible", "present", "online"):
-        said[f"sys/devices/system/cpu/{name}"] = "0-3"
+        texts[f"sys/devices/system/cpu/{name}"] = "0-3"
     for number in range(_CORES):
         for name, text in _TOPOLOGY.items():
-            said[f"sys/devices/system/cpu/cpu{number}/{name}"] = text.format(number=number, khz=cpu.khz)
-    for path, text in said.items():
+            texts[f"sys/devices/system/cpu/cpu{number}/{name}"] = text.format(number=number, khz=cpu.khz)
+    for path, text in texts.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text + "\n")
-    return folder
 
 
 def _pip(*words: object) -> None:
@@ -260,9 +203,9 @@ def _pip(*words: object) -> None:
 
 
 def _run(*words: object) -> None:
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
+    process = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
+    if process.returncode:
+        last = (process.stderr.strip() or process.stdout.strip() or "it printed no reason").splitlines()[-1]
         raise EdgecnnError(f"{words[0]} {words[1]} failed: {last}")
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from benchmarks.demo import HEAD, REPORT, cells
 from benchmarks.seeds import mean
+from boards import COUNTED
 from edgecnn import bench
 
-COUNTED = ("pi3", "pi4", "pi5")  # the others have the CPU and the engines of one of these
 # A model on an engine, and the name that it has among the peers.
 SAME = (
     ("model_int8.tflite", "litert", "edgecnn_litert_int8"),

@@ -30,9 +30,10 @@ from typing import Any
 
 import numpy as np
 
+from boards import TARGETS, System
 from deploy.bundlefile import INDEX, MODELS, NAMESPACE, SCHEMA, SIGNATURE, WHEELS, is_plain
 from deploy.program import program
-from deploy.targets import INSTALLER, TARGETS, Target, fetch, locked, wheels
+from deploy.targets import INSTALLER, engine_for, fetch, locked, wheels
 from edgecnn import PICTURE, SHIPPED, __version__, arguments
 from edgecnn.command import OK, command, command_parser, print_json, progress
 from edgecnn.dataset import Dataset, read_dataset
@@ -103,18 +104,18 @@ def _day(text: str) -> str:
 
 
 def contents(
-    models: Sequence[ModelFile], target: Target, offline: bool, images: int, extras: Sequence[str] = ()
+    models: Sequence[ModelFile], system: System, offline: bool, images: int, extras: Sequence[str] = ()
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """The files of a bundle by their names in it, and what its index says besides their hashes."""
     files = program()
     data = _sample(models[0], "evaluation", images)
     for model in models:
         files[f"{MODELS}/{model.path.name}"] = model.data
-        files |= _libraries(model.path, target)
+        files |= _libraries(model.path, system)
     progress("asking the engines here")
     files[f"{MODELS}/{PICTURE}"] = _picture(models[0], data)
     files[f"{MODELS}/{GOLDEN}"] = make([model.path for model in models], data.images[:GOLDEN_IMAGES])
-    engines = sorted({target.engine_for(model.manifest.format) for model in models})
+    engines = sorted({engine_for(system, model.manifest.format) for model in models})
     packages = [*(ENGINES[name].package for name in engines), "numpy", "pillow", *(EXTRAS[each] for each in extras)]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -124,7 +125,7 @@ def contents(
         (pip,) = locked(INSTALLER).values()
         fetch(pip, folder)
         own = _own_wheel(folder)
-        entries = [*wheels(target, packages, folder), pip]
+        entries = [*wheels(system, packages, folder), pip]
         entries.append(f"edgecnn=={__version__} --hash=sha256:{sha256(read_file(own))}")
         kept = sorted(folder.glob("*.whl")) if offline else [own, *folder.glob("pip-*.whl")]
         files |= {f"{WHEELS}/{wheel.name}": read_file(wheel) for wheel in kept}
@@ -133,13 +134,13 @@ def contents(
     progress("")
     index = {
         "schema": SCHEMA,
-        "device": {"python": target.python, "machine": target.machine},
+        "device": {"python": system.python, "machine": system.machine},
         "engines": engines,
         "models": [model.path.name for model in models],
         "labelled": data.labels is not None or data.probabilities is not None,
         "offline": offline,
-        "system_site_packages": bool(target.provided),
-        "needs": dict(target.provided[name] for name in packages if name in target.provided),
+        "system_site_packages": bool(system.provided),
+        "needs": dict(system.provided[name] for name in packages if name in system.provided),
         "unpacked": unpacked,
     }
     return files, index
@@ -195,11 +196,11 @@ def _sample(model: ModelFile, split: str, images: int) -> Dataset:
     return read_dataset(path, model.manifest).take(slice(images))
 
 
-def _libraries(model: Path, target: Target) -> Iterable[tuple[str, bytes]]:
+def _libraries(model: Path, system: System) -> Iterable[tuple[str, bytes]]:
     """The library of a model's C for a target, and what describes it, where they lie beside the model."""
     path = description(model)
     try:
-        library = json.loads(read_file(path))["libraries"].get(target.library) if path.exists() else None
+        library = json.loads(read_file(path))["libraries"].get(system.library) if path.exists() else None
         names = [path.name, str(library["file"])] if library else []
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EdgecnnError(f"{path} cannot be read ({error!r}): build it again with python -m convert.c") from None

@@ -1,4 +1,4 @@
-"""The devices that a bundle can be made for, and the wheels that they need."""
+"""The engines and the wheels that a system needs; boards/ has the systems."""
 
 import re
 import subprocess
@@ -6,13 +6,13 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from boards import System
 from edgecnn.command import OK, progress
 from edgecnn.engines import ENGINES
 from edgecnn.errors import EdgecnnError
@@ -22,44 +22,17 @@ LOCKS = Path(__file__).parents[1] / "requirements"
 INSTALLER = "bundle"  # the lock of what installs: pip
 
 
-@dataclass(frozen=True)
-class Target:
-    """A device's system: what decides which wheels fit."""
+def engine_for(system: System, model_format: str) -> str:
+    """The best engine that a system's lock has for files of a format.
 
-    lock: str  # in requirements/: board-<lock>.txt
-    python: str
-    machine: str  # as Python's wheels call it
-    glibc: int  # 2.<glibc>
-    library: str  # as `python -m convert.c --build` calls it
-    provided: dict[str, tuple[str, str]] = field(
-        default_factory=dict
-    )  # where pip has no wheels: module, system's package
-
-    def engine_for(self, model_format: str) -> str:
-        """The best engine that the lock has for files of a format."""
-        names = locked(self.lock)
-        able = [kind.name for kind in ENGINES.values() if kind.format == model_format and kind.package in names]
-        if not able:
-            raise EdgecnnError(f"no engine for .{model_format} has wheels for this target: leave that model out")
-        return able[0]
-
-
-_BOOKWORM = Target("bookworm-arm64", "3.11", "aarch64", 36, "linux-aarch64")
-_DEBIANS = {
-    "numpy": ("numpy", "python3-numpy"),
-    "pillow": ("PIL", "python3-pil"),
-    "opencv-python-headless": ("cv2", "python3-opencv"),
-}
-_BOOKWORM_32 = Target("bookworm-armhf", "3.11", "armv7l", 36, "linux-armv7", _DEBIANS)
-TARGETS = {
-    "pi3-bookworm": _BOOKWORM,
-    "pi4-bookworm": _BOOKWORM,
-    "pi5-bookworm": _BOOKWORM,
-    "pi5-trixie": Target("trixie-arm64", "3.13", "aarch64", 41, "linux-aarch64"),
-    "pi3-32-bookworm": _BOOKWORM_32,
-    "pi4-32-bookworm": _BOOKWORM_32,
-    "pc-bookworm": Target("bookworm-amd64", "3.11", "x86_64", 36, "linux-x86_64"),
-}
+    Raises:
+        EdgecnnError: the lock has none.
+    """
+    names = locked(system.name)
+    able = [kind.name for kind in ENGINES.values() if kind.format == model_format and kind.package in names]
+    if not able:
+        raise EdgecnnError(f"no engine for .{model_format} has wheels for this target: leave that model out")
+    return able[0]
 
 
 def locked(lock: str) -> dict[str, str]:
@@ -70,11 +43,11 @@ def locked(lock: str) -> dict[str, str]:
     return {canonicalize_name(name): name + rest.strip() for name, rest in entries}
 
 
-def wheels(target: Target, packages: Iterable[str], folder: Path) -> list[str]:
-    """Download the wheels of packages and of all that they need, as the target's lock has them.
+def wheels(system: System, packages: Iterable[str], folder: Path) -> list[str]:
+    """Download the wheels of packages and of all that they need, as the system's lock has them.
 
     Args:
-        target: the device.
+        system: the device's.
         packages: their names.
         folder: where the wheels go.
 
@@ -84,26 +57,26 @@ def wheels(target: Target, packages: Iterable[str], folder: Path) -> list[str]:
     Raises:
         EdgecnnError: the package index cannot be reached, or has no such wheel.
     """
-    entries, waiting = locked(target.lock), list(packages)
+    entries, waiting = locked(system.name), list(packages)
     done: dict[str, str] = {}
     while waiting:
         name = canonicalize_name(waiting.pop())
-        if name in done or name in target.provided:
+        if name in done or name in system.provided:
             continue
         if name not in entries:
-            raise EdgecnnError(f"requirements/board-{target.lock}.txt lacks {name}: make lock")
+            raise EdgecnnError(f"requirements/board-{system.name}.txt lacks {name}: make lock")
         done[name] = entries[name]
-        waiting += _needs(fetch(entries[name], folder, target), target)
+        waiting += _needs(fetch(entries[name], folder, system), system)
     return [done[name] for name in sorted(done)]
 
 
-def fetch(entry: str, folder: Path, target: Target | None = None) -> Path:
-    """Download one entry's wheel, for a target or for any Python."""
+def fetch(entry: str, folder: Path, system: System | None = None) -> Path:
+    """Download one entry's wheel, for a system or for any Python."""
     progress(f"fetching {entry.split(maxsplit=1)[0]}")
     where = (
-        [f"--platform=manylinux_2_{minor}_{target.machine}" for minor in range(17, target.glibc + 1)] if target else []
+        [f"--platform=manylinux_2_{minor}_{system.machine}" for minor in range(17, system.glibc + 1)] if system else []
     )
-    where += [f"--platform=linux_{target.machine}", f"--python-version={target.python}"] if target else []
+    where += [f"--platform=linux_{system.machine}", f"--python-version={system.python}"] if system else []
     with tempfile.TemporaryDirectory() as scratch:
         wanted = Path(scratch) / "wanted.txt"
         wanted.write_text(entry + "\n")
@@ -118,14 +91,14 @@ def fetch(entry: str, folder: Path, target: Target | None = None) -> Path:
         return wheel.rename(folder / wheel.name)
 
 
-def _needs(wheel: Path, target: Target) -> list[str]:
-    """Names of the packages that a wheel needs on a target."""
+def _needs(wheel: Path, system: System) -> list[str]:
+    """Names of the packages that a wheel needs on a system."""
     with zipfile.ZipFile(wheel) as archive:
         name = next(each for each in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", each))
         metadata = HeaderParser().parsestr(archive.read(name).decode())
     requirements = [Requirement(text) for text in metadata.get_all("Requires-Dist") or []]
     there = {
-        "python_version": target.python, "python_full_version": f"{target.python}.0", "extra": "",
-        "platform_machine": target.machine, "sys_platform": "linux", "platform_system": "Linux", "os_name": "posix",
+        "python_version": system.python, "python_full_version": f"{system.python}.0", "extra": "",
+        "platform_machine": system.machine, "sys_platform": "linux", "platform_system": "Linux", "os_name": "posix",
     }  # fmt: skip
     return [each.name for each in requirements if not each.marker or each.marker.evaluate(there)]

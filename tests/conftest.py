@@ -208,7 +208,7 @@ BUNDLED = "pc-bookworm"  # this machine, as a target of bundles
 
 def fits() -> bool:
     """Whether this Python is the target's: the bundle is tried on this machine."""
-    from deploy.targets import TARGETS
+    from boards import TARGETS
 
     here = (f"{sys.version_info[0]}.{sys.version_info[1]}", platform.machine())
     return here == (TARGETS[BUNDLED].python, TARGETS[BUNDLED].machine)

@@ -20,10 +20,11 @@ from conftest import BUNDLED, ROOT, refused, run
 from PIL import Image
 from test_adopt import stripped
 
+from boards import TARGETS
 from deploy import versions
 from deploy.bundle import EXTRAS, packed
 from deploy.bundlefile import INDEX, InstallError, open_bundle
-from deploy.targets import TARGETS, locked
+from deploy.targets import locked
 from edgecnn import PICTURE
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import SEAL, seal, sha256, unzip_members, zip_members
@@ -418,8 +419,8 @@ def test_an_adopted_model_with_images_alone_goes_into_a_bundle_and_runs_there(tr
 
 
 def test_every_target_has_what_a_bundle_may_hold() -> None:
-    for target in TARGETS.values():
-        assert {"numpy", "pillow", *EXTRAS.values()} <= {*locked(target.lock), *target.provided}
+    for system in TARGETS.values():
+        assert {"numpy", "pillow", *EXTRAS.values()} <= {*locked(system.name), *system.provided}
 
 
 def test_mistakes_on_the_workstation_are_told(trained: Path, tmp_path: Path) -> None:

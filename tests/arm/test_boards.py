@@ -9,7 +9,7 @@ from conftest import run
 from test_commands import DRAWN, digit_file
 
 from benchmarks.arm import doctor, instructions, on, trials
-from benchmarks.boards import BOARDS
+from boards import EMULATED
 from edgecnn.modelfile import read_model
 
 WORKS, NO_WHEEL, BROKEN = "works", "no wheel", "broken"
@@ -37,11 +37,11 @@ def models(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_board_answers_as_this_machine_does(name: str, models: Path, trained: Path, tmp_path: Path) -> None:
     """All models on a Raspberry Pi 4; on the others those of the demo, each engine once a CPU."""
-    board = BOARDS[name]
+    board = EMULATED[name]
     found = doctor(board)
     assert {each["engine"]: each["state"] for each in found["engines"]} == ENGINES[name]
     assert found["device"]["board"] == board.model
-    assert found["device"]["machine"] == board.disk.machine
+    assert found["device"]["machine"] == board.system.machine
     assert ("dot product" in found["device"]["features"]) == name.startswith("pi5")
     if name == "pi5":  # the other two run on the same CPU below, on a newer Debian
         found["engines"] = [each for each in found["engines"] if each["engine"] == "tflite"]
@@ -58,17 +58,17 @@ def test_the_rewritten_model_takes_fewer_instructions(models: Path, trained: Pat
     edge, plain = read_model(models / "model_int8.tflite"), tmp_path / "plain.tflite"
     done = run("convert.tflite", trained / "model.keras", "--optimize", "none", "--output", plain)
     assert done.returncode == 0, done.stderr
-    counts = instructions(BOARDS["pi4"], "litert", [edge, read_model(plain)])
+    counts = instructions(EMULATED["pi4"], "litert", [edge, read_model(plain)])
     assert counts["model_int8.tflite"] < 0.7 * counts["plain.tflite"]
 
 
 def test_a_small_board_classifies() -> None:
-    done = on(BOARDS["pi3"], "-m", "edgecnn", "bench", "--quick", "--json")
+    done = on(EMULATED["pi3"], "-m", "edgecnn", "bench", "--quick", "--json")
     assert json.loads(done.stdout)["results"][0]["engine"] == "litert"
 
 
 def test_an_engine_that_kills_its_process_is_told_as_what_it_is() -> None:
-    found = doctor(BOARDS["pi4-sigill"])
+    found = doctor(EMULATED["pi4-sigill"])
     (onnx,) = (each for each in found["engines"] if each["engine"] == "onnx")
     assert (onnx["state"], onnx["version"]) == (BROKEN, "1.21.0")
     assert "SIGILL" in onnx["reason"]

@@ -11,8 +11,9 @@ from conftest import Once, run
 from test_c import c_networks, compiled
 
 from benchmarks.arm import on
-from benchmarks.boards import BOARDS
+from benchmarks.boards import python_of
 from benchmarks.micro.__main__ import golden
+from boards import EMULATED
 
 KINDS = tuple(kind.__name__ for kind in EXTREMES)
 TARGETS = ("linux-aarch64", "linux-armv7", "linux-riscv64-musl")
@@ -60,7 +61,7 @@ def test_kernels_give_what_the_reference_kernels_give(
 @pytest.mark.parametrize("name", ["pi4", "pi5", "pi4-32"])
 def test_the_engine_native_on_a_board(name: str, exported: Path) -> None:
     words = ("check", exported / "model_int8.tflite", exported / "evaluation.npz", "--engine", "native", "--json")
-    found = json.loads(on(BOARDS[name], "-m", "edgecnn", *words).stdout)
+    found = json.loads(on(EMULATED[name], "-m", "edgecnn", *words).stdout)
     assert (found["engine"], found["verdict"]) == ("native", "PASS")
 
 
@@ -69,7 +70,7 @@ def test_a_library_for_another_cpu_ends_in_a_line(exported: Path, tmp_path: Path
     said = json.loads((own / "model_int8.native.json").read_text())
     said["libraries"]["linux-aarch64"] = said["libraries"]["linux-armv7"]
     (own / "model_int8.native.json").write_text(json.dumps(said))
-    words = (BOARDS["pi4"].python(), "-m", "edgecnn", "check", own / "model_int8.tflite", own / "evaluation.npz")
+    words = (python_of(EMULATED["pi4"]), "-m", "edgecnn", "check", own / "model_int8.tflite", own / "evaluation.npz")
     done = subprocess.run([*words, "--engine", "native"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "cannot be loaded here" in done.stderr.splitlines()[-1]

@@ -9,9 +9,10 @@ import hosts
 import pytest
 from conftest import run
 
-from benchmarks.boards import BOARDS
+from benchmarks.boards import python_of
+from boards import EMULATED
 
-EMULATED = ("pi4", "pi5")
+TRIED = ("pi4", "pi5")
 
 
 def test_a_fleet_of_two_kinds(trained: Path, bundle: Path, tmp_path: Path) -> None:
@@ -22,8 +23,8 @@ def test_a_fleet_of_two_kinds(trained: Path, bundle: Path, tmp_path: Path) -> No
     done = run(*words, "--output", pi)
     assert done.returncode == 0, done.stderr
     with hosts.fleet(tmp_path) as fleet:
-        for name in EMULATED:  # the script that starts a board's Python stands in for the board
-            python = str(BOARDS[name].python())
+        for name in TRIED:  # the script that starts a board's Python stands in for the board
+            python = str(python_of(EMULATED[name]))
             fleet.add(name, edgecnn_python=python, edgecnn_starter=python)
         for number in range(4):
             fleet.add(f"desk{number}", edgecnn_python=sys.executable)
@@ -32,9 +33,9 @@ def test_a_fleet_of_two_kinds(trained: Path, bundle: Path, tmp_path: Path) -> No
         assert done.returncode == 0, done.stderr + done.stdout
         found = {each["host"]: each for each in json.loads(done.stdout)}
         assert {name: each["state"] for name, each in found.items()} == dict.fromkeys(fleet.hosts, "changed")
-        for name in EMULATED:
+        for name in TRIED:
             results = found[name]["results"]
-            assert results["doctor"]["device"]["board"] == BOARDS[name].model
+            assert results["doctor"]["device"]["board"] == EMULATED[name].model
             (golden,) = results["check"]["golden"]
             assert (golden["engine"], golden["passed"], golden["changed"]) == ("litert", True, 0)
             assert results["check"]["checks"]["model_int8.tflite"]["verdict"] == "PASS"
