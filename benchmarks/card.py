@@ -50,7 +50,7 @@ def card(model: ModelFile) -> str:
 
 
 def _row(found: Agreement) -> tuple[str, str]:
-    low, high = wilson(round(found.accuracy * found.images), found.images)
+    low, high = wilson(found.accuracy, found.images)
     flips = f"of the float model's right answers {found.lost} lost, {found.gained} gained"
     accuracy = f"{found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f})"
     return f"int8, {found.split}, on {found.engine}", f"{accuracy}, {flips}"

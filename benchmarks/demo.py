@@ -24,6 +24,7 @@ from edgecnn.classifier import Classifier
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, quiet, table
 from edgecnn.dataset import read_dataset
 from edgecnn.files import write_file
+from edgecnn.flips import lost_and_gained
 from edgecnn.measuring import QUICK, measure
 from edgecnn.modelfile import newest_model
 from edgecnn.tables import paragraph
@@ -115,7 +116,7 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["engine"],
         f"{row['bytes'] / 1000:.0f} kB",
         f"{row['accuracy']:.4f}",
-        f"-{row['lost']} +{row['gained']}" if row["lost"] or row["gained"] else "none",
+        lost_and_gained(row["lost"], row["gained"]),
         f"{row['p50_us']:.1f} us{' INVALID' if row.get('latency') == 'INVALID' else ''}",
         row["verdict"],
     )

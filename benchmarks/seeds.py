@@ -23,6 +23,7 @@ from edgecnn.confidence import wilson
 from edgecnn.engines import engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file
+from edgecnn.flips import lost_and_gained
 from edgecnn.modelfile import read_model
 
 STEPS = (("convert.tflite",), ("convert.onnx",), ("convert.onnx", "--quantize", "int8"))
@@ -95,8 +96,8 @@ def rows(each: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _cells(found: dict[str, Any]) -> tuple[str, ...]:
-    low, high = wilson(round(found["accuracy"] * found["images"]), found["images"])
-    flips = f"-{found['lost']} +{found['gained']}" if found["lost"] or found["gained"] else "none"
+    low, high = wilson(found["accuracy"], found["images"])
+    flips = lost_and_gained(found["lost"], found["gained"])
     return found["model"], found["engine"], f"{found['accuracy']:.4f}", f"{low:.4f} to {high:.4f}", flips
 
 

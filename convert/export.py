@@ -16,7 +16,6 @@ from convert.names import layer_in
 from convert.optimize import FORMS, NONE, PIXELS, difference, edge_rewrites, noise
 from convert.parent import Parent
 from convert.proof import Made, largest_difference_allowed, prove, reported
-from edgecnn.check import agreement
 from edgecnn.command import progress, quiet
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays, write_file
@@ -171,8 +170,8 @@ def _reported(parent: Parent, variant: Variant, made: Made, max_drop: float) -> 
     engine, proof = made.reference()
     manifest = replace(
         manifest,
-        agreement=agreement(proof.validation, "validation", engine),
-        reported=agreement(proof.evaluation, "evaluation", engine) if proof.evaluation else None,
+        agreement=proof.validation.agreement("validation", engine),
+        reported=proof.evaluation.agreement("evaluation", engine) if proof.evaluation else None,
     )
     return replace(made, data=pack_model(made.payload, manifest))
 

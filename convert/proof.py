@@ -10,13 +10,14 @@ import numpy.typing as npt
 from convert.graph import Facts
 from convert.parent import Parent
 from edgecnn.answers import decided
-from edgecnn.check import Report, accuracy_by_label, judge_labels
 from edgecnn.command import table
 from edgecnn.confidence import mcnemar
 from edgecnn.dataset import Dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
+from edgecnn.flips import lost_and_gained
 from edgecnn.manifest import Manifest
+from edgecnn.verdict import Report, judge_labels
 
 HEAD = ("engine", "accuracy", "flips", "McN. p", "max diff", "mean diff", "test", "flips", "verdict")
 # How far a probability may be off: networks of 200 layers are 1e-5 off in float32, 5e-3 in float16.
@@ -152,7 +153,7 @@ def _split_document(report: Report) -> dict[str, Any]:
     return {
         "images": report.images,
         "accuracy": report.accuracy,
-        **({"accuracy_by_label": accuracy_by_label(report)} if report.by_label else {}),
+        **({"accuracy_by_label": report.accuracy_by_label} if report.by_label else {}),
         "lost": lost,
         "gained": gained,
         "changed": len(report.flips.changed),
@@ -208,4 +209,4 @@ def _row(engine: str, proof: Proof | str) -> tuple[str, ...]:
 
 def flips(split: dict[str, Any]) -> str:
     """Right answers lost and gained, as people read them."""
-    return f"-{split['lost']} +{split['gained']}" if split["lost"] or split["gained"] else "none"
+    return lost_and_gained(split["lost"], split["gained"])

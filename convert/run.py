@@ -14,11 +14,11 @@ from convert.parent import add_parent_options, load_parent
 from convert.proof import Made, document, summary
 from convert.record import record
 from edgecnn import arguments
-from edgecnn.check import MAX_DROP
 from edgecnn.command import GATE_FAILED, OK, print_json
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import newest_model
+from edgecnn.verdict import MAX_DROP
 
 
 def run_export(

@@ -25,14 +25,15 @@ from convert.run import add_gate_option
 from convert.savedmodel import is_saved_model
 from convert.source import load_keras
 from edgecnn.answers import as_probabilities, decided
-from edgecnn.check import Report, flipped, judge_labels
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.confidence import mcnemar
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import ENGINES, engines_for
 from edgecnn.errors import EdgecnnError
+from edgecnn.flips import listed_images
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import read_model
+from edgecnn.verdict import Report, judge_labels
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def _rows(data: Dataset, found: Found) -> list[tuple[str, str]]:
         ),
         ("agreement", f"{1 - flips.count / found.report.images:.4f}"),
         ("accuracy", f"{found.report.accuracy:.4f}"),
-        *((name, flipped(data, getattr(flips, name))) for name in ("lost", "gained", "changed")),
+        *((name, listed_images(getattr(flips, name), data.indices)) for name in ("lost", "gained", "changed")),
         ("McNemar p", f"{p:.2f}"),
         ("difference", f"largest {found.largest_difference:.1e}, mean {found.mean_difference:.1e}{steps}"),
         ("verdict", "   ".join((found.report.verdict, *found.report.failures))),

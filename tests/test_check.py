@@ -13,10 +13,12 @@ from conftest import refused, run_here
 from PIL import Image
 
 from edgecnn import Classifier, EdgecnnError
-from edgecnn.check import allowed_loss, check, find_flips, judge
+from edgecnn.check import check
 from edgecnn.confidence import loss_interval, mcnemar, wilson
 from edgecnn.dataset import read_dataset
+from edgecnn.flips import find_flips, lost_and_gained
 from edgecnn.manifest import Baseline
+from edgecnn.verdict import allowed_loss, judge
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,7 @@ from edgecnn.manifest import Baseline
     [(9895, 10000, 0.98730, 0.99132), (0, 10, 0.0, 0.27753), (10, 10, 0.72247, 1.0), (50, 100, 0.40383, 0.59617)],
 )
 def test_wilson_gives_the_published_interval(correct: int, images: int, low: float, high: float) -> None:
-    assert wilson(correct, images) == pytest.approx((low, high), abs=1e-5)
+    assert wilson(correct / images, images) == pytest.approx((low, high), abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,7 @@ def test_flips_are_told_apart() -> None:
     flips = find_flips(labels=[1, 1, 1, 1, 1, 1], parent=[1, 1, 2, 2, 2, 1], child=[1, 2, 1, 2, 3, 2])
     assert [places.tolist() for places in (flips.lost, flips.gained, flips.changed)] == [[1, 5], [2], [4]]
     assert (flips.net_loss, flips.count) == (1, 4)
+    assert (lost_and_gained(2, 1), lost_and_gained(0, 3), lost_and_gained(0, 0)) == ("-2 +1", "-0 +3", "none")
 
 
 def test_each_rule_can_fail() -> None:

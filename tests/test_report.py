@@ -16,9 +16,9 @@ from selenium import webdriver
 from benchmarks.report.facts import Facts, _subject
 from benchmarks.report.page import render
 from edgecnn import Classifier
-from edgecnn.check import judge
 from edgecnn.dataset import read_dataset
 from edgecnn.modelfile import read_model
+from edgecnn.verdict import judge
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from convert.kinds import output_kind
 from convert.source import reason
 from edgecnn import Classifier
 from edgecnn.answers import changed_answers, decided
-from edgecnn.check import judge_labels
+from edgecnn.verdict import judge_labels
 
 LABELS = {"one": "cat,dog", "logit": "cat,dog", "several": "cat,dog,bird"}
 

@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         print_json(result.as_document() | {"baseline_held": held, "images": data.counts})
     else:
-        low, high = wilson(round(accuracy * len(data.test_images)), len(data.test_images))
+        low, high = wilson(accuracy, len(data.test_images))
         sizes = f"{len(data.train_images):,} images for training, {len(data.test_images):,} for the test"
         rows = [
             ("data", f"{data.name}, {sizes}"),

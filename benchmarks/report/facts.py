@@ -17,16 +17,15 @@ from benchmarks.models import setups
 from benchmarks.profile import profile
 from benchmarks.programs import last_words
 from edgecnn.bench import leave_out
-from edgecnn.check import Report, judge
 from edgecnn.classifier import Classifier
 from edgecnn.command import OK, progress, quiet
-from edgecnn.confidence import wilson
 from edgecnn.dataset import Dataset, read_answered
 from edgecnn.engines import NATIVE
 from edgecnn.files import sha256
 from edgecnn.manifest import Manifest
 from edgecnn.measuring import QUICK, measure
 from edgecnn.modelfile import read_model
+from edgecnn.verdict import Report, judge
 
 BOARDS = Path(__file__).parents[1] / "reference" / "arm.json"
 Answers = npt.NDArray[np.intp]
@@ -55,7 +54,7 @@ class Subject:
     @property
     def interval(self) -> tuple[float, float]:
         """Of the accuracy, 95 %."""
-        return wilson(self.report.correct, self.report.images)
+        return self.report.interval
 
 
 @dataclass(frozen=True)

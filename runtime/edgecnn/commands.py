@@ -7,21 +7,21 @@ from typing import Any
 
 from edgecnn import PICTURE
 from edgecnn.answers import THRESHOLD
-from edgecnn.check import Report as CheckReport
-from edgecnn.check import as_document, flipped
+from edgecnn.check import as_document
 from edgecnn.check import check as check_model
 from edgecnn.classifier import Classifier, Prediction
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
-from edgecnn.confidence import wilson
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
+from edgecnn.flips import listed_images
 from edgecnn.folders import left_out
 from edgecnn.images import read_image
 from edgecnn.manifest import Manifest
 from edgecnn.model_opening import open_model
 from edgecnn.modelfile import read_model
+from edgecnn.verdict import Report
 
 _SHOWN = 12  # files that are named with the reason why they were left out; --json has all
 
@@ -125,19 +125,21 @@ def check(options: argparse.Namespace) -> int:
     return GATE_FAILED if report.failures else OK
 
 
-def _verdict(path: Path, report: CheckReport, data: Dataset) -> list[tuple[str, str]]:
-    low, high = wilson(report.correct, report.images)
+def _verdict(path: Path, report: Report, data: Dataset) -> list[tuple[str, str]]:
+    low, high = report.interval
     rows = [
         ("data", f"{path}, {report.images:,} images{_trained_on(data)}"),
         *(("left out", f"{name}: {why}") for name, why in list(data.unread.items())[:_SHOWN]),
         ("accuracy", f"{report.accuracy:.4f}   95 % interval {low:.4f} to {high:.4f}"),
     ]
-    rows.append(("mistakes", flipped(data, report.wrong)))
+    rows.append(("mistakes", listed_images(report.wrong, data.indices)))
     rows += [(name, f"{found.accuracy:.4f} of it alone") for name, found in report.by_label.items()]
     if report.baseline:
         rows.append(("baseline", f"{report.baseline.accuracy} - {report.max_drop}"))
     if report.flips:
-        rows += [(name, flipped(data, getattr(report.flips, name))) for name in ("lost", "gained", "changed")]
+        rows += [
+            (name, listed_images(getattr(report.flips, name), data.indices)) for name in ("lost", "gained", "changed")
+        ]
     else:
         rows.append(("flips", "unknown: the data does not hold the float model's answers"))
     notes = (*left_out(data.unread, report.images), *report.notes)
@@ -148,6 +150,6 @@ def _trained_on(data: Dataset) -> str:
     return ", seen in training" if data.source and data.source.trained_on else ""
 
 
-def _words(report: CheckReport) -> str:
+def _words(report: Report) -> str:
     why = report.failures if report.rules else ("no baseline and no answers of the float model to compare with",)
     return "   ".join((report.verdict, *why))

@@ -6,12 +6,12 @@ _Z95 = 1.959963984540054  # the normal quantile of 0.975
 _NEGLIGIBLE = 1e-17  # of a sum: what comes after changes no digit of it
 
 
-def wilson(correct: int, images: int, z: float = _Z95) -> tuple[float, float]:
-    """The Wilson score interval of a share, 95 % by default.
+def wilson(share: float, images: int, z: float = _Z95) -> tuple[float, float]:
+    """The Wilson score interval of a share of so many images, 95 % by default.
 
     Source: E. B. Wilson (1927), "Probable inference, the law of succession, and statistical inference".
     """
-    share, weight = correct / images, z * z / images
+    weight = z * z / images
     middle = (share + weight / 2) / (1 + weight)
     half = z / (1 + weight) * math.sqrt(share * (1 - share) / images + weight / (4 * images))
     return max(0.0, middle - half), min(1.0, middle + half)

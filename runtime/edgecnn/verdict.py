@@ -1,0 +1,172 @@
+"""The verdict on a model's answers to labelled images: the rules, and what chance alone explains."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn.confidence import images_for_loss, images_for_share, loss_interval, wilson
+from edgecnn.errors import EdgecnnError, check_share
+from edgecnn.flips import Flips, Indices, find_flips, same_answers
+from edgecnn.manifest import Agreement, Baseline
+
+MAX_DROP = 0.005  # share of predictions that a conversion may lose, net, where nothing else is said
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a model answered labelled images, and the verdict."""
+
+    images: int
+    wrong: Indices  # places of the images with another answer than their label
+    flips: Flips | None  # None where the data holds no answers of the float model
+    baseline: Baseline | None  # None where none applies
+    max_drop: float
+    failures: tuple[str, ...]  # the rules that were broken, in words
+    rules: int  # how many rules applied
+    notes: tuple[str, ...] = ()  # what to know of the verdict, in words
+    by_label: dict[str, "Report"] = field(default_factory=dict)  # of a multi-label model: each label by itself
+
+    @property
+    def correct(self) -> int:
+        """Images with the right answer."""
+        return self.images - len(self.wrong)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images with the right answer: the top-1 label, or of a multi-label model all labels."""
+        return self.correct / self.images
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy."""
+        return wilson(self.accuracy, self.images)
+
+    @property
+    def accuracy_by_label(self) -> dict[str, float]:
+        """Of a multi-label model: the share of images in which each label is rightly seen, or rightly not."""
+        return {name: report.accuracy for name, report in self.by_label.items()}
+
+    @property
+    def verdict(self) -> str:
+        """`PASS`, `FAIL`, or `NONE` where no rule applied."""
+        return "FAIL" if self.failures else "PASS" if self.rules else "NONE"
+
+    def agreement(self, split: str, engine: str) -> Agreement:
+        """What a manifest keeps of this report.
+
+        Raises:
+            ValueError: it has no flips, since the data held no answers of the float model.
+        """
+        flips = self.flips
+        if flips is None:
+            raise ValueError("a report without the float model's answers has no agreement")
+        return Agreement(
+            split=split,
+            engine=engine,
+            images=self.images,
+            accuracy=self.accuracy,
+            parent_accuracy=(self.correct + flips.net_loss) / self.images,
+            lost=len(flips.lost),
+            gained=len(flips.gained),
+            agreement=1 - flips.count / self.images,
+        )
+
+
+def allowed_loss(max_drop: float, images: int) -> int:
+    """Right answers that may be lost, net: max(1, floor(max_drop * images))."""
+    return max(1, math.floor(max_drop * images + 1e-9))  # 0.29 * 100 is 28.999999999999996
+
+
+def judge_labels(
+    names: Sequence[str],
+    labels: npt.ArrayLike,
+    parent: npt.ArrayLike | None,
+    child: npt.ArrayLike,
+    baseline: Baseline | None,
+    max_drop: float | None = None,
+) -> Report:
+    """`judge`, and of answers of shape (n, labels) each label by itself too: none may lose more than all may.
+
+    Raises:
+        EdgecnnError: as `judge`.
+    """
+    report = judge(labels, parent, child, baseline, max_drop)
+    if np.ndim(child) == 1:
+        return report
+    by_label = {
+        name: judge(
+            np.asarray(labels)[:, column],
+            None if parent is None else np.asarray(parent)[:, column],
+            np.asarray(child)[:, column],
+            None,
+            report.max_drop,
+        )
+        for column, name in enumerate(names)
+    }
+    failed = {name: label for name, label in by_label.items() if label.failures}
+    failures = [f"{name}: {words}" for name, label in failed.items() for words in label.failures]
+    notes = [f"{name}: {words}" for name, label in failed.items() for words in label.notes]
+    return replace(report, failures=(*report.failures, *failures), notes=(*report.notes, *notes), by_label=by_label)
+
+
+def judge(
+    labels: npt.ArrayLike,
+    parent: npt.ArrayLike | None,
+    child: npt.ArrayLike,
+    baseline: Baseline | None,
+    max_drop: float | None = None,
+) -> Report:
+    """The rules of `check`, on answers already given; all of shape (n,), or (n, labels) where an image has several.
+
+    Raises:
+        EdgecnnError: there are none, or they are not of one shape, or the drop is no share.
+    """
+    right = same_answers(labels, child)
+    images, correct = len(right), int(right.sum())
+    if images == 0:
+        raise EdgecnnError("there are no answers to judge")
+    if max_drop is None:
+        max_drop = baseline.max_drop if baseline else MAX_DROP
+    check_share(max_drop, "max_drop")  # nothing is more than nan: it would let everything pass
+    failures, notes, rules, flips = [], _one_answer(labels, child), 0, None
+    if parent is not None:
+        flips, allowed, rules = find_flips(labels, parent, child), allowed_loss(max_drop, images), rules + 1
+        if flips.net_loss > allowed:
+            failures.append(f"{flips.net_loss} right answers fewer than the float model, {allowed} allowed")
+            notes += _loss_by_chance(flips, images, max_drop)
+    if baseline is not None:
+        least, rules = baseline.accuracy - max_drop, rules + 1
+        if correct < least * images - 1e-9:
+            failures.append(f"accuracy {correct / images:.4f} is below {least:.4f} ({baseline.accuracy} - {max_drop})")
+            notes += _accuracy_by_chance(correct, images, least, max_drop)
+    return Report(images, np.flatnonzero(~right), flips, baseline, max_drop, tuple(failures), rules, tuple(notes))
+
+
+def _one_answer(labels: npt.ArrayLike, child: npt.ArrayLike) -> list[str]:
+    """Whether a model tells nothing apart, though the images differ in what they show."""
+    different_answers, different_labels = (len(np.unique(column, axis=0)) for column in (child, labels))
+    return [f"all {len(np.asarray(child)):,} answers are the same"] if different_answers == 1 < different_labels else []
+
+
+def _loss_by_chance(flips: Flips, images: int, max_drop: float) -> list[str]:
+    """Whether so few images leave open if a model that failed loses too much, and how many would not."""
+    low, high = loss_interval(len(flips.lost), len(flips.gained), images)
+    if low > max_drop:
+        return []
+    enough = max_drop and images_for_loss(len(flips.lost), len(flips.gained), images, max_drop)
+    return [f"within chance: {images:,} images put the loss between {low:.4f} and {high:.4f} (95 %){_more(enough)}"]
+
+
+def _accuracy_by_chance(correct: int, images: int, least: float, max_drop: float) -> list[str]:
+    low, high = wilson(correct / images, images)
+    if high < least:
+        return []
+    enough = max_drop and images_for_share(correct, images, max_drop)
+    return [f"within chance: {images:,} images put the accuracy between {low:.4f} and {high:.4f} (95 %){_more(enough)}"]
+
+
+def _more(enough: float) -> str:
+    return f"; about {enough:,} would tell" if enough else ""
