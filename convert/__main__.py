@@ -18,15 +18,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from convert import onnx, tflite
 from convert.c.export import PLAIN, make_c, plain_model
-from convert.export import Variant, make
-from convert.optimize import NONE, add_optimize_option
-from convert.parent import Parent, add_parent_options, load_parent
+from convert.formats import onnx, tflite
+from convert.gate import make
+from convert.model_card import head, record, remarks, rows
+from convert.options import add_gate_option, add_optimize_option, add_parent_options
+from convert.parent import Parent, load_parent
+from convert.processes.converter import died, forked
 from convert.proof import document
-from convert.record import head, record, remarks, rows
-from convert.run import add_gate_option
-from convert.survive import died, forked
+from convert.variant import NONE, Variant
 from edgecnn.child_process import DiedError
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError

@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from convert.kinds import output_kind, within_one
-from convert.outputs import apart
-from convert.parent import add_foreign_options, check_labels, pixel_values, read_labels
+from convert.options import add_foreign_options
+from convert.output_kind import output_kind, within_one
+from convert.parent import check_labels, pixel_values, read_labels
+from convert.processes.engine import apart
 from edgecnn.command import OK, command, command_parser, print_json, quiet, table
 from edgecnn.engines import load_engine
 from edgecnn.errors import EdgecnnError

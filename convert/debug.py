@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from convert.keep import NOISE_IMAGES
-from convert.names import layer_names
-from convert.noise import Noise, layer_noise, worst_first
-from convert.optimize import PIXELS
-from convert.parent import add_foreign_options, add_image_options, load_parent
-from convert.savedmodel import is_saved_model
-from convert.survive import survived
+from convert.keras_files.saved_model import is_saved_model
+from convert.layer_names import layer_names
+from convert.mixed_precision import NOISE_IMAGES
+from convert.options import add_foreign_options, add_image_options
+from convert.parent import load_parent
+from convert.processes.converter import survived
+from convert.quantization_noise import Noise, layer_noise, worst_first
+from convert.variant import PIXELS
 from edgecnn import arguments
 from edgecnn.command import OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError

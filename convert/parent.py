@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from convert.keras2 import is_hdf5
-from convert.kinds import ending_in_sigmoid, last_activation, output_kind, probes
-from convert.names import mark_layers
-from convert.savedmodel import is_saved_model
-from convert.source import load_keras, reason, weights_hash
-from edgecnn import arguments
+from convert.keras_files.keras2 import is_hdf5
+from convert.keras_files.loading import load_keras, reason, weights_hash
+from convert.keras_files.saved_model import is_saved_model
+from convert.layer_names import mark_layers
+from convert.output_kind import ending_in_sigmoid, last_activation, output_kind, probes
 from edgecnn.answers import as_probabilities, decided
 from edgecnn.dataset import Dataset, one_answer, read_dataset
 from edgecnn.errors import EdgecnnError
@@ -52,29 +51,6 @@ class Parent:
     calibration: Dataset
     validation: Dataset  # every gate reads this
     evaluation: Dataset | None  # only reports
-
-
-def add_parent_options(to: argparse.ArgumentParser) -> None:
-    """Add the options that name a Keras model and the images that belong to it."""
-    to.add_argument("model", type=Path, nargs="?", help="a .keras or .h5 file, or a SavedModel (default: the newest)")
-    add_image_options(to)
-    add_foreign_options(to)
-
-
-def add_image_options(to: argparse.ArgumentParser) -> None:
-    """Add the options that name the images that belong to a model."""
-    to.add_argument("--calibration", type=Path, metavar="SOURCE", help=".npz or folder of images (default: beside)")
-    to.add_argument("--calibration-count", type=arguments.count(), metavar="N", help="use N images drawn from it")
-    to.add_argument("--validation", type=Path, metavar="SOURCE", help=".npz or folder a label (default: beside)")
-
-
-def add_foreign_options(to: argparse.ArgumentParser) -> None:
-    """Add the options that say of a model what its file does not."""
-    foreign = to.add_argument_group("for a model without a manifest")
-    foreign.add_argument("--labels", help="separated by commas, or a file with one a line")
-    foreign.add_argument("--normalization", choices=NORMALIZATIONS, help="how a raw pixel becomes an input value")
-    foreign.add_argument("--pixel-scale", type=arguments.nonzero, help="... or: pixel * scale + offset")
-    foreign.add_argument("--pixel-offset", type=float)
 
 
 def load_parent(path: Path, options: argparse.Namespace) -> Parent:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.graph import Facts
+from convert.contents import Contents
 from convert.parent import Parent
 from edgecnn.answers import decided
 from edgecnn.command import table
@@ -37,12 +37,12 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class Made:
+class Conversion:
     """A converted model, and what was found out about it."""
 
     data: bytes  # the file
     payload: bytes  # what the converter made: the file without its manifest
-    facts: Facts
+    contents: Contents
     proofs: dict[str, Proof | str]  # by engine; a string says why the engine does not run it
     kept: tuple[str, ...] = ()  # Keras layers that stayed in float
     rewrites: tuple[str, ...] = ()  # of `convert.rewrites`
@@ -120,13 +120,13 @@ def largest_difference_allowed(parent: Parent, quantize: str) -> float:
     return _LARGEST_IN_HALVES if halves and quantize in _LARGEST else _LARGEST.get(quantize, 1.0)
 
 
-def document(made: Made, path: Path) -> dict[str, Any]:
+def document(made: Conversion, path: Path) -> dict[str, Any]:
     """For `--json` and models.json."""
     return {
         "file": path.name,
         "bytes": len(made.data),
         "sha256": sha256(made.data),
-        **asdict(made.facts),
+        **asdict(made.contents),
         "kept_float": list(made.kept),
         "rewrites": list(made.notes),
         "random_images": made.random,
@@ -164,12 +164,13 @@ def _split_document(report: Report) -> dict[str, Any]:
     }
 
 
-def summary(made: Made, parent: Parent, output: Path) -> str:
+def summary(made: Conversion, parent: Parent, output: Path) -> str:
     """What people read of a conversion."""
     written = output if made.passed else "NOTHING WRITTEN"
     seen = ", seen in training" if parent.validation.source and parent.validation.source.trained_on else ""
-    share = f"{made.facts.integer_share:.0%} of them on integers"
-    facts = f"{len(made.data):,} bytes, {made.facts.operators} operators, {share}, {made.facts.parameters:,} parameters"
+    contents = made.contents
+    share = f"{contents.integer_share:.0%} of them on integers"
+    facts = f"{len(made.data):,} bytes, {contents.operators} operators, {share}, {contents.parameters:,} parameters"
     lines = [
         f"{parent.path} -> {written}",
         facts + (f", in float: {', '.join(made.kept)}" if made.kept else ""),
@@ -183,7 +184,7 @@ def summary(made: Made, parent: Parent, output: Path) -> str:
     return "\n".join(lines)
 
 
-def _remarks(made: Made) -> list[str]:
+def _remarks(made: Conversion) -> list[str]:
     """What to know of the verdicts, once where it is of several engines."""
     proofs = [proof for proof in made.proofs.values() if isinstance(proof, Proof)]
     return list(dict.fromkeys(note for proof in proofs for note in proof.validation.notes))

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from convert.names import unmarked
+from convert.layer_names import unmarked
 
 _ALIGNED = 4  # input channels that int8 kernels round up to
 _SIDES = slice(1, 3)  # height and width in (batch, height, width, channels)

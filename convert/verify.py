@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.keras2 import file_format
-from convert.kinds import within_one
-from convert.outputs import answers
+from convert.keras_files.keras2 import file_format
+from convert.keras_files.loading import load_keras
+from convert.keras_files.saved_model import is_saved_model
+from convert.options import add_gate_option
+from convert.output_kind import within_one
 from convert.parent import own_manifest, predict
-from convert.run import add_gate_option
-from convert.savedmodel import is_saved_model
-from convert.source import load_keras
+from convert.processes.engine import answers
 from edgecnn.answers import as_probabilities, decided
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.confidence import mcnemar
@@ -129,7 +129,7 @@ def _answers(which: Side, data: Dataset, manifest: Manifest) -> tuple[npt.NDArra
         raise EdgecnnError(f"{which.name} takes images of {want}, these are {have}: compare models of the same images")
     given = predict(model, data.images, manifest.input)
     if given.shape[1] == 1 and not within_one(given):
-        given = 1 / (1 + np.exp(-given))  # the converted model has its sigmoid inside, see convert.kinds
+        given = 1 / (1 + np.exp(-given))  # the converted model has its sigmoid inside, see convert.output_kind
     return as_probabilities(given, manifest.output), None
 
 

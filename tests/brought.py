@@ -12,10 +12,10 @@ import numpy as np
 import onnxruntime
 from ai_edge_litert.interpreter import Interpreter
 
-from convert.graph import facts
-from convert.onnx import onnx_from_keras, quantize_static
-from convert.optimize import work
-from convert.tflite import tflite_from_keras
+from convert.equivalence import work
+from convert.formats.onnx import onnx_from_keras
+from convert.formats.onnx_quantize import quantize_static
+from convert.formats.tflite import tflite_contents, tflite_from_keras
 from edgecnn.command import quiet
 from edgecnn.manifest import Input
 
@@ -61,7 +61,7 @@ def tried(name):
             "onnx int8": onnx_outputs(quantize_static(float_onnx, pixels), pixels),
         }
     off = {way: float(np.abs(given - expected).max()) for way, given in outputs.items()}
-    operators = facts("tflite", float_tflite).operators
+    operators = tflite_contents(float_tflite).operators
     return {**off, "work": work(model), "same": float_onnx == again, "operators": operators}
 
 

@@ -18,7 +18,7 @@ from keras import layers
 from convert.c import source
 from convert.c.graph import Graph, read_graph
 from convert.c.lower import plan
-from convert.tflite import tflite_from_keras
+from convert.formats.tflite import tflite_from_keras
 from edgecnn.command import quiet
 from edgecnn.manifest import Input, Manifest
 

@@ -5,7 +5,7 @@ import signal
 import sys
 
 from convert import __main__ as convert
-from convert.export import Variant
+from convert.variant import Variant
 
 
 def die(parent):

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from keras import layers
 
+from convert.formats.tflite import tflite_from_keras
 from convert.rewrites import REWRITES, rewritten
-from convert.tflite import tflite_from_keras
 from edgecnn.command import quiet
 
 examples, int8_examples = map(int, sys.argv[1:])

@@ -248,7 +248,7 @@ def saved_models(folder):
 
 def load(folder):
     """Load all of a folder, and tell as JSON what came of it: how far it is off, or why it is refused."""
-    from convert.source import load_keras
+    from convert.keras_files.loading import load_keras
     from edgecnn.errors import EdgecnnError
 
     told = {}

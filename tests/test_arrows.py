@@ -57,7 +57,7 @@ def modules_imported(path: Path, modules: set[str]) -> set[str]:
     return names & modules - {module_name(path)}
 
 
-@pytest.mark.parametrize("folder", ["train", "benchmarks", "deploy", "runtime/edgecnn"])
+@pytest.mark.parametrize("folder", ["train", "convert", "benchmarks", "deploy", "runtime/edgecnn"])
 def test_no_import_circle(folder: str) -> None:
     paths = [path for path in MODULES if path.is_relative_to(ROOT / folder)]
     modules = {module_name(path) for path in paths}

@@ -12,9 +12,9 @@ import pytest
 from conftest import refused, run
 
 from convert.__main__ import screen
-from convert.engines import answers
+from convert.model_card import record
+from convert.processes.all_engines import answers
 from convert.proof import prove
-from convert.record import record
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.files import sha256
 from edgecnn.manifest import Input, Manifest
@@ -98,7 +98,7 @@ def test_an_engine_that_dies_is_told(trained: Path, monkeypatch: pytest.MonkeyPa
     model = read_model(trained / "model_int8.tflite")
     images = np.zeros((1, 28, 28, 1), np.uint8)
     with monkeypatch.context() as patched:
-        patched.setattr("convert.engines._Runner.run", _die)
+        patched.setattr("convert.processes.all_engines._Runner.run", _die)
         assert answers(model, images)["litert"] == "litert died of it (SIGSEGV)"
     (found,) = answers(model, images)["litert"]
     assert found.sum() == pytest.approx(1, abs=0.02)

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT, refused, run
 from PIL import Image
 
-from convert.noise import _measured
+from convert.quantization_noise import _measured
 from edgecnn.interpreters import TensorSpec
 
 pytestmark = pytest.mark.slow

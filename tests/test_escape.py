@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from convert.record import record, render
+from convert.model_card import record, render
 from edgecnn.cli import main
 from edgecnn.command import table
 from edgecnn.escape import for_json, for_markdown, for_terminal

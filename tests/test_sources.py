@@ -9,8 +9,8 @@ import pytest
 from conftest import ROOT, Once, refused, run
 from PIL import Image
 
-from convert.kinds import output_kind
-from convert.source import reason
+from convert.keras_files.loading import reason
+from convert.output_kind import output_kind
 from edgecnn import Classifier
 from edgecnn.answers import changed_answers, decided
 from edgecnn.verdict import judge_labels

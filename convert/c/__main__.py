@@ -23,13 +23,13 @@ from typing import Any
 
 from convert.c.build import HOST, TARGETS, resolved
 from convert.c.export import PLAIN, make_c, plain_model, program
-from convert.export import make
-from convert.keras2 import file_format
-from convert.parent import add_parent_options, load_parent
-from convert.proof import Made, document, summary
-from convert.record import record
-from convert.run import add_gate_option
-from convert.survive import survived
+from convert.gate import make
+from convert.keras_files.keras2 import file_format
+from convert.model_card import record
+from convert.options import add_gate_option, add_parent_options
+from convert.parent import load_parent
+from convert.processes.converter import survived
+from convert.proof import Conversion, document, summary
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import locked, write_file
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     targets = resolved(options.build)
     path = options.model or newest_model()
-    plain: Made | None = None
+    plain: Conversion | None = None
     if _is_tflite(path):
         model = read_model(path)
     else:

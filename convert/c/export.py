@@ -16,10 +16,10 @@ from convert.c.lower import plan
 from convert.c.plan import Plan
 from convert.c.steps import Bytes, Layer
 from convert.c.text import check_file_name
-from convert.export import Variant
-from convert.outputs import apart
-from convert.proof import Made
-from convert.tflite import variant
+from convert.formats.tflite import variant
+from convert.processes.engine import apart
+from convert.proof import Conversion
+from convert.variant import Variant
 from edgecnn.dataset import read_dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
@@ -31,7 +31,7 @@ PLAIN: Variant = variant("int8")  # without rewrites: what fast code is generate
 _GOLDEN = 4  # inputs of noise, as many of mid-range noise, twice as many images
 
 
-def plain_model(path: Path, made: Made) -> ModelFile:
+def plain_model(path: Path, made: Conversion) -> ModelFile:
     """The plain int8 conversion of a `.keras` file as a model file, which is not written."""
     manifest = find_manifest(PLAIN.file_name, made.data)
     if manifest is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from convert.c.graph import Graph, Op, Tensor
 from convert.c.steps import Buffer, Step, Value
-from convert.names import layer_of
+from convert.layer_names import layer_of
 from edgecnn.errors import EdgecnnError
 
 SAME = 0  # schema.Padding

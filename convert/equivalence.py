@@ -1,12 +1,5 @@
-"""By which rewrites a model is exported, and the proof that its outputs stay the same.
+"""Whether two conversions give the same outputs, on validation and random images: the proof of a rewrite."""
 
-The form `edge` is a fixed rule, so that a conversion gives the same bytes everywhere. It takes what was best by
-`python -m benchmarks.latency` on x86-64 and by the instructions that `python -m benchmarks.arm` counts on boards: int8
-kernels round input channels up, and gain from folding the first convolution, over patches more than over blocks; float
-models gain from the crop alone. Other forms are there for `edgecnn tune` to choose among on the device.
-"""
-
-import argparse
 import math
 from typing import TYPE_CHECKING
 
@@ -14,45 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.parent import Parent
-from convert.proof import Made, Proof
+from convert.proof import Conversion, Proof
 from edgecnn.answers import changed_answers
 
 if TYPE_CHECKING:
     import keras
 
-NONE, EDGE, ALL = "none", "edge", "all"
-PIXELS = "pixels"  # the rewrite of convert.pixels, of ONNX, on top of the others
-FORMS: dict[str, tuple[str, ...]] = {  # rewrites of convert.rewrites, in their order; all of a form's must apply
-    "crop": ("crop",),
-    "patches": ("patches",),
-    "blocks": ("blocks",),
-    "crop_patches": ("crop", "patches"),
-    "crop_blocks": ("crop", "blocks"),
-}
-_FOLDED = (("tflite", "int8"), ("tflite", "int8-float-io"), ("onnx", "int8"))
 _MOST_RANDOM, _LEAST_RANDOM = 1000, 16  # images
 _RANDOM_WORK = 2e11  # multiply-accumulates over random images on an engine: seconds
 _DEPTH = 256  # of an ImageNet network, the pixels to one output of a layer that is rich in weights
 _ABSOLUTE, _RELATIVE = 1e-6, 1e-5  # of the largest output, at least 1: float sums in another order
-
-
-def add_optimize_option(to: argparse.ArgumentParser) -> None:
-    """Add the option that says whether to rewrite layers."""
-    to.add_argument(
-        "--optimize", choices=(EDGE, NONE), default=EDGE, help="exact rewrites of the layers (default edge)"
-    )
-
-
-def add_form_options(to: argparse.ArgumentParser) -> None:
-    """Add the options that say by which rewrites to export."""
-    add_optimize_option(to)
-    to.add_argument("--forms", choices=(EDGE, ALL), default=EDGE, help="all: write every form, for edgecnn tune")
-
-
-def edge_rewrites(model_format: str, quantize: str) -> list[tuple[str, ...]]:
-    """The rule `edge`: the rewrites to try, the first that applies and is proved equal being taken."""
-    folded = [FORMS["crop_patches"], FORMS["patches"]] if (model_format, quantize) in _FOLDED else []
-    return [*folded, FORMS["crop"]]
 
 
 def noise(parent: Parent) -> npt.NDArray[np.uint8]:
@@ -85,7 +49,7 @@ def work(model: "keras.Model") -> int:
     return total
 
 
-def difference(plain: Made, found: Made, exact: bool, multi_label: bool) -> str | None:
+def difference(plain: Conversion, found: Conversion, exact: bool, multi_label: bool) -> str | None:
     """Where two conversions do not give the same outputs, on validation and random images; None if nowhere.
 
     Args:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convert.keras2 import SAVED_MODEL, custom_objects, loadable
-from convert.savedmodel import check_operators, is_saved_model
+from convert.keras_files.keras2 import SAVED_MODEL, custom_objects, loadable
+from convert.keras_files.saved_model import check_operators, is_saved_model
 from edgecnn.command import quiet
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays, read_file, sha256

@@ -1,6 +1,5 @@
 """Convert, and compare the result with its parent on every engine."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import chain
@@ -10,12 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.engines import answers
-from convert.graph import facts
-from convert.names import layer_in
-from convert.optimize import FORMS, NONE, PIXELS, difference, edge_rewrites, noise
+from convert.contents import Contents
+from convert.equivalence import difference, noise
+from convert.formats.onnx_graph import onnx_contents
+from convert.formats.tflite import tflite_contents
+from convert.layer_names import layer_in
 from convert.parent import Parent
-from convert.proof import Made, largest_difference_allowed, prove, reported
+from convert.processes.all_engines import answers
+from convert.proof import Conversion, largest_difference_allowed, prove, reported
+from convert.variant import FORMS, NONE, PIXELS, Variant, edge_rewrites
 from edgecnn.command import progress, quiet
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays, write_file
@@ -25,27 +27,7 @@ from edgecnn.modelfile import ModelFile, pack_model
 _TOOLS = {"tflite": ("tensorflow", "keras"), "onnx": ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")}
 
 
-@dataclass(frozen=True)
-class Variant:
-    """One way to export: the format, the quantization, and the function that makes the bytes."""
-
-    format: str
-    quantize: str
-    convert: Callable[[Parent], bytes]
-    batch: int | None = 1  # None: left open
-    raw: bool = False  # the file takes raw pixels: their scale is inside it
-    kept: tuple[str, ...] = ()  # Keras layers that stay in float
-    optimize: str = NONE  # or EDGE
-
-    @property
-    def file_name(self) -> str:
-        """What the file is called where the user does not say."""
-        kind = "float32" if self.quantize == "none" else self.quantize.replace("-", "_")
-        batch = "" if self.batch == 1 else f"_batch{self.batch or 'any'}"
-        return f"model_{kind}{batch}.{self.format}"
-
-
-def make(parent: Parent, variant: Variant, max_drop: float) -> Made:
+def make(parent: Parent, variant: Variant, max_drop: float) -> Conversion:
     """Convert, with the rewrites of the rule `edge` that are proved equal, and compare the result with its parent.
 
     Raises:
@@ -62,7 +44,7 @@ def make(parent: Parent, variant: Variant, max_drop: float) -> Made:
     best, notes = plain, list[str]()
     for candidate in chain([first] if first else [], candidates):
         found = _compared(parent, variant, candidate, plain, max_drop)
-        if isinstance(found, Made):
+        if isinstance(found, Conversion):
             best = found
             break
         notes.append(found)
@@ -70,8 +52,8 @@ def make(parent: Parent, variant: Variant, max_drop: float) -> Made:
     return replace(best, notes=(*notes, *(best.notes or ("no rewrite: the layers are as in Keras",))))
 
 
-def make_forms(parent: Parent, variant: Variant, max_drop: float) -> dict[str, Made | str]:
-    """Convert in every form of `convert.optimize.FORMS` that applies, by name; `plain` is the one without rewrites.
+def make_forms(parent: Parent, variant: Variant, max_drop: float) -> dict[str, Conversion | str]:
+    """Convert in every form of `convert.variant.FORMS` that applies, by name; `plain` is the one without rewrites.
 
     Returns:
         The conversions; for a form that was refused, why.
@@ -80,12 +62,12 @@ def make_forms(parent: Parent, variant: Variant, max_drop: float) -> dict[str, M
     candidates = {form: each for form, names in FORMS.items() if (each := _rewritten(parent, names))}
     forms = {form: _compared(parent, variant, each, plain, max_drop) for form, each in candidates.items()}
     merged = {
-        form: _with_pixels_merged(parent, variant, made, plain, max_drop) if isinstance(made, Made) else made
+        form: _with_pixels_merged(parent, variant, made, plain, max_drop) if isinstance(made, Conversion) else made
         for form, made in forms.items()
     }
-    found: dict[str, Made | str] = {"plain": plain, **merged}
+    found: dict[str, Conversion | str] = {"plain": plain, **merged}
     return {
-        form: _reported(parent, variant, each, max_drop) if isinstance(each, Made) else each
+        form: _reported(parent, variant, each, max_drop) if isinstance(each, Conversion) else each
         for form, each in found.items()
     }
 
@@ -107,7 +89,9 @@ def _rewritten(parent: Parent, names: tuple[str, ...]) -> _Candidate | None:
     return None if model is None else _Candidate(names, model, tuple(done))
 
 
-def _compared(parent: Parent, variant: Variant, candidate: _Candidate, plain: Made, max_drop: float) -> Made | str:
+def _compared(
+    parent: Parent, variant: Variant, candidate: _Candidate, plain: Conversion, max_drop: float
+) -> Conversion | str:
     """Convert a candidate; where that is not equal to the plain conversion, why."""
     payload = _payload(replace(parent, model=candidate.model), variant)
     found = _tried(parent, variant, candidate.names, max_drop, payload, noise(parent))
@@ -117,7 +101,9 @@ def _compared(parent: Parent, variant: Variant, candidate: _Candidate, plain: Ma
     return f"{name} refused: {reason}" if reason else replace(found, notes=candidate.done)
 
 
-def _with_pixels_merged(parent: Parent, variant: Variant, made: Made, plain: Made, max_drop: float) -> Made:
+def _with_pixels_merged(
+    parent: Parent, variant: Variant, made: Conversion, plain: Conversion, max_drop: float
+) -> Conversion:
     """The same conversion, its pixels' scale merged into the first layer, where that can be and is proved equal."""
     merged = _merged(variant, made.payload)
     if merged is None:
@@ -129,7 +115,7 @@ def _with_pixels_merged(parent: Parent, variant: Variant, made: Made, plain: Mad
 
 
 def _merged(variant: Variant, payload: bytes) -> bytes | None:
-    from convert.pixels import merge_pixel_scale
+    from convert.formats.onnx_pixels import merge_pixel_scale
 
     return merge_pixel_scale(payload) if variant.format == "onnx" else None
 
@@ -141,7 +127,7 @@ def _tried(
     max_drop: float,
     payload: bytes,
     random: npt.NDArray[np.uint8] | None,
-) -> Made:
+) -> Conversion:
     """Run a converted model on every engine over random images, if any, and validation images; judge it by these."""
     manifest = _manifest(parent, variant, rewrites)
     model = ModelFile(Path(variant.file_name), pack_model(payload, manifest), manifest)
@@ -152,10 +138,14 @@ def _tried(
         for engine, found in answers(model, images).items()
     }
     count = 0 if random is None else len(random)
-    return Made(model.data, payload, facts(variant.format, payload), proofs, variant.kept, rewrites, random=count)
+    return Conversion(model.data, payload, _contents(variant, payload), proofs, variant.kept, rewrites, random=count)
 
 
-def _reported(parent: Parent, variant: Variant, made: Made, max_drop: float) -> Made:
+def _contents(variant: Variant, payload: bytes) -> Contents:
+    return (tflite_contents if variant.format == "tflite" else onnx_contents)(payload)
+
+
+def _reported(parent: Parent, variant: Variant, made: Conversion, max_drop: float) -> Conversion:
     """The conversion that was chosen, with what the test split reports of it, and all of it in its manifest."""
     manifest, evaluation = _manifest(parent, variant, made.rewrites), parent.evaluation
     if evaluation is not None:

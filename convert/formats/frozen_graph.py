@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convert.names import layer_in
+from convert.layer_names import layer_in
 from edgecnn.errors import EdgecnnError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.graph import onnx_nodes
+from convert.formats.onnx_graph import onnx_nodes
 
 LEVELS = 256  # values of a pixel
 _KEEPING = ("Slice", "Reshape", "Transpose", "Squeeze", "Unsqueeze")  # move values, and leave them as they are

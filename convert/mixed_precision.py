@@ -1,29 +1,22 @@
 """Keep layers of an int8 model in float: those that are named, or the fewest that pass the gate."""
 
-import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from convert.export import Variant, make
-from convert.names import layer_names
-from convert.optimize import NONE
+from convert.gate import make
+from convert.keras_files.saved_model import is_saved_model
+from convert.layer_names import layer_names
 from convert.parent import Parent
-from convert.proof import Made
-from convert.savedmodel import is_saved_model
+from convert.proof import Conversion
+from convert.variant import NONE, Variant
 from edgecnn.errors import EdgecnnError
 
 AUTO = "auto"
 NOISE_IMAGES = 64  # validation images that rank layers by their noise
 
 Choose = Callable[[tuple[str, ...]], Variant]  # the variant with these layers in float
-
-
-def add_keep_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option that keeps layers in float."""
-    words = f"int8: Keras layers that stay in float, or {AUTO!r}: the fewest that pass the gate"
-    parser.add_argument("--keep-float", nargs="+", default=[], metavar="LAYER", help=words)
 
 
 def check_keep(path: Path, keep: list[str], quantize: str) -> None:
@@ -38,7 +31,7 @@ def check_keep(path: Path, keep: list[str], quantize: str) -> None:
         raise EdgecnnError(f"{path} is a SavedModel, whose layers are gone: --keep-float needs the .keras or .h5 file")
 
 
-def make_keeping(parent: Parent, keep: list[str], choose: Choose, max_drop: float) -> Made:
+def make_keeping(parent: Parent, keep: list[str], choose: Choose, max_drop: float) -> Conversion:
     """Convert with the layers `keep` in float; where it is `auto`, with as few as pass the gate.
 
     Raises:
@@ -53,13 +46,13 @@ def make_keeping(parent: Parent, keep: list[str], choose: Choose, max_drop: floa
     return make(parent, choose(tuple(keep)), max_drop)
 
 
-def keep_fewest(parent: Parent, made: Made, choose: Choose, max_drop: float) -> Made:
+def keep_fewest(parent: Parent, made: Conversion, choose: Choose, max_drop: float) -> Conversion:
     """Keep the noisiest layers in float, one more at a time until the gate passes; then drop those not needed.
 
     Returns:
         The model with the fewest layers in float that this finds; the last one tried where none passes.
     """
-    from convert.noise import candidates, layer_noise
+    from convert.quantization_noise import candidates, layer_noise
 
     variant = choose(())
     if made.rewrites:  # layers are kept, and ranked, as they are in Keras

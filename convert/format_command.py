@@ -7,18 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from convert.export import Variant, make_forms
-from convert.keep import add_keep_option, check_keep, make_keeping
-from convert.optimize import ALL, NONE, add_form_options
-from convert.parent import add_parent_options, load_parent
-from convert.proof import Made, document, summary
-from convert.record import record
-from edgecnn import arguments
+from convert.gate import make_forms
+from convert.mixed_precision import check_keep, make_keeping
+from convert.model_card import record
+from convert.options import add_form_options, add_gate_option, add_keep_option, add_parent_options, batch
+from convert.parent import load_parent
+from convert.proof import Conversion, document, summary
+from convert.variant import ALL, NONE, Variant
 from edgecnn.command import GATE_FAILED, OK, print_json
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import newest_model
-from edgecnn.verdict import MAX_DROP
 
 
 def run_export(
@@ -33,7 +32,7 @@ def run_export(
     """
     add_parent_options(parser)
     parser.add_argument("--output", type=Path, help="default: beside the model")
-    parser.add_argument("--batch", type=_batch, default=1, metavar="N", help="fixed batch (default 1), or 'dynamic'")
+    parser.add_argument("--batch", type=batch, default=1, metavar="N", help="fixed batch (default 1), or 'dynamic'")
     add_gate_option(parser)
     add_keep_option(parser)
     add_form_options(parser)
@@ -56,7 +55,9 @@ def run_export(
         for refused in (made for made in forms.values() if isinstance(made, str)):
             print(refused, file=sys.stderr)
         results = {
-            output.with_stem(f"{output.stem}_{form}"): made for form, made in forms.items() if isinstance(made, Made)
+            output.with_stem(f"{output.stem}_{form}"): made
+            for form, made in forms.items()
+            if isinstance(made, Conversion)
         }
     else:
         results = {output: make_keeping(parent, options.keep_float, variant_with, options.max_drop)}
@@ -72,24 +73,5 @@ def run_export(
     return OK if all(made.passed for made in results.values()) else GATE_FAILED
 
 
-def _document(path: Path, file: Path, made: Made) -> dict[str, Any]:
+def _document(path: Path, file: Path, made: Conversion) -> dict[str, Any]:
     return {"model": str(path), "written": str(file) if made.passed else None, **document(made, file)}
-
-
-def add_gate_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says how much a conversion may lose."""
-    parser.add_argument(
-        "--max-drop",
-        type=arguments.share,
-        default=MAX_DROP,
-        help=f"share of right answers it may lose (default {MAX_DROP})",
-    )
-
-
-def _batch(text: str) -> int | None:
-    if text == "dynamic":
-        return None
-    try:
-        return arguments.count(1, arguments.BATCH)(text)
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{error}, nor 'dynamic'") from None

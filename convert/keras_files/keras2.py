@@ -16,7 +16,7 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
-from convert.tf_ops import OP_LAYER, op_layer, operator
+from convert.keras_files.tf_ops import OP_LAYER, op_layer, operator
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
 from edgecnn.modelfile import model_format

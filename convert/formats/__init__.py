@@ -1,0 +1,1 @@
+"""A module for each format: Keras -> bytes, the layers of the bytes, what is in them."""

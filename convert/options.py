@@ -1,0 +1,72 @@
+"""Options that commands share, with what checks them."""
+
+import argparse
+from pathlib import Path
+
+from convert.mixed_precision import AUTO
+from convert.parent import NORMALIZATIONS
+from convert.variant import ALL, EDGE, NONE
+from edgecnn import arguments
+from edgecnn.verdict import MAX_DROP
+
+
+def add_parent_options(to: argparse.ArgumentParser) -> None:
+    """Add the options that name a Keras model and the images that belong to it."""
+    to.add_argument("model", type=Path, nargs="?", help="a .keras or .h5 file, or a SavedModel (default: the newest)")
+    add_image_options(to)
+    add_foreign_options(to)
+
+
+def add_image_options(to: argparse.ArgumentParser) -> None:
+    """Add the options that name the images that belong to a model."""
+    to.add_argument("--calibration", type=Path, metavar="SOURCE", help=".npz or folder of images (default: beside)")
+    to.add_argument("--calibration-count", type=arguments.count(), metavar="N", help="use N images drawn from it")
+    to.add_argument("--validation", type=Path, metavar="SOURCE", help=".npz or folder a label (default: beside)")
+
+
+def add_foreign_options(to: argparse.ArgumentParser) -> None:
+    """Add the options that say of a model what its file does not."""
+    foreign = to.add_argument_group("for a model without a manifest")
+    foreign.add_argument("--labels", help="separated by commas, or a file with one a line")
+    foreign.add_argument("--normalization", choices=NORMALIZATIONS, help="how a raw pixel becomes an input value")
+    foreign.add_argument("--pixel-scale", type=arguments.nonzero, help="... or: pixel * scale + offset")
+    foreign.add_argument("--pixel-offset", type=float)
+
+
+def add_gate_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says how much a conversion may lose."""
+    parser.add_argument(
+        "--max-drop",
+        type=arguments.share,
+        default=MAX_DROP,
+        help=f"share of right answers it may lose (default {MAX_DROP})",
+    )
+
+
+def add_keep_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that keeps layers in float."""
+    words = f"int8: Keras layers that stay in float, or {AUTO!r}: the fewest that pass the gate"
+    parser.add_argument("--keep-float", nargs="+", default=[], metavar="LAYER", help=words)
+
+
+def add_optimize_option(to: argparse.ArgumentParser) -> None:
+    """Add the option that says whether to rewrite layers."""
+    to.add_argument(
+        "--optimize", choices=(EDGE, NONE), default=EDGE, help="exact rewrites of the layers (default edge)"
+    )
+
+
+def add_form_options(to: argparse.ArgumentParser) -> None:
+    """Add the options that say by which rewrites to export."""
+    add_optimize_option(to)
+    to.add_argument("--forms", choices=(EDGE, ALL), default=EDGE, help="all: write every form, for edgecnn tune")
+
+
+def batch(text: str) -> int | None:
+    """A fixed batch; None for `dynamic`."""
+    if text == "dynamic":
+        return None
+    try:
+        return arguments.count(1, arguments.BATCH)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, nor 'dynamic'") from None
