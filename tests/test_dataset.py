@@ -17,7 +17,7 @@ from edgecnn import EdgecnnError
 from edgecnn.dataset import Dataset, Source, read_answered, read_dataset
 from edgecnn.files import unzip_members, zip_members
 from edgecnn.labels import split_labels
-from edgecnn.manifest import Frame, Input, Manifest
+from edgecnn.manifest import CharacterFrame, Input, Manifest
 
 PLAIN = Input((6, 8, 3), (1 / 255,), (0.0,))
 PETS = Manifest("pets", "tflite", ("cat", "dog", "café"), PLAIN, "0" * 64)
@@ -237,7 +237,7 @@ def test_images_that_cannot_be_read_are_left_out_and_named(pets: Path) -> None:
 def test_a_blank_picture_of_a_character_is_left_out(tmp_path: Path) -> None:
     for number in range(3):
         draw(tmp_path / "d" / f"{number}.png", np.full((30, 30), 200, np.uint8))
-    digit = replace(PETS, input=replace(PLAIN, shape=(28, 28, 1), frame=Frame(20)))
+    digit = replace(PETS, input=replace(PLAIN, shape=(28, 28, 1), frame=CharacterFrame(20)))
     with pytest.raises(EdgecnnError, match=r"none of its 3 images can be read; 0.png: is blank"):
         read_dataset(tmp_path / "d", digit)
     drawn = np.full((30, 30), 200, np.uint8)

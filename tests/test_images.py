@@ -16,10 +16,10 @@ from PIL import Image
 
 from edgecnn import EdgecnnError, decoding
 from edgecnn.images import frame_character, read_image
-from edgecnn.manifest import Frame, Input
+from edgecnn.manifest import CharacterFrame, Input
 from train.datasets import digits
 
-FRAME = Frame(box=20)
+FRAME = CharacterFrame(box=20)
 DIGIT = Input((28, 28, 1), (1 / 255,), (0.0,), frame=FRAME)
 PHOTO = Input((8, 6, 3), (1 / 255,), (0.0,))
 
@@ -152,8 +152,8 @@ import resource, sys
 from pathlib import Path
 from edgecnn.frames import folder_frames
 from edgecnn.images import read_image
-from edgecnn.manifest import Frame, Input
-wanted = Input((28, 28, 1), (1 / 255,), (0.0,), frame=Frame(box=20))
+from edgecnn.manifest import CharacterFrame, Input
+wanted = Input((28, 28, 1), (1 / 255,), (0.0,), frame=CharacterFrame(box=20))
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 small, *others = map(Path, sys.argv[1:])
 print(read_image(small, wanted).sum())

@@ -11,13 +11,13 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays
 from edgecnn.images import frame_character
 from edgecnn.labels import split_labels
-from edgecnn.manifest import Baseline, Frame
+from edgecnn.manifest import Baseline, CharacterFrame
 from train.folders import read_folder
 from train.idx import read_idx_folder
 from train.mnist import UnavailableError, read_mnist
 from train.splits import split_test
 
-FRAME = Frame(box=20)  # MNIST's: 20 pixels of digit, centred by mass in 28
+FRAME = CharacterFrame(box=20)  # MNIST's: 20 pixels of digit, centred by mass in 28
 SIDE = 28
 MNIST_BASELINE = Baseline(accuracy=0.99, max_drop=0.005)
 _LARGE, _REPEATS = 10_000, 6  # images
@@ -37,7 +37,7 @@ class Data:
     train_labels: Labels  # (n,)
     test_images: Images
     test_labels: Labels
-    frame: Frame | None = None
+    frame: CharacterFrame | None = None
     baseline: Baseline | None = None
     train_names: Names | None = None  # (n,): of the images' files, where they came from files
     test_names: Names | None = None

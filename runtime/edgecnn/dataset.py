@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn import bounds
-from edgecnn.arrays import checked_indices, checked_labels, checked_probabilities, checked_raw_pixels
+from edgecnn.dataset_arrays import checked_indices, checked_labels, checked_probabilities, checked_raw_pixels
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_seal, has_sealed_zip, load_npy, read_file, unzip_members, write_file, zip_members
 from edgecnn.folders import ImageFolder, find_images, left_out, read_images

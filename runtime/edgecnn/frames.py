@@ -55,7 +55,7 @@ def folder_frames(folder: Path, wanted: Input, new_only: bool = False) -> Iterat
         fresh = {name: version for name, version in fresh.items() if version != done.get(name)}
         ready = [name for name, version in fresh.items() if version == waiting.get(name)]
         for name in sorted(ready, key=lambda name: (fresh[name], name)):
-            yield framed(name, read_image, folder / name, wanted)
+            yield frame_of(name, read_image, folder / name, wanted)
             done[name] = fresh.pop(name)
         waiting = fresh
         if not ready:
@@ -148,11 +148,11 @@ def raw_frames(stream: BinaryIO, wanted: Input, size: tuple[int, int] | None) ->
         if size is None:
             yield Frame(str(number), pixels, 0.0)
         else:
-            yield framed(str(number), fit_image, pixels[..., 0] if channels == 1 else pixels, wanted)
+            yield frame_of(str(number), fit_image, pixels[..., 0] if channels == 1 else pixels, wanted)
         number += 1
 
 
-def framed(name: str, get: Callable[..., npt.NDArray[np.uint8]], *arguments: object) -> Frame:
+def frame_of(name: str, get: Callable[..., npt.NDArray[np.uint8]], *arguments: object) -> Frame:
     """The frame of the pixels that `get` gives of its arguments, or why it gives none."""
     start = time.perf_counter()
     try:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from edgecnn.decoding import FAINTEST, Pixels, decode, load_pillow, shrunk
 from edgecnn.errors import EdgecnnError
-from edgecnn.manifest import Frame, Input
+from edgecnn.manifest import CharacterFrame, Input
 
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".avif", ".heic", ".heif", ".pgm", ".ppm", ".tif", ".tiff")
@@ -74,7 +74,7 @@ def _fit(image: Any, wanted: Input, source: str) -> Pixels:
     return pixels.reshape(wanted.shape)
 
 
-def frame_character(grey: Pixels, frame: Frame, size: tuple[int, int], source: str = "image") -> Pixels:
+def frame_character(grey: Pixels, frame: CharacterFrame, size: tuple[int, int], source: str = "image") -> Pixels:
     """Bring one drawn character into MNIST's frame: light on dark, the longer side `frame.box`, centred by mass.
 
     The ground is the median of the border, so dark on light and light on dark both do; what the ground's noise explains
@@ -105,7 +105,7 @@ def frame_character(grey: Pixels, frame: Frame, size: tuple[int, int], source: s
     return _center(np.asarray(image.resize((width, height), load_pillow().Resampling.LANCZOS)), size)
 
 
-def _is_framed(grey: Pixels, frame: Frame, size: tuple[int, int]) -> bool:
+def _is_framed(grey: Pixels, frame: CharacterFrame, size: tuple[int, int]) -> bool:
     if grey.shape != size or not grey.any() or np.median(_border(grey)) > 0:
         return False
     rows, columns = np.nonzero(grey)

@@ -60,7 +60,7 @@ def _shares(*values: float) -> None:
 
 
 @dataclass(frozen=True)
-class Frame(_Bounded):
+class CharacterFrame(_Bounded):
     """How a drawn character of any size is brought into the picture the network was trained on, as in MNIST.
 
     It becomes light on dark, and its centre of mass the picture's centre.
@@ -78,7 +78,7 @@ class Input(_Bounded):
     pixel_offset: tuple[float, ...]
     raw: bool = False  # the file itself takes raw uint8 pixels: the rest happens inside it
     layout: str = "NHWC"  # or NCHW: how the file's own tensor is laid out
-    frame: Frame | None = None
+    frame: CharacterFrame | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -221,7 +221,7 @@ def _read(kind: type[_T], value: Any) -> _T:
         return value if value is None else _read(get_args(kind)[0], value)
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
-        if kind is Frame:
+        if kind is CharacterFrame:
             value = {name: item for name, item in value.items() if name not in _DROPPED}
         if unknown := [name for name in value if name not in hints]:
             raise EdgecnnError(f"{bounds.short(unknown[0])} is no field of it")

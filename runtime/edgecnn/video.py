@@ -9,7 +9,7 @@ from typing import Any
 
 from edgecnn.device import install
 from edgecnn.errors import EdgecnnError
-from edgecnn.frames import Frame, framed
+from edgecnn.frames import Frame, frame_of
 from edgecnn.images import fit_image
 from edgecnn.manifest import Input
 from edgecnn.streams import quiet
@@ -54,7 +54,7 @@ def video_frames(source: str, wanted: Input) -> Iterator[Frame]:
     number = 0
     try:
         while (taken := frames.read())[0]:
-            yield framed(str(number), lambda bgr: fit_image(cv2.cvtColor(bgr, order), wanted), taken[1])
+            yield frame_of(str(number), lambda bgr: fit_image(cv2.cvtColor(bgr, order), wanted), taken[1])
             number += 1
     finally:
         frames.release()
