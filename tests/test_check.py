@@ -142,7 +142,7 @@ def test_an_image_of_several_labels_is_right_where_all_are() -> None:
 @pytest.mark.parametrize("drop", [float("nan"), float("inf"), -0.1, 1.1, "0.1"])
 def test_a_drop_that_is_no_share_lets_nothing_pass(drop: Any) -> None:
     wrong = np.ones(10, int)
-    with pytest.raises(EdgecnnError, match="max_drop is .*: give a share from 0 to 1"):
+    with pytest.raises(EdgecnnError, match="max_drop is .*, not a number from 0 to 1"):
         judge(np.zeros(10, int), np.zeros(10, int), wrong, None, max_drop=drop)
 
 

@@ -130,9 +130,9 @@ def test_pixels_become_input_values_in_one_way() -> None:
 @pytest.mark.parametrize("count", ["2", 0, -1, 1.5, None])
 def test_counts_that_are_none_are_told(count: Any) -> None:
     if count is not None:  # as many as `edgecnn tune` chose
-        with pytest.raises(EdgecnnError, match=r"threads is .*: give a whole number of 1 or more"):
+        with pytest.raises(EdgecnnError, match=r"threads is .*, not a whole number of 1 or more"):
             Classifier(threads=count)
-    with pytest.raises(EdgecnnError, match=r"workers is .*: give a whole number of 1 or more"):
+    with pytest.raises(EdgecnnError, match=r"workers is .*, not a whole number of 1 or more"):
         Classifier().predict_batch([], workers=count)
 
 

@@ -1,65 +1,69 @@
-"""What an option takes: types for argparse, the same for every command; what does not fit gets a line that says so.
+"""Types of options for argparse, the same for every command; a value that does not fit gets a line that says why.
 
 >>> from edgecnn import arguments
 >>> parser.add_argument("--runs", type=arguments.count(1, 1000))
 >>> parser.add_argument("--max-drop", type=arguments.share)
 """
 
-import math
+import contextlib
 import os
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from edgecnn import bounds
+from edgecnn.errors import EdgecnnError
+
 MOST = 1_000_000  # of whatever is counted, where an option says nothing else
-LARGEST = 1e9  # number, where an option says nothing else
 BATCH = 4096  # images a call
 DAY = 86_400  # seconds
 SIDE = 32_768  # pixels of an image's side
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_SHOWN = 40  # characters of a value that does not fit
 _DIGITS = 20  # a longer number is none: int() refuses thousands of digits by an error of its own
 
 
 def count(least: int = 1, most: int = MOST) -> Callable[[str], int]:
     """A type for whole numbers from `least` to `most`, in plain digits."""
 
-    def counted(text: str) -> int:
-        if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS and least <= int(text) <= most):
-            raise ArgumentTypeError(f"{_shown(text)} is not a whole number from {least} to {most:,}")
-        return int(text)
+    def checked(text: str) -> int:
+        is_whole = text.isascii() and text.isdecimal() and len(text) <= _DIGITS
+        with _refusing():
+            return bounds.whole(int(text) if is_whole else text, "", least, most)
 
-    return counted
+    return checked
 
 
 def counts(least: int = 1, most: int = MOST) -> Callable[[str], list[int]]:
-    """A type for such numbers, separated by commas; each counts once, in their order."""
+    """A type for such numbers, separated by commas, without repetitions, in their order."""
     one = count(least, most)
     return lambda text: list(dict.fromkeys(one(part) for part in text.split(",")))
 
 
-def number(least: float = -LARGEST, most: float = LARGEST) -> Callable[[str], float]:
-    """A type for numbers from `least` to `most`; nan and inf are none."""
+def number(least: float = -bounds.LARGEST, most: float = bounds.LARGEST) -> Callable[[str], float]:
+    """A type for numbers from `least` to `most`, neither nan nor inf."""
 
-    def counted(text: str) -> float:
-        value = float(text) if _NUMBER.fullmatch(text) else math.nan
-        if not least <= value <= most:
-            raise ArgumentTypeError(f"{_shown(text)} is not a number from {least:g} to {most:g}")
-        return value
+    def checked(text: str) -> float:
+        with _refusing():
+            return bounds.number(float(text) if _NUMBER.fullmatch(text) else text, "", least, most)
 
-    return counted
+    return checked
 
 
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn an EdgecnnError into the error of a type, which argparse shows behind the option's name."""
+    try:
+        yield
+    except EdgecnnError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def positive(text: str) -> float:
     """A type for numbers above 0."""
     value = number()(text)
     if value <= 0:
-        raise ArgumentTypeError(f"{_shown(text)} is not above 0")
+        raise ArgumentTypeError(f"{bounds.short(text)} is not above 0")
     return value
 
 
@@ -67,7 +71,7 @@ def nonzero(text: str) -> float:
     """A type for numbers other than 0."""
     value = number()(text)
     if value == 0:
-        raise ArgumentTypeError(f"{_shown(text)} is 0")
+        raise ArgumentTypeError(f"{bounds.short(text)} is 0")
     return value
 
 
@@ -77,7 +81,7 @@ share = number(0, 1)  # a type for shares and probabilities, 0 to 1
 def path(text: str) -> Path:
     """A type for files and folders: an empty word, as of an unset variable in a script, names none."""
     if not text or "\0" in text:
-        raise ArgumentTypeError(f"{_shown(text)} names no file")
+        raise ArgumentTypeError(f"{bounds.short(text)} names no file")
     return Path(text)
 
 
@@ -85,7 +89,7 @@ def size(text: str) -> tuple[int, int]:
     """A type for WIDTHxHEIGHT in pixels."""
     width, by, height = text.partition("x")
     if not by:
-        raise ArgumentTypeError(f"{_shown(text)} is not a size: give WIDTHxHEIGHT, as 640x480")
+        raise ArgumentTypeError(f"{bounds.short(text)} is not a size: give WIDTHxHEIGHT, as 640x480")
     return _side(width), _side(height)
 
 
@@ -101,10 +105,10 @@ _side = count(1, SIDE)
 def core(text: str) -> int:
     """A type for the number of a core that this process may use."""
     usable = sorted(os.sched_getaffinity(0))
-    number = count(0)(text)
-    if number not in usable:
-        raise ArgumentTypeError(f"{number} is no core that may be used here: choose of {', '.join(map(str, usable))}")
-    return number
+    chosen = count(0)(text)
+    if chosen not in usable:
+        raise ArgumentTypeError(f"core {chosen} may not be used here: choose of {', '.join(map(str, usable))}")
+    return chosen
 
 
 seed = count(0, 2**32 - 1)  # a type for what NumPy and Keras take as a seed
@@ -113,5 +117,5 @@ seed = count(0, 2**32 - 1)  # a type for what NumPy and Keras take as a seed
 def words(text: str) -> str:
     """A type for a name or a list of names: not empty."""
     if not text.strip():
-        raise ArgumentTypeError(f"{_shown(text)} is empty: give a name")
+        raise ArgumentTypeError(f"{bounds.short(text)} is empty: give a name")
     return text

@@ -1,11 +1,13 @@
-"""Bounds of what a file may say: it is hostile input even under a valid seal, since a seal is a hash anybody can make.
+"""Bounds of values from outside: a command line, a call of the library, a file.
 
-Each function gives its value back, or raises an EdgecnnError that names what was wrong without repeating it whole.
+A file is hostile input even under a valid seal, since a seal is a hash that anybody can make. Each function returns the
+value, or raises an EdgecnnError that says what was wrong without repeating all of it.
 """
 
 import json
 import math
 from collections.abc import Iterable, Sized
+from operator import index
 from typing import Any, TypeVar
 
 from edgecnn.errors import EdgecnnError
@@ -15,7 +17,8 @@ _Counted = TypeVar("_Counted", bound=Sized)
 TEXT = 256  # characters of a label, a name, a version
 ITEMS = 10_000  # labels, and items of any other list
 DOCUMENT = 2**24  # bytes of JSON: ten thousand labels of the longest kind, and room
-_WHOLE = 2**63
+LARGEST = 1e9  # number, where no other bound is named
+_UNBOUNDED = 2**63  # no whole number is larger
 _DIGITS = 20  # of a whole number in JSON: Python takes the time of their square
 
 # Control characters, line and paragraph separators, and what turns the direction of the text around it (Unicode
@@ -39,25 +42,26 @@ def _surrogates(value: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def number(value: float, what: str = "a number", least: float = -1e9, most: float = 1e9) -> float:
-    """A number that is one, within bounds."""
-    if type(value) not in (int, float):
-        raise EdgecnnError(f"{what} is {short(value)}, not a number")
-    if not least <= value <= most:  # also where it is NaN
-        raise EdgecnnError(f"{what} is {value}, not within {least:g} to {most:g}")
+def number(value: Any, what: str = "", least: float = -LARGEST, most: float = LARGEST) -> float:
+    """A number from `least` to `most`, neither NaN nor infinite."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+        raise _misfit(value, what, f"a number from {least:g} to {most:g}")
     return value
 
 
-def whole(value: int, what: str = "a number", least: int = 0, most: int = _WHOLE) -> int:
-    """A whole number within bounds; from 0 where nothing else is said."""
-    if type(value) is not int:
-        raise EdgecnnError(f"{what} is {short(value)}, not a whole number")
-    if not least <= value <= most:
-        raise EdgecnnError(f"{what} is {value}, not within {least} to {most}")
-    return value
+def whole(value: Any, what: str = "", least: int = 0, most: int = _UNBOUNDED) -> int:
+    """A whole number from `least` to `most`, of Python or numpy, as Python's int."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or not least <= index(value) <= most:
+        bound = f"of {least} or more" if most == _UNBOUNDED else f"from {least} to {most:,}"
+        raise _misfit(value, what, f"a whole number {bound}")
+    return index(value)
 
 
-def count(values: _Counted, what: str, most: int = ITEMS) -> _Counted:
+def _misfit(value: object, what: str, wanted: str) -> EdgecnnError:
+    return EdgecnnError(f"{what} is {short(value)}, not {wanted}" if what else f"{short(value)} is not {wanted}")
+
+
+def items(values: _Counted, what: str, most: int = ITEMS) -> _Counted:
     """A list, or a dict, of at most `most` items."""
     if len(values) > most:
         raise EdgecnnError(f"{what} has {len(values):,} items, at most {most:,} are read")

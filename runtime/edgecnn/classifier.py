@@ -16,7 +16,7 @@ import numpy.typing as npt
 from edgecnn import bounds
 from edgecnn.answers import THRESHOLD, as_probabilities, columns
 from edgecnn.engines import load_engine
-from edgecnn.errors import EdgecnnError, check_count, warn
+from edgecnn.errors import EdgecnnError, warn
 from edgecnn.interpreters import Array, Engine, TensorSpec
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, read_model
@@ -285,7 +285,7 @@ def usable_threads(threads: int, name: str = "threads") -> int:
     Raises:
         EdgecnnError: it is not a whole number of 1 or more.
     """
-    wanted = check_count(threads, name)
+    wanted = bounds.whole(threads, name, 1)
     if wanted == 1:
         return 1
     from edgecnn.device import cores  # what it imports takes time that one thread need not wait for

@@ -1,10 +1,8 @@
 """The one exception for a user's mistake, and the one warning."""
 
-import contextlib
 import sys
 import warnings
 from collections.abc import Iterator
-from operator import index
 
 
 class EdgecnnError(Exception):
@@ -20,28 +18,6 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
     while error:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-
-
-def check_share(value: float, name: str) -> None:
-    """Check a share that came by a call.
-
-    Raises:
-        EdgecnnError: it is not a number from 0 to 1.
-    """
-    if not (isinstance(value, (int, float)) and 0 <= value <= 1):
-        raise EdgecnnError(f"{name} is {value!r}: give a share from 0 to 1")
-
-
-def check_count(value: int, name: str) -> int:
-    """Check a count that came by a call, and give it as Python's int.
-
-    Raises:
-        EdgecnnError: it is not a whole number of 1 or more.
-    """
-    with contextlib.suppress(TypeError):
-        if index(value) >= 1:
-            return index(value)
-    raise EdgecnnError(f"{name} is {value!r}: give a whole number of 1 or more")
 
 
 def warn(line: str) -> None:

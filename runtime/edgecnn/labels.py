@@ -56,7 +56,7 @@ def _checked(source: str, labels: list[str]) -> tuple[str, ...]:
         raise EdgecnnError(f"{source}: the label {listed(twice)} stands there twice")
     for label in labels:
         bounds.text(label, f"{source}: a label")
-    return tuple(bounds.count(labels, source))
+    return tuple(bounds.items(labels, source))
 
 
 def composed(name: str) -> str:

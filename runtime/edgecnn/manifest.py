@@ -48,15 +48,15 @@ def _check(value: Any, name: str) -> None:
     elif isinstance(value, int) and not isinstance(value, bool):
         bounds.whole(value, name)
     elif isinstance(value, (tuple, dict)):
-        for item in bounds.count(value, name):
+        for item in bounds.items(value, name):
             _check(item, name)
         for item in value.values() if isinstance(value, dict) else ():
             _check(item, name)
 
 
-def _shares(*values: float) -> None:
-    for value in values:
-        bounds.number(value, "a share", 0, 1)
+def _check_shares(*shares: float) -> None:
+    for share in shares:
+        bounds.number(share, "a share", 0, 1)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Training(_Bounded):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _shares(*self.accuracy.values())
+        _check_shares(*self.accuracy.values())
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Baseline(_Bounded):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _shares(self.accuracy, self.max_drop)
+        _check_shares(self.accuracy, self.max_drop)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Agreement(_Bounded):
         super().__post_init__()
         bounds.whole(self.images, "images", 1)
         bounds.whole(max(self.lost, self.gained), "flips", 0, self.images)
-        _shares(self.accuracy, self.parent_accuracy, self.agreement)
+        _check_shares(self.accuracy, self.parent_accuracy, self.agreement)
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,6 @@ def _onnx_entries(data: bytes) -> dict[str, bytes]:
     pairs = [dict(fields(message(value))) for number, value in fields(data) if number == _ONNX_METADATA_PROPS]
     return {
         str(message(pair[1]), "utf-8"): bytes(message(pair[2]))
-        for pair in bounds.count(pairs, "the metadata")
+        for pair in bounds.items(pairs, "the metadata")
         if 1 in pair and 2 in pair
     }

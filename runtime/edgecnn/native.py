@@ -123,7 +123,7 @@ def _read(path: Path) -> Described:
         symbol = bounds.text(document["symbol"], "symbol")
         if not _SYMBOL.fullmatch(symbol):
             raise EdgecnnError(f"symbol is {bounds.short(symbol)}")
-        libraries = bounds.count(document["libraries"], "libraries", _TARGETS)
+        libraries = bounds.items(document["libraries"], "libraries", _TARGETS)
         return Described(
             symbol,
             {name: document[name] for name in ("weights_sha256", "calibration_sha256")},
@@ -144,7 +144,7 @@ def _entry(entry: dict[str, Any]) -> tuple[str, str]:
 
 
 def _tensor(end: dict[str, Any]) -> TensorSpec:
-    shape = tuple(bounds.whole(side, "a side", 1, _SIDE) for side in bounds.count(end["shape"], "shape", 4))
+    shape = tuple(bounds.whole(side, "a side", 1, _SIDE) for side in bounds.items(end["shape"], "shape", 4))
     bounds.whole(math.prod(shape), "the size of an end", 1, _SIZE)
     scale = bounds.number(end["scale"], "scale", 1e-12, 1e12)
     return TensorSpec(shape, np.dtype(np.int8), scale, bounds.whole(end["zero_point"], "zero_point", -128, 127))

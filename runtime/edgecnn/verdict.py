@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn import bounds
 from edgecnn.confidence import images_for_loss, images_for_share, loss_interval, wilson
-from edgecnn.errors import EdgecnnError, check_share
+from edgecnn.errors import EdgecnnError
 from edgecnn.flips import Flips, Indices, find_flips, same_answers
 from edgecnn.manifest import Agreement, Baseline
 
@@ -130,7 +131,7 @@ def judge(
         raise EdgecnnError("there are no answers to judge")
     if max_drop is None:
         max_drop = baseline.max_drop if baseline else MAX_DROP
-    check_share(max_drop, "max_drop")  # nothing is more than nan: it would let everything pass
+    bounds.number(max_drop, "max_drop", 0, 1)  # nothing is more than nan: it would let everything pass
     failures, notes, rules, flips = [], _one_answer(labels, child), 0, None
     if parent is not None:
         flips, allowed, rules = find_flips(labels, parent, child), allowed_loss(max_drop, images), rules + 1
