@@ -18,7 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from convert.c.export import PLAIN, make_c, plain_model
+from convert.c.c_files import PLAIN, c_files, plain_model
 from convert.formats import onnx, tflite
 from convert.gate import make
 from convert.model_card import head, record, remarks, rows
@@ -134,7 +134,7 @@ def _c(parent: Parent, folder: Path, max_drop: float) -> dict[str, Any]:
     output = (folder / PLAIN.file_name).with_suffix(".c")
     try:
         plain = make(parent, PLAIN, max_drop)
-        files = make_c(plain_model(parent.path, plain), output, [])[0] if plain.passed else {}
+        files = c_files(plain_model(parent.path, plain), output, [])[0] if plain.passed else {}
     except EdgecnnError as error:
         return {"file": output.name, "verdict": "FAIL", "why": str(error), "engines": {}}
     entry = document(replace(plain, data=files.get(output, b"")), output)

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from keras import layers
 
-from convert.c import source
-from convert.c.graph import Graph, read_graph
-from convert.c.lower import plan
+from convert.c import c_text
+from convert.c.lowering import lower
+from convert.c.network import Network, read_network
 from convert.formats.tflite import tflite_from_keras
 from edgecnn.command import quiet
 from edgecnn.manifest import Input, Manifest
@@ -62,29 +62,31 @@ def networks(draw):
 
 def write(name: str, flatbuffer: bytes, every: int = 1) -> None:
     """C for a network cut behind each of its operators, or behind every so many and the last."""
-    graph = read_graph(name, flatbuffer)
-    cuts = sorted({*range(0, len(graph.ops), every), len(graph.ops) - 1})
-    inputs = np.random.default_rng(0).integers(-128, 128, (GOLDEN, *graph.tensors[graph.input].shape)).astype(np.int8)
+    network = read_network(name, flatbuffer)
+    cuts = sorted({*range(0, len(network.operators), every), len(network.operators) - 1})
+    inputs = (
+        np.random.default_rng(0).integers(-128, 128, (GOLDEN, *network.tensors[network.input].shape)).astype(np.int8)
+    )
     inputs[GOLDEN // 2 :] //= 2
-    found = reference(flatbuffer, inputs)
+    outputs = reference_outputs(flatbuffer, inputs)
     for cut in cuts:
-        *_, output = graph.ops[cut].outputs
-        part = Graph(graph.tensors, graph.ops[: cut + 1], graph.input, output)
-        made = plan(name, part)
-        *_, height, width, channels = (1, 1, *graph.tensors[graph.input].shape)
-        labels = tuple(map(str, range(made.output.size)))
+        *_, output = network.operators[cut].outputs
+        part = Network(network.tensors, network.operators[: cut + 1], network.input, output)
+        plan = lower(name, part)
+        *_, height, width, channels = (1, 1, *network.tensors[network.input].shape)
+        labels = tuple(map(str, range(plan.output.size)))
         manifest = Manifest(name, "tflite", labels, Input((height, width, channels), (1.0,), (0.0,)), "0" * 64)
-        names = source.Names.of(f"{name}_{cut}")
+        names = c_text.Names.of(f"{name}_{cut}")
         written.append(f"{names.lower}_test")
         for ending, text in (
-            (".h", source.header(names, made, manifest)),
-            (".c", source.source(names, made, manifest)),
-            ("_test.c", source.golden(names, inputs.reshape(GOLDEN, -1), found[output])),
+            (".h", c_text.header(names, plan, manifest)),
+            (".c", c_text.source(names, plan, manifest)),
+            ("_test.c", c_text.golden(names, inputs.reshape(GOLDEN, -1), outputs[output])),
         ):
             (folder / f"{names.lower}{ending}").write_text(text)
 
 
-def reference(flatbuffer, inputs):
+def reference_outputs(flatbuffer, inputs):
     """What TFLite's reference kernels leave in every tensor, (images, bytes) by the tensor's place."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 

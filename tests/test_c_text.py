@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from test_c import compiled
 
-from convert.c import source, text
-from convert.c.export import make_c
-from convert.c.graph import read_graph
-from convert.c.lower import plan
-from convert.c.quantize import expf
+from convert.c import c_text, syntax
+from convert.c.c_files import c_files
+from convert.c.lowering import lower
+from convert.c.network import read_network
+from convert.c.ops.softmax import expf
 from convert.c.rounding import dense_multipliers, rounded
 from edgecnn import EdgecnnError
 from edgecnn.manifest import Input, Manifest, Training
@@ -49,13 +49,13 @@ def hostile(sound: _Sound, **fields: Any) -> _Sound:
 
 def written(folder: Path, stem: str, said: Manifest) -> list[Path]:
     """The four files of a network."""
-    made, names = plan(stem, read_graph(stem, softmax())), source.Names.of(stem)
+    plan, names = lower(stem, read_network(stem, softmax())), c_text.Names.of(stem)
     golden = np.zeros((1, 8), np.int8)
     texts = {
-        f"{stem}.c": source.source(names, made, said),
-        f"{stem}.h": source.header(names, made, said),
-        f"{stem}_test.c": source.golden(names, golden, golden - 96),
-        f"{stem}_main.c": source.program(names),
+        f"{stem}.c": c_text.source(names, plan, said),
+        f"{stem}.h": c_text.header(names, plan, said),
+        f"{stem}_test.c": c_text.golden(names, golden, golden - 96),
+        f"{stem}_main.c": c_text.program(names),
     }
     for name, content in texts.items():
         (folder / name).write_text(content, encoding="utf-8")
@@ -82,7 +82,7 @@ def test_no_manifest_ends_a_comment_or_a_string(tmp_path: Path) -> None:
 def test_any_text_is_escaped(tmp_path: Path) -> None:
     """At the end of a line too, and in the longest of texts."""
     texts = (EVIL, "\\\n", "??/\n", "end\\", "end??/", "end???/", "\r\n#error\n", "\u2028#error", 1000 * "?/*\\")
-    lines = "".join(f"// {text.comment(each)}\nconst char *const text{n} = {text.literal(each)};\n"
+    lines = "".join(f"// {syntax.comment(each)}\nconst char *const text{n} = {syntax.literal(each)};\n"
                     for n, each in enumerate(texts))  # fmt: skip
     checks = "".join(f"puts(text{n});" for n in range(len(texts)))
     (tmp_path / "texts.c").write_text(f"#include <stdio.h>\n{lines}int main(void) {{ {checks} return 0; }}\n", "ascii")
@@ -112,7 +112,7 @@ def test_any_text_is_escaped(tmp_path: Path) -> None:
 )
 def test_any_file_name_compiles(stem: str, name: str, tmp_path: Path) -> None:
     paths = written(tmp_path, stem, manifest())
-    assert source.Names.of(stem).lower == name
+    assert c_text.Names.of(stem).lower == name
     limits = ("-D__STDC_WANT_IEC_60559_BFP_EXT__", "-include", "limits.h")
     for path, more in ((paths[0], limits), (paths[2], limits), (paths[3], ())):
         compiled(tmp_path, tmp_path / "object", [path], *STRICT, "-c", *more)
@@ -122,23 +122,23 @@ def test_any_file_name_compiles(stem: str, name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ['a".c', "a\nb.c", "a\\.c", "a??!.c", "\udcff.c", "string.c"])
 def test_file_names_that_c_cannot_include_are_refused(name: str) -> None:
     with pytest.raises(EdgecnnError, match="name"):
-        text.check_file_name(Path(name))
+        syntax.check_file_name(Path(name))
 
 
 def test_templates_take_nothing_that_nobody_escaped() -> None:
     with pytest.raises(TypeError, match="escape it"):
-        text.rendered("arena.h", arena="1];")
+        syntax.rendered("arena.h", arena="1];")
 
 
 def test_c_is_not_written_where_file_and_manifest_disagree() -> None:
     """Else C would read and write beyond its arena."""
     path, target = Path("net.tflite"), Path("net.c")
     with pytest.raises(EdgecnnError, match="manifest speaks of"):
-        make_c(ModelFile(path, softmax(), hostile(manifest(), labels=LABELS[:3])), target, [])
+        c_files(ModelFile(path, softmax(), hostile(manifest(), labels=LABELS[:3])), target, [])
     lying = c_extremes.Builder((1, 4), 0.1, 0)
     lying.op("SOFTMAX", [0], (1, 8), 1 / 256, -128, options="SoftmaxOptions", beta=1.0)
     with pytest.raises(EdgecnnError, match="export it anew"):
-        make_c(
+        c_files(
             ModelFile(path, lying.flatbuffer(), hostile(manifest(), input=Input((1, 4, 1), (1.0,), (0.0,)))), target, []
         )
 
@@ -150,12 +150,12 @@ def test_an_open_batch_is_one_and_an_open_size_is_refused() -> None:
         scale = {"padding": 1, "strideH": 1, "strideW": 1, "filterHeight": 1, "filterWidth": 1}
         return built.op("MAX_POOL_2D", [0], shape, 0.1, 0, options="Pool2DOptions", **scale).flatbuffer()
 
-    graph = read_graph("open", signed((1, 4, 4, 3), (-1, 4, 4, 3)))
-    assert graph.tensors[graph.input].shape == (1, 4, 4, 3)
+    network = read_network("open", signed((1, 4, 4, 3), (-1, 4, 4, 3)))
+    assert network.tensors[network.input].shape == (1, 4, 4, 3)
     with pytest.raises(EdgecnnError, match="fixed size"):
-        read_graph("open", signed((1, 1, 1, 3), (-1, -1, -1, 3)))
+        read_network("open", signed((1, 1, 1, 3), (-1, -1, -1, 3)))
     with pytest.raises(EdgecnnError, match="takes 8 images at once"):
-        read_graph("eight", signed((8, 4, 4, 3), (8, 4, 4, 3)))
+        read_network("eight", signed((8, 4, 4, 3), (8, 4, 4, 3)))
 
 
 @pytest.mark.parametrize("real", [2.0**-13, 1 / 3 * 2**-10, 0.2712345, 2.0**-31 * 0.99, 2.0**-40])

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.c.build import HOST, TARGETS, resolved
-from convert.c.export import PLAIN, make_c, plain_model, program
+from convert.c.c_files import PLAIN, c_files, plain_model, program
 from convert.gate import make
 from convert.keras_files.keras2 import file_format
 from convert.model_card import record
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     beside, is_there = output.with_suffix(".tflite"), plain is None and not targets
     is_there = is_there or _is_of(beside, model)
     with locked(description(output)):  # it keeps the libraries that it describes already
-        files, facts = make_c(model, output, targets)
+        files, facts = c_files(model, output, targets)
         _write(files | ({} if is_there else {beside: model.data}), [program(output, target) for target in targets])
     if plain and not is_there:
         record(beside, document(plain, beside))

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from convert.c.quantize import LEAST, MOST, multiplier
-from convert.c.steps import Bytes, Ints
+from convert.c.fixed_point import LEAST, MOST, multiplier
+from convert.c.step import Bytes, Ints
 
 Wide = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]

@@ -1,0 +1,163 @@
+"""The text of the four C files: a plan's steps, around the kernels that they call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from convert.c.cpus import CPUS, MACROS, PORTABLE, Cpu, chain, has_kernel, kernel_file, of_macro, only
+from convert.c.initializers import float_literal, rows
+from convert.c.plan import Plan
+from convert.c.step import Bytes, Step
+from convert.c.syntax import Code, comment, identifier, joined, literal, rendered
+from edgecnn.interpreters import TensorSpec
+from edgecnn.manifest import Manifest
+from edgecnn.pixels import input_table
+
+_FIRST = "conv"  # what kernels of several kinds share stands in its files
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a network is called in C."""
+
+    lower: Code
+    header: Code  # as #include wants it
+
+    @property
+    def upper(self) -> Code:
+        """For macros."""
+        return Code(self.lower.upper())
+
+    @staticmethod
+    def of(stem: str) -> "Names":
+        """The names of a network whose files are STEM.c and STEM.h."""
+        return Names(identifier(stem), Code(f"{stem}.h"))
+
+
+def header(names: Names, plan: Plan, manifest: Manifest) -> Code:
+    """The text of `<name>.h`."""
+    height, width, channels = manifest.input.shape
+    first, last = (plan.tensor(place) for place in (plan.network.input, plan.network.output))
+    return _rendered(
+        "header.h",
+        names,
+        title=_title(manifest),
+        height=height,
+        width=width,
+        channels=channels,
+        input_size=plan.input.size,
+        classes=len(manifest.labels),
+        arena=plan.arena,
+        input_scale=float_literal(first.scale),
+        input_zero_point=first.zero_point,
+        output_scale=float_literal(last.scale),
+        output_zero_point=last.zero_point,
+    )
+
+
+def source(names: Names, plan: Plan, manifest: Manifest) -> Code:
+    """The text of `<name>.c`."""
+    return joined(
+        [
+            f"// {_title(manifest)}",
+            "// Generated; every part of it is explained where it first stands.",
+            f'#include "{names.header}"\n',
+            kernel_file("common"),
+            kernel_file("targets"),
+            *_kernels(plan.steps),
+            *(text for step in plan.steps for text in step.constants()),
+            _labels(names, manifest),
+            _pixels(plan, manifest),
+            _rendered("arena.h", names, arena=plan.arena),
+            *(_infer(cpu, plan.steps) for cpu in CPUS),
+            _rendered("main.h", names, input=plan.input.buffer.offset, output=plan.output.buffer.offset),
+        ]
+    )
+
+
+def golden(names: Names, inputs: Bytes, outputs: Bytes) -> Code:
+    """The text of `<name>_test.c`: inputs, and what TFLite's reference kernels make of them."""
+    return _rendered("test.h", names, count=len(inputs), inputs=Code(rows(inputs)), outputs=Code(rows(outputs)))
+
+
+def program(names: Names) -> Code:
+    """The text of `<name>_main.c`: a command-line program."""
+    return _rendered("program.h", names)
+
+
+def _title(manifest: Manifest) -> Code:
+    training = manifest.training
+    origin = f", trained on {training.dataset} (recipe {training.recipe}, seed {training.seed})" if training else ""
+    return comment(f"{manifest.name}, full int8{origin}; weights {manifest.weights_sha256[:16]}")
+
+
+def _rendered(template: str, names: Names, **values: int | Code) -> Code:
+    return rendered(template, lower=names.lower, upper=names.upper, header=names.header, **values)
+
+
+def _kernels(steps: Sequence[Step]) -> list[str]:
+    """The kernels that steps call: of each the portable one, then those for a CPU's own instructions."""
+    texts, shared = [], {macro: _shared(macro) for macro in MACROS}
+    for kernel in sorted({step.kernel for step in steps}, key=lambda kernel: (kernel != _FIRST, kernel)):
+        texts += [kernel_file(kernel), *([kernel_file(f"{kernel}_portable")] if has_kernel(kernel, PORTABLE) else [])]
+        if any(has_kernel(kernel, cpu) for cpu in CPUS if cpu.macro):
+            same = [step for step in steps if step.kernel == kernel]
+            parts = {macro: [*shared.pop(macro, ()), *_family(same, macro)] for macro in MACROS}
+            texts += [only(macro, *files) for macro, files in parts.items() if files]
+    return texts
+
+
+def _shared(macro: str) -> list[str]:
+    """What all kernels for a family of CPUs share."""
+    includes = dict.fromkeys(f"#include <{cpu.include}>\n" for cpu in of_macro(macro) if cpu.include)
+    return [*includes, *dict.fromkeys(kernel_file(cpu.shared) for cpu in of_macro(macro) if cpu.shared)]
+
+
+def _family(steps: Sequence[Step], macro: str) -> list[str]:
+    """The kernels of one kind for a family of CPUs."""
+    kernel = steps[0].kernel
+    definitions = type(steps[0]).definitions(steps, macro)
+    files = [kernel_file(f"{kernel}_{cpu.name}") for cpu in of_macro(macro) if has_kernel(kernel, cpu)]
+    return [definitions, *files] if definitions else files
+
+
+def _infer(cpu: Cpu, steps: Sequence[Step]) -> str:
+    """The function that calls the kernels one after the other, on one kind of CPU."""
+    calls = "\n".join(f"    {step.call(_function(step, cpu))}  // {_sides(step)}" for step in steps)
+    attribute = f"{cpu.attribute} " if cpu.attribute else ""
+    function = f"{attribute}static __attribute__((unused)) void infer_{cpu.name}(int8_t *arena) {{\n{calls}\n}}\n"
+    return only(cpu.macro, function)
+
+
+def _function(step: Step, cpu: Cpu) -> str:
+    """The best kernel for a step that a CPU can run."""
+    for candidate in chain(cpu):
+        if has_kernel(step.kernel, candidate) and (candidate is PORTABLE or step.is_exact_on(candidate)):
+            return f"{step.kernel}_{candidate.name}"
+    return step.kernel
+
+
+def _sides(step: Step) -> str:
+    return f"{step.output.height}x{step.output.width}x{step.output.channels}"
+
+
+def _labels(names: Names, manifest: Manifest) -> str:
+    quoted = "".join(f"    {literal(label)},\n" for label in manifest.labels)
+    return f"const char *const {names.lower}_labels[{len(manifest.labels)}] = {{\n{quoted}}};\n"
+
+
+def _pixels(plan: Plan, manifest: Manifest) -> str:
+    table = pixel_table(plan, manifest)
+    about = "// The input's int8 for each value of a raw pixel.\n"
+    return f"{about}static const int8_t pixel_table[{len(table)}][256] = {{\n{rows(table)}\n}};\n"
+
+
+def pixel_table(plan: Plan, manifest: Manifest) -> Bytes:
+    """The input's int8 for each value of a raw pixel: (1, 256), or (channels, 256) where channels differ."""
+    first = plan.tensor(plan.network.input)
+    spec = TensorSpec(first.shape, np.dtype(np.int8), float(first.scale), first.zero_point)
+    table = input_table(manifest.input, spec)
+    if table is None:
+        raise plan.refusal("takes raw pixels as they are")
+    return table

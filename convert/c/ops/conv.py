@@ -1,0 +1,199 @@
+"""CONV_2D: a convolution, with the maximum pooling that alone reads it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from convert.c.cpus import only
+from convert.c.fixed_point import LEAST
+from convert.c.initializers import array
+from convert.c.network import Network, Operator
+from convert.c.operators import lowers
+from convert.c.ops.layer import Layer, check_undilated, folded_bias, multipliers, output_fields, stored_bias
+from convert.c.ops.windows import SAME, padded_input, sides_read, strides
+from convert.c.plan import Plan, Sides
+from convert.c.rounding import Reals, Wide, fit_32_bits, sums, vectors_are_exact
+from convert.c.step import Bytes, Ints, Step, Value
+
+_BLOCK, _GROUP, _TILE = 16, 4, 4  # as in kernels/conv.h
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv(Layer):
+    """A convolution or a dense layer, perhaps with the maximum pooling behind it."""
+
+    kernel: ClassVar[str] = "conv"
+    unsigned_bias: Ints  # for inputs plus 128
+    few_weights: npt.NDArray[np.int16] | None  # where a kernel's row is few bytes
+    scales: Reals | None = None  # of a dense layer that no multiplier of 31 bits does exactly
+
+    def more_constants(self) -> Iterator[str]:
+        """What some CPUs and some layers need."""
+        yield only("TARGET_X86", array("int32_t", f"{self.name}_unsigned_bias", self.unsigned_bias))
+        if self.few_weights is not None:
+            yield only("TARGET_NEON", array("int16_t", f"{self.name}_few_weights", self.few_weights))
+        if self.scales is not None:
+            yield array("double", f"{self.name}_scales", self.scales)
+
+    def pointers(self) -> dict[str, str]:
+        """Fields of the struct that point to constants."""
+        pointers = super().pointers() | {"unsigned_bias": f"UNSIGNED_BIAS({self.name})"}
+        if self.few_weights is not None:
+            pointers["few_weights"] = f"FEW_WEIGHTS({self.name})"
+        if self.scales is not None:
+            pointers["scales"] = f"{self.name}_scales"
+        return pointers
+
+    @classmethod
+    def definitions(cls, steps: Sequence[Step], macro: str) -> str:
+        """How large the copy of 16 bits is that AVX2 makes of an input."""
+        widest = max(step.inputs[0].size for step in steps)
+        enum = f"enum {{ WIDEST = {widest} }};  // bytes of the largest input of a convolution\n"
+        return enum if macro == "TARGET_X86" else ""
+
+
+@dataclass(frozen=True)
+class Rescaling:
+    """How the sums of a layer become outputs: multiplier and shift of each channel, or scales."""
+
+    multiplier: Ints
+    shift: Ints
+    scales: Reals | None = None
+
+
+def _reads(network: Network, operator: Operator, outputs: Sides) -> Sides:
+    _, height, width, _ = network.tensors[operator.inputs[1]].shape
+    return sides_read(network, operator, (height, width), outputs)
+
+
+@lowers("CONV_2D", reads=_reads)
+def conv(plan: Plan, operator: Operator) -> None:
+    """A convolution, with the maximum pooling that alone reads it."""
+    weights = plan.constant(operator.inputs[1])
+    check_undilated(plan, operator)
+    name = plan.name(operator)
+    value = padded_input(plan, operator, weights.shape[1:3], name)
+    reach = sums_reached(plan, operator, weights)
+    pooling = _pooling_behind(plan, operator) if fit_32_bits(*reach) else None
+    check_channels(plan, value, weights, name)
+    output = plan.output_value_read((pooling or operator).outputs[0])
+    rescaling = Rescaling(*multipliers(plan, operator, len(weights)))
+    fields = {"dense": 0} | _walk(value, output, strides(operator), pooling)
+    fields |= output_fields(plan, output, operator, pooling)
+    is_fast = vectors_are_exact(*reach, rescaling.multiplier, rescaling.shift)
+    bias = folded_bias(plan, operator, weights)
+    plan.steps.append(conv_step(name, value, output, weights, bias, rescaling, fields, is_fast))
+    plan.fused += [pooling] if pooling else []
+
+
+def check_channels(plan: Plan, value: Value, weights: Bytes, name: str) -> None:
+    """Refuse groups."""
+    if weights.shape[3] != value.channels:
+        raise plan.refusal(f"has a grouped convolution, {name!r}")
+
+
+def sums_reached(plan: Plan, operator: Operator, weights: Bytes) -> tuple[Wide, Wide]:
+    """The least and the largest sum of each output channel."""
+    return sums(weights, stored_bias(plan, operator, len(weights)), plan.tensor(operator.inputs[0]).zero_point)
+
+
+def conv_step(
+    name: str,
+    value: Value,
+    output: Value,
+    weights: Bytes,
+    bias: Ints,
+    rescaling: Rescaling,
+    fields: dict[str, int],
+    is_fast: bool,
+) -> Conv:
+    """The step of a convolution over a value that is padded already, weights (outputs, height, width, channels)."""
+    _, kernel_height, kernel_width, channels = weights.shape
+    packed, few = _packed(weights), _few(weights)
+    taps = kernel_width * channels if few is not None else 0
+    positions = fields["positions"] if fields["pooled"] else 1
+    shape = {"blocks": len(packed), "kernel_height": kernel_height, "groups": packed.shape[2], "taps": taps}
+    unsigned = bias - 128 * weights.sum(axis=(1, 2, 3), dtype=np.int32)
+    return Conv(
+        name=name,
+        inputs=(value,),
+        output=output,
+        weights=packed,
+        bias=_rounded_up(bias),
+        multiplier=_rounded_up(rescaling.multiplier),
+        shift=_rounded_up(rescaling.shift),
+        scales=rescaling.scales,
+        unsigned_bias=_rounded_up(unsigned),
+        few_weights=few,
+        fields=shape | fields,
+        multiply_accumulates=output.height * output.width * positions * weights.size,
+        is_fast=is_fast and bool((weights > LEAST).all()),
+    )
+
+
+def _walk(value: Value, output: Value, steps: Sides, pooling: Operator | None) -> dict[str, int]:
+    """How a convolution goes over its input: which positions at once, and the bytes from one to the next."""
+    down, across = steps[0] * value.row, steps[1] * value.channels
+    if not pooling:
+        return walk(value, (1, _tile(output.width)), (down, across), (down, across))
+    window = (pooling.options["filterHeight"], pooling.options["filterWidth"])
+    step_y, step_x = strides(pooling)
+    return walk(value, window, (down, across), (down * step_y, across * step_x)) | {"pooled": 1}
+
+
+def walk(value: Value, positions: Sides, position_steps: Sides, steps: Sides) -> dict[str, int]:
+    """The fields of `struct conv` for positions (down, across) that are computed at once, and bytes between them."""
+    return {
+        "row": value.row,
+        "input_size": value.size,
+        "step_y": steps[0],
+        "step_x": steps[1],
+        "positions": positions[0] * positions[1],
+        "positions_across": positions[1],
+        "position_y": position_steps[0],
+        "position_x": position_steps[1],
+        "pooled": 0,
+    }
+
+
+def _packed(weights: Bytes) -> Bytes:
+    """Weights as the kernels read them, (blocks, kernel height, groups of a row, 16, 4)."""
+    outputs, height, width, channels = weights.shape
+    groups, blocks = -(-width * channels // _GROUP), -(-outputs // _BLOCK)
+    padded = np.zeros((blocks * _BLOCK, height, groups * _GROUP), np.int8)
+    padded[:outputs, :, : width * channels] = weights.reshape(outputs, height, width * channels)
+    return padded.reshape(blocks, _BLOCK, height, groups, _GROUP).transpose(0, 2, 3, 1, 4)
+
+
+def _few(weights: Bytes) -> npt.NDArray[np.int16] | None:
+    """Weights by the byte, (blocks * 2, kernel height, bytes of a row, 8), where groups of four would waste many."""
+    outputs, height, width, channels = weights.shape
+    taps, blocks = width * channels, -(-outputs // _BLOCK)
+    if taps > 8 or taps % _GROUP == 0:
+        return None
+    padded = np.zeros((blocks * _BLOCK, height, taps), np.int16)
+    padded[:outputs] = weights.reshape(outputs, height, taps)
+    return padded.reshape(blocks * 2, 8, height, taps).transpose(0, 2, 3, 1)
+
+
+def _rounded_up(values: Ints) -> Ints:
+    """Values of channels, with zeros up to a whole number of blocks."""
+    return np.pad(values, (0, -len(values) % _BLOCK))
+
+
+def _tile(width: int) -> int:
+    """How many neighbours to compute at once: the fewest loads and wasted positions in a row."""
+    return min(range(min(width, _TILE), 0, -1), key=lambda side: -(-width // side) * (side + 1))
+
+
+def _pooling_behind(plan: Plan, operator: Operator) -> Operator | None:
+    """The maximum pooling that is the only reader of a convolution, if a tile holds its window."""
+    readers = plan.readers(operator.outputs[0])
+    if len(readers) != 1 or readers[0].kind != "MAX_POOL_2D" or operator.outputs[0] == plan.network.output:
+        return None
+    options = readers[0].options
+    is_small = options["filterHeight"] * options["filterWidth"] <= _TILE
+    return readers[0] if is_small and options["padding"] != SAME else None

@@ -1,0 +1,55 @@
+"""MAX_POOL_2D, AVERAGE_POOL_2D: pooling that no convolution does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from convert.c.network import Network, Operator
+from convert.c.operators import lowers
+from convert.c.ops.layer import output_fields
+from convert.c.ops.windows import borders, sides_read, strides
+from convert.c.plan import Plan, Sides
+from convert.c.step import StructStep
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool(StructStep):
+    """Maximum or average pooling."""
+
+    kernel: ClassVar[str] = "pool"
+    is_average: bool
+
+    def parameters(self) -> Sequence[object]:
+        """Which of both."""
+        return (int(self.is_average),)
+
+
+def _window(operator: Operator) -> Sides:
+    return operator.options["filterHeight"], operator.options["filterWidth"]
+
+
+def _reads(network: Network, operator: Operator, outputs: Sides) -> Sides:
+    return sides_read(network, operator, _window(operator), outputs)
+
+
+@lowers("MAX_POOL_2D", "AVERAGE_POOL_2D", reads=_reads)
+def pool(plan: Plan, operator: Operator) -> None:
+    """Maximum or average pooling."""
+    window = _window(operator)
+    top, _, left, _ = borders(plan, operator, window)
+    value = plan.value(operator.inputs[0])
+    name, output = plan.name(operator), plan.output_value_read(operator.outputs[0])
+    stride_y, stride_x = strides(operator)
+    fields = {
+        "pool_height": window[0],
+        "pool_width": window[1],
+        "stride_y": stride_y,
+        "stride_x": stride_x,
+        "top": top,
+        "left": left,
+        "input_height": value.height,
+        "input_width": value.width,
+        **output_fields(plan, output, operator),
+    }
+    is_average = operator.kind == "AVERAGE_POOL_2D"
+    plan.steps.append(Pool(name=name, inputs=(value,), output=output, fields=fields, is_average=is_average))

@@ -1,0 +1,47 @@
+"""Windows that move over a picture: how far they reach, and the padding around what they read."""
+
+from convert.c.network import Network, Operator
+from convert.c.ops.pad import add_padding
+from convert.c.plan import Plan, Sides
+from convert.c.step import Value
+
+SAME = 0  # schema.Padding
+
+
+def strides(operator: Operator) -> Sides:
+    """Rows and columns from one output to the next."""
+    return operator.options["strideH"], operator.options["strideW"]
+
+
+def reach(outputs: Sides, kernel: Sides, steps: Sides) -> Sides:
+    """How many inputs a window passes over to give so many outputs, down and across."""
+    height, width = ((n - 1) * step + side for n, side, step in zip(outputs, kernel, steps, strict=True))
+    return height, width
+
+
+def sides_read(network: Network, operator: Operator, kernel: Sides, outputs: Sides) -> Sides:
+    """The height and width of its input that a window reads, to give so many outputs."""
+    if operator.options["padding"] != SAME:
+        return reach(outputs, kernel, strides(operator))
+    _, height, width, _ = network.tensors[operator.inputs[0]].shape
+    return height, width
+
+
+def borders(plan: Plan, operator: Operator, kernel: Sides) -> tuple[int, int, int, int]:
+    """Rows and columns of padding: top, bottom, left, right. Source: ComputePadding, padding.h."""
+    if operator.options["padding"] != SAME:
+        return 0, 0, 0, 0
+    *inputs, _ = plan.picture(operator.inputs[0])
+    *outputs, _ = plan.picture(operator.outputs[0])
+    needed = reach((outputs[0], outputs[1]), kernel, strides(operator))
+    rows, columns = (max(0, reached - side) for reached, side in zip(needed, inputs, strict=True))
+    return rows // 2, rows - rows // 2, columns // 2, columns - columns // 2
+
+
+def padded_input(plan: Plan, operator: Operator, kernel: Sides, name: str) -> Value:
+    """The input with its padding, which a step of its own writes."""
+    around, value = borders(plan, operator, kernel), plan.value(operator.inputs[0])
+    if not any(around):
+        return value
+    zero_point = plan.tensor(operator.inputs[0]).zero_point
+    return add_padding(plan, value, around, f"{name}_padding", zero_point)

@@ -1,0 +1,114 @@
+"""A step of generated C: one call of a function of convert/c/kernels, with the constants that it reads."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from convert.c.cpus import Cpu
+from convert.c.initializers import struct
+
+Ints = npt.NDArray[np.int32]
+Bytes = npt.NDArray[np.int8]
+
+
+@dataclass(eq=False)
+class Buffer:
+    """Bytes of the arena."""
+
+    size: int
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor, or as much of it as anybody reads, as it lies in the arena: (height, width, channels)."""
+
+    buffer: Buffer
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def row(self) -> int:
+        """Bytes of a row."""
+        return self.width * self.channels
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole."""
+        return self.height * self.row
+
+    @property
+    def pointer(self) -> str:
+        """The address, in C."""
+        return f"arena + {self.buffer.offset}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A call `kernel(inputs, output, parameters)`. The kernel of this name stands in kernels/KERNEL.h.
+
+    kernels/KERNEL_CPU.h holds one for a CPU's own instructions; it is called where `is_exact_on` that CPU.
+    """
+
+    kernel: ClassVar[str]
+    name: str
+    inputs: tuple[Value, ...]
+    output: Value
+
+    def constants(self) -> Iterator[str]:
+        """C of the constants, each named after the step."""
+        yield from ()
+
+    def parameters(self) -> Sequence[object]:
+        """Arguments behind the output's."""
+        return ()
+
+    def arguments(self) -> list[object]:
+        """All arguments of the call, in C."""
+        return [*(value.pointer for value in (*self.inputs, self.output)), *self.parameters()]
+
+    def call(self, function: str) -> str:
+        """The call of one of the kernel's functions."""
+        return f"{function}({', '.join(map(str, self.arguments()))});"
+
+    def is_exact_on(self, cpu: Cpu) -> bool:
+        """Whether the kernel for a CPU's own instructions gives what TFLite's reference kernel gives, for this step."""
+        return True
+
+    @property
+    def constant_bytes(self) -> int:
+        """Bytes of weights, biases and tables."""
+        return 0
+
+    @property
+    def products(self) -> int:
+        """Multiply-accumulates."""
+        return 0
+
+    @classmethod
+    def definitions(cls, steps: Sequence["Step"], macro: str) -> str:
+        """C that the kernels for a family of CPUs (`Cpu.macro`) need, of all steps of this kind."""
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructStep(Step):
+    """A step whose kernel reads `struct KERNEL`: `kernel(&name, inputs, output, parameters)`."""
+
+    fields: Mapping[str, int]
+
+    def pointers(self) -> dict[str, str]:
+        """Fields of the struct that point to constants, in C."""
+        return {}
+
+    def constants(self) -> Iterator[str]:
+        """C of the struct."""
+        yield struct(self.kernel, self.name, self.pointers() | dict(self.fields))
+
+    def arguments(self) -> list[object]:
+        """All arguments of the call, in C."""
+        return [f"&{self.name}", *super().arguments()]
