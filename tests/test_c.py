@@ -3,13 +3,13 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT, Once, refused, run
 
+from convert.c.build import COMPILER
 from edgecnn import Classifier, EdgecnnError
 from edgecnn.dataset import read_dataset
 from edgecnn.files import sha256
@@ -54,7 +54,7 @@ def own(exported: Path, tmp_path: Path) -> Path:
 
 def c_compiler() -> list[str]:
     """The compiler that every environment of ours has."""
-    return [sys.executable, "-m", "ziglang", "cc"]
+    return list(COMPILER)
 
 
 def compiled(folder: Path, output: Path, sources: list[Path], *more: str, compiler: list[str] | None = None) -> None:

@@ -1,12 +1,12 @@
 """Export to C that needs nothing: no interpreter, no allocation, no library.
 
-From a `.keras` model the plain int8 conversion is made first and compared with its parent as `python -m convert.tflite`
-does; a full-int8 `.tflite` is taken as it is. NAME.c, NAME.h, NAME_test.c (golden inputs, and what TFLite's reference
-kernels make of them) and NAME_main.c (a program around it) are written, with --build also libraries for the engine
-`native` and static programs, by the compiler in the package ziglang.
+MODEL is a full-int8 `.tflite`, or a `.keras` model, which is first converted to plain int8 and compared with its parent
+as by `python -m convert.tflite`. The command writes NAME.c, NAME.h, NAME_test.c (golden inputs, and the outputs of
+TFLite's reference kernels) and NAME_main.c (a program around it). With --build the compiler of the package ziglang adds
+libraries for the engine `native` and static programs.
 
-The engine `native` runs a library beside its model, NAME.tflite: it is written too, unless one of the same weights and
-calibration is there.
+The engine `native` runs a library beside its model. So the command writes NAME.tflite too, unless there is one of the
+same weights and calibration.
 
 Every layer gives what TFLite's reference kernels give, bit for bit.
 
@@ -16,6 +16,7 @@ Examples:
   python -m convert.c artifacts/mnist/model_int8.tflite --output firmware/digits.c
 """
 
+import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,35 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     targets = resolved(options.build)
     path = options.model or newest_model()
-    plain: Conversion | None = None
     if _is_tflite(path):
-        model = read_model(path)
-    else:
-        parent = load_parent(path, options)
-        plain = make(parent, PLAIN, options.max_drop)
-        if not plain.passed:
-            print(summary(plain, parent, path.with_name(PLAIN.file_name)))
-            return GATE_FAILED
-        model = plain_model(path, plain)
-    output = options.output or model.path.with_suffix(".c")
-    if output.suffix != ".c":
-        raise EdgecnnError(f"{output} does not end in .c: name the C file")
-    beside, is_there = output.with_suffix(".tflite"), plain is None and not targets
-    is_there = is_there or _is_of(beside, model)
-    with locked(description(output)):  # it keeps the libraries that it describes already
-        files, facts = c_files(model, output, targets)
-        _write(files | ({} if is_there else {beside: model.data}), [program(output, target) for target in targets])
-    if plain and not is_there:
-        record(beside, document(plain, beside))
-    if model.manifest.rewrites:
-        why = f"{model.path.name} was rewritten for engines ({', '.join(model.manifest.rewrites)})"
-        print(f"warning: {why}: C of the .keras file is faster", file=sys.stderr)
-    written = [*files, *([] if is_there else [beside])]
-    if options.json:
-        print_json(facts | {"model": str(path), "written": [str(file) for file in written]})
-    else:
-        print(_screen(f"{path} -> {' and '.join(map(str, [output, *written[len(files) :]]))}", facts))
-    return OK
+        return _export(path, read_model(path), None, targets, options)
+    parent = load_parent(path, options)
+    conversion = make(parent, PLAIN, options.max_drop)
+    if not conversion.passed:
+        print(summary(conversion, parent, path.with_name(PLAIN.file_name)))
+        return GATE_FAILED
+    return _export(path, plain_model(path, conversion), conversion, targets, options)
 
 
 def _is_tflite(path: Path) -> bool:
@@ -87,8 +67,37 @@ def _is_tflite(path: Path) -> bool:
     return path.is_file() and file_format(path) == "tflite"
 
 
+def _export(
+    path: Path, model: ModelFile, conversion: Conversion | None, targets: list[str], options: argparse.Namespace
+) -> int:
+    """Write the files for a model, which is the file at `path` or a conversion of it; print them."""
+    output = options.output or model.path.with_suffix(".c")
+    if output.suffix != ".c":
+        raise EdgecnnError(f"{output} does not end in .c: name the C file")
+    beside = output.with_suffix(".tflite")
+    with locked(description(output)):  # it keeps the libraries that it describes already
+        files, facts = c_files(model, output, targets)
+        models = _model_beside(model, beside, is_wanted=conversion is not None or bool(targets))
+        _write(files | models, [program(output, target) for target in targets])
+    if conversion and models:
+        record(beside, document(conversion, beside))
+    if rewrites := ", ".join(model.manifest.rewrites):
+        why = f"{model.path.name} was rewritten for engines ({rewrites})"
+        print(f"warning: {why}: C of the .keras file is faster", file=sys.stderr)
+    if options.json:
+        print_json(facts | {"model": str(path), "written": [str(file) for file in files | models]})
+    else:
+        print(_screen(f"{path} -> {' and '.join(map(str, [output, *models]))}", facts))
+    return OK
+
+
+def _model_beside(model: ModelFile, beside: Path, is_wanted: bool) -> dict[Path, bytes]:
+    """The model as a file beside the C, unless one of the same weights and calibration is there."""
+    return {beside: model.data} if is_wanted and not _is_of(beside, model) else {}
+
+
 def _is_of(path: Path, model: ModelFile) -> bool:
-    """Whether there is a conversion of the same weights and calibration, which `native` takes as well."""
+    """Whether a file is a conversion of the same weights and calibration: `native` runs beside it as well."""
     try:
         return source_hashes(read_model(path).manifest) == source_hashes(model.manifest)
     except EdgecnnError:
@@ -96,21 +105,22 @@ def _is_of(path: Path, model: ModelFile) -> bool:
 
 
 def _write(files: Mapping[Path, bytes], programs: Sequence[Path]) -> None:
-    for file, data in files.items():
-        write_file(file, data)
+    for file, content in files.items():
+        write_file(file, content)
         if file in programs:
             file.chmod(0o755)
 
 
 def _screen(head: str, facts: dict[str, Any]) -> str:
-    told = [
+    lines = [
         head,
         f"{facts['steps']} steps, {facts['constants']:,} bytes of constants, an arena of {facts['arena']:,} bytes",
         f"golden inputs: {facts['golden']}",
     ]
-    rows = [(each["target"], f"{each['library_bytes']:,}", f"{each['program_bytes']:,}") for each in facts["targets"]]
-    built = ["", table(("target", "library, bytes", "program, bytes"), rows)] if rows else []
-    return "\n".join([*told, *built])
+    rows = [(row["target"], f"{row['library_bytes']:,}", f"{row['program_bytes']:,}") for row in facts["targets"]]
+    if rows:
+        lines += ["", table(("target", "library, bytes", "program, bytes"), rows)]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

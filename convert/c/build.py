@@ -1,4 +1,4 @@
-"""From C to libraries and programs for other machines, by the compiler that comes with the package `ziglang`.
+"""Libraries and programs for other machines, compiled from C by the package `ziglang`.
 
 A target is `linux-MACHINE`, for glibc 2.17 and later (RISC-V: 2.27), or `linux-MACHINE-musl`. The program is static, so
 that it runs on both; the library is for Python there.
@@ -17,8 +17,9 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.native import target as this_machine
 
 HOST = "host"
+COMPILER = (sys.executable, "-m", "ziglang", "cc")
 _ARMV7 = ("-mcpu=generic+v7a+neon", "-Wl,-z,max-page-size=4096")
-_MACHINES = {  # zig's triple for glibc, for musl, and what else to tell the compiler
+_MACHINES = {  # zig's triple for glibc, for musl, and more options
     "x86_64": ("x86_64-linux-gnu.2.17", "x86_64-linux-musl", ()),
     # Scheduled for the in-order core, which needs it most; it also takes the fewest instructions on the others.
     "aarch64": ("aarch64-linux-gnu.2.17", "aarch64-linux-musl", ("-mtune=cortex_a53", "-Wl,-z,max-page-size=16384")),
@@ -45,10 +46,10 @@ def resolved(names: list[str]) -> list[str]:
     Raises:
         EdgecnnError: there is no such target.
     """
-    wanted = list(dict.fromkeys(this_machine() if name == HOST else name for name in names))
-    if strange := [name for name in wanted if name not in TARGETS]:
+    targets = list(dict.fromkeys(this_machine() if name == HOST else name for name in names))
+    if strange := [name for name in targets if name not in TARGETS]:
         raise EdgecnnError(f"there is no target {', '.join(strange)}: choose {HOST}, {', '.join(TARGETS)}")
-    return wanted
+    return targets
 
 
 def build(texts: Mapping[str, str], stem: str, targets: list[str]) -> list[Built]:
@@ -85,8 +86,8 @@ def compile_c(triple: str | None, sources: list[Path], output: Path, *more: str)
     Raises:
         EdgecnnError: the compiler is not installed, or fails.
     """
-    aimed = ("-target", triple) if triple else ()
-    words = [sys.executable, "-m", "ziglang", "cc", *aimed, *FLAGS, *more, *map(str, sources), "-o", str(output)]
+    aim = ("-target", triple) if triple else ()
+    words = [*COMPILER, *aim, *FLAGS, *more, *map(str, sources), "-o", str(output)]
     done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
     if "No module named ziglang" in done.stderr:
         raise EdgecnnError("the compiler is not installed: pip install ziglang")

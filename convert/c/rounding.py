@@ -1,4 +1,4 @@
-"""Where fixed-point arithmetic gives what TFLite's reference kernels give, found out from a layer's own numbers.
+"""Where fixed-point arithmetic gives what TFLite's reference kernels give, worked out from a layer's own numbers.
 
 Sums, multipliers and outputs of a layer are known before its C is written, so that exactness costs no instruction
 there: a kernel that rounds otherwise for some sum that the layer can have is not called for it.
@@ -16,7 +16,7 @@ Wide = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 
 _END = 2**31  # of 32 bits
-_TOLD = MOST - LEAST + 1  # outputs beyond are the same once they are clamped, whatever the zero point
+_FAR = MOST - LEAST + 1  # outputs beyond are the same once they are clamped, whatever the zero point
 _NEARBY = (0, 1, -1, 2, -2, 3, -3)  # multipliers to try: one more rounds ties away from zero
 
 
@@ -63,27 +63,30 @@ def dense_multipliers(reals: Sequence[float], least: Wide, largest: Wide) -> tup
     Returns:
         Two arrays (channels,); nothing where no multiplier of 31 bits does it.
     """
-    exact = [_dense_multiplier(*each) for each in zip(reals, least.tolist(), largest.tolist(), strict=True)]
-    if None in exact:
-        return None
-    multipliers, shifts = zip(*(each for each in exact if each), strict=True)
+    exact = []
+    for channel in zip(reals, least.tolist(), largest.tolist(), strict=True):
+        pair = _dense_multiplier(*channel)
+        if pair is None:
+            return None
+        exact.append(pair)
+    multipliers, shifts = zip(*exact, strict=True)
     return np.array(multipliers, np.int32), np.array(shifts, np.int32)
 
 
 def _dense_multiplier(real: float, least: int, largest: int) -> tuple[int, int] | None:
     plain, shift = multiplier(real)
     about = _sums_about_steps(real).clip(max(least, -_END), min(largest, _END - 1))
-    wanted = rounded(about * real).clip(-_TOLD, _TOLD)
+    reference = rounded(about * real).clip(-_FAR, _FAR)
     for fixed in (plain + more for more in _NEARBY):
-        given = (about * fixed + (1 << (30 + shift))) >> (31 + shift)
-        if 0 <= fixed < _END and (given.clip(-_TOLD, _TOLD) == wanted).all():
+        outputs = (about * fixed + (1 << (30 + shift))) >> (31 + shift)
+        if 0 <= fixed < _END and (outputs.clip(-_FAR, _FAR) == reference).all():
             return fixed, shift
     return None
 
 
 def _sums_about_steps(real: float) -> Wide:
     """The sums beside each place where the output steps: rounding is monotone, what holds there holds between."""
-    steps = np.arange(-_TOLD, _TOLD + 1)
+    steps = np.arange(-_FAR, _FAR + 1)
     middle = np.clip((steps - 0.5) / real, -_END, _END)
     near: Wide = (np.floor(middle).astype(np.int64)[:, np.newaxis] + np.arange(-2, 3)).ravel()
     return near
