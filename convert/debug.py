@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise EdgecnnError(f"{path} is a SavedModel, whose layers are gone: debug needs the .keras or .h5 file")
     parent = load_parent(path, options)
     if parent.manifest.weights_sha256 != model.manifest.weights_sha256:
-        raise EdgecnnError(f"{model.path} was not parser from {path}: name its parent with --parent")
+        raise EdgecnnError(f"{model.path} was not made from {path}: name its parent with --parent")
     own = layer_names(parent.model)
     names = [name for name in model.manifest.rewrites if name != PIXELS]
     if names:

@@ -26,33 +26,34 @@ def load_hosts(inventory: str, parallel: int) -> list[Host]:
     Raises:
         EdgecnnError: there is no such file, it cannot be read, or a name is no address.
     """
-    logging.getLogger("pyinfra").setLevel(logging.CRITICAL + 1)  # what it says is said by us, in one line a host
+    logging.getLogger("pyinfra").setLevel(logging.CRITICAL + 1)  # the fleet reports it, in one line for each host
     logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
     state = State()
     ctx_state.set(state)  # which inventories are read into
-    found = _file(inventory) if inventory.endswith(".py") or Path(inventory).is_file() else _names(inventory)
-    for host in found:
+    is_file = inventory.endswith(".py") or Path(inventory).is_file()
+    hosts = _from_file(inventory) if is_file else _from_names(inventory)
+    for host in hosts:
         _complete(host)
-    state.init(found, Config(CONNECT_TIMEOUT=CONNECT_SECONDS, PARALLEL=parallel))
-    return list(found)
+    state.init(hosts, Config(CONNECT_TIMEOUT=CONNECT_SECONDS, PARALLEL=parallel))
+    return list(hosts)
 
 
-def _file(inventory: str) -> Inventory:
+def _from_file(inventory: str) -> Inventory:
     from pyinfra_cli.inventory import make_inventory  # gevent patches the process where this is imported
 
     if not Path(inventory).exists():
         raise EdgecnnError(f"{inventory} does not exist: name a pyinfra inventory, or hosts separated by commas")
     try:
-        found = make_inventory(inventory)
+        hosts = make_inventory(inventory)
     except Exception as error:  # it is a program
-        why = getattr(error, "exception", error)  # of pyinfra's errors some cannot be printed
+        why = getattr(error, "exception", error)  # some of pyinfra's own errors cannot be printed
         raise EdgecnnError(f"{inventory} is no inventory of pyinfra: {type(why).__name__}: {why}") from None
-    if not len(found):
+    if not len(hosts):
         raise EdgecnnError(f"{inventory} names no host")
-    return found
+    return hosts
 
 
-def _names(inventory: str) -> Inventory:
+def _from_names(inventory: str) -> Inventory:
     names = [name.strip() for name in inventory.split(",")]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
@@ -61,9 +62,9 @@ def _names(inventory: str) -> Inventory:
 
 
 def _complete(host: Host) -> None:
-    """What the name says of a host, where its data do not; and host keys are checked."""
+    """Add to a host's data what its name says, and that host keys are checked."""
     if host.connector_cls is not SSHConnector:
-        raise EdgecnnError(f"{host.name} is not reached by SSH, which is all that a fleet is reached by")
+        raise EdgecnnError(f"{host.name} is not reached by SSH: a fleet uses nothing else")
     data: dict[str, Any] = {"ssh_strict_host_key_checking": "yes"}  # pyinfra would take a key that it never saw
     if host.data.get("ssh_hostname") is None:
         data |= address(host.name)
@@ -73,7 +74,7 @@ def _complete(host: Host) -> None:
 
 
 def address(text: str) -> dict[str, Any]:
-    """What `[user@]host[:port]` says, as pyinfra calls it; an IPv6 address is bare, or in brackets before a port.
+    """The parts of `[user@]host[:port]`, by pyinfra's names; an IPv6 address is bare, or in brackets before a port.
 
     Raises:
         EdgecnnError: it is no such text.
@@ -85,8 +86,8 @@ def address(text: str) -> dict[str, Any]:
     whole = (user or not at) and re.fullmatch(r"[^\s:/]*", user) and host.isprintable() and not host.startswith("-")
     if not whole or not (named or _is_ipv6(host)) or not 0 < int(port or 22) < 65536:
         raise EdgecnnError(f"{text!r} is no host: give [user@]host[:port], an IPv6 address with a port as [::1]:22")
-    known = {"ssh_hostname": host, "ssh_user": user or None, "ssh_port": int(port) if port else None}
-    return {key: value for key, value in known.items() if value is not None}
+    parts = {"ssh_hostname": host, "ssh_user": user or None, "ssh_port": int(port) if port else None}
+    return {key: value for key, value in parts.items() if value is not None}
 
 
 def _is_ipv6(text: str) -> bool:

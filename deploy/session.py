@@ -1,7 +1,7 @@
-"""What is said to a host over SSH, and what it says: commands, answers in JSON, files.
+"""A host's shell over SSH: commands, their output and JSON, files.
 
-Files and answers go through the session of a command, not through SFTP: where a shell greets, SFTP breaks, and what a
-command says begins behind a mark. All that enters a host's shell is quoted here.
+Files and output go through the session of a command, not through SFTP, which breaks if the shell prints a greeting; a
+mark shows where the output of the command begins. All that enters a host's shell is quoted here.
 """
 
 import json
@@ -21,7 +21,7 @@ from deploy.inventory import CONNECT_SECONDS
 from edgecnn.escape import for_terminal
 
 _MARK = "edgecnn-begins-here"
-_MOST = 50_000_000  # bytes that a command may say
+_MOST = 50_000_000  # bytes that a command may print
 _LINE = 300  # characters of a cause
 
 
@@ -30,7 +30,7 @@ class StepError(Exception):
 
 
 def plain(text: str) -> str:
-    """What a host said, in one line of bounded length, without what a terminal would obey."""
+    """A host's text in one line of bounded length, without control characters."""
     return for_terminal(" ".join(text.split())[:_LINE])
 
 
@@ -44,7 +44,7 @@ class Session:
         """Connect.
 
         Raises:
-            StepError: it cannot be reached, refuses the key, or is not known.
+            StepError: the host cannot be reached, refuses the key, or its host key is not known.
         """
         try:
             self._host.connect(show_errors=False, raise_exceptions=True)
@@ -55,42 +55,56 @@ class Session:
         """Write a file there, whole or not at all."""
         folder, _, name = path.rpartition("/")
         here, there = quoted(f"{folder}/.{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"), quoted(path)
-        told = f"cat > {here} && test $(wc -c < {here}) -eq {size} && mv {here} {there} || {{ rm -f {here}; exit 1; }}"
-        self.said(told, f"{name} could not be written there: is the disk full?", data=file)
+        command = (
+            f"cat > {here} && test $(wc -c < {here}) -eq {size} && mv {here} {there} || {{ rm -f {here}; exit 1; }}"
+        )
+        self.output(command, f"{name} could not be written there: is the disk full?", stdin=file)
 
     def is_there(self, path: str, size: int | None = None) -> bool:
-        """Whether there is a file, and of that size where one is given."""
+        """Whether there is a file, of `size` bytes if that is not None."""
         right = f" && test $(wc -c < {quoted(path)}) -eq {size}" if size is not None else ""
-        return self.said(f"test -e {quoted(path)}{right} && echo yes || echo no", "it cannot be looked at") == "yes"
+        return self.output(f"test -e {quoted(path)}{right} && echo yes || echo no", "it cannot be looked at") == "yes"
 
-    def json(self, command: str, otherwise: str, fine: Sequence[int] = (0,)) -> Any:
-        """What a command prints there, as JSON."""
-        said = self.said(command, otherwise, fine)
-        try:
-            return json.loads(said)
-        except (ValueError, RecursionError):
-            raise StepError(f"{otherwise}: what it says is no JSON: {said[-_LINE // 2 :]!r}") from None
-
-    def said(self, command: str, otherwise: str, fine: Sequence[int] = (0,), data: BinaryIO | None = None) -> str:
-        """What a command prints there, without what its shell greets with.
+    def json(self, command: str, problem: str, fine: Sequence[int] = (0,)) -> Any:
+        """The JSON document that a command prints.
 
         Raises:
-            StepError: it ended otherwise than `fine`; with the last line of what it said.
+            StepError: as `output`, or what it prints is no JSON.
         """
-        status, *streams = self._run(f"echo {_MARK}; echo {_MARK} >&2; {command}", data)
-        greeted = [stream.decode(errors="replace").partition(f"{_MARK}\n") for stream in streams]
-        (_, begun, said), (before, _, errors) = greeted
-        if not begun:
-            raise StepError(f"its shell runs no commands: {before.strip() or greeted[0][0].strip() or 'it is silent'}")
-        if status not in fine:
-            lines = [line for line in errors.splitlines() if line.strip()]
-            causes = [line for line in lines if line.startswith("error: ")]
-            last = f"{otherwise}: {lines[-1]}" if lines else otherwise
-            raise StepError(causes[-1].removeprefix("error: ") if causes else last)
-        return said.strip()
+        text = self.output(command, problem, fine)
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            raise StepError(f"{problem}: its output is no JSON: {text[-_LINE // 2 :]!r}") from None
 
-    def _run(self, command: str, data: BinaryIO | None) -> tuple[int, bytes, bytes]:
-        """A command's exit status, stdout and stderr; `data` is its stdin.
+    def output(self, command: str, problem: str, fine: Sequence[int] = (0,), stdin: BinaryIO | None = None) -> str:
+        """What a command prints, without the greeting of its shell.
+
+        Args:
+            command: in the language of sh.
+            problem: what the error says if the command fails.
+            fine: exit statuses of success.
+            stdin: what the command reads.
+
+        Raises:
+            StepError: its exit status is not in `fine`; with the last line of its errors.
+        """
+        status, *streams = self._run(f"echo {_MARK}; echo {_MARK} >&2; {command}", stdin)
+        (greeting, begun, text), (greeting_errors, _, errors) = (
+            stream.decode(errors="replace").partition(f"{_MARK}\n") for stream in streams
+        )
+        if not begun:
+            reason = greeting_errors.strip() or greeting.strip() or "it is silent"
+            raise StepError(f"its shell runs no commands: {reason}")
+        if status not in fine:
+            raise StepError(_failure_cause(errors, problem))
+        return text.strip()
+
+    def _run(self, command: str, stdin: BinaryIO | None) -> tuple[int, bytes, bytes]:
+        """Run a command.
+
+        Returns:
+            Its exit status, stdout and stderr.
 
         Raises:
             OSError: the connection broke.
@@ -102,12 +116,12 @@ class Session:
         try:
             channel.exec_command(f"sh -c {quoted(command)}")
             errors = gevent.spawn(channel.makefile_stderr("rb").read, _MOST)
-            if data is not None:
-                _feed(channel, data)
+            if stdin is not None:
+                _feed(channel, stdin)
             channel.shutdown_write()
             output = channel.makefile("rb").read(_MOST)
             if len(output) == _MOST:
-                raise StepError("it says more than anybody reads")
+                raise StepError("its output has no end")
             status = channel.recv_exit_status()
             if status < 0:
                 raise OSError("it ended without a status")
@@ -117,7 +131,7 @@ class Session:
 
 
 def _feed(channel: Any, data: BinaryIO) -> None:
-    """Write to a command's stdin, as far as it reads: why it stopped is what its status and stderr say."""
+    """Write to a command's stdin, as far as it reads: its status and stderr say why it stopped."""
     stdin = channel.makefile_stdin("wb")
     try:
         shutil.copyfileobj(data, stdin, 1 << 18)
@@ -127,23 +141,32 @@ def _feed(channel: Any, data: BinaryIO) -> None:
             raise
 
 
+def _failure_cause(errors: str, problem: str) -> str:
+    """The last line of a command's errors that names a cause: ours begin with `error: `."""
+    lines = [line for line in errors.splitlines() if line.strip()]
+    causes = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    if causes:
+        return causes[-1]
+    return f"{problem}: {lines[-1]}" if lines else problem
+
+
 def quoted(*words: str) -> str:
-    """Words for a shell: whatever enters one passes here."""
+    """Words for a shell, quoted: whatever enters a shell passes here."""
     return " ".join(map(shlex.quote, words))
 
 
 def in_shell(path: str) -> str:
-    """A path for a shell, quoted but for a home that it begins with."""
+    """A path for a shell, quoted except for a `~` or `~user` at its beginning."""
     home, slash, rest = path.partition("/")
     return f"{home}/{quoted(rest)}" if slash and rest and re.fullmatch("~[A-Za-z0-9._-]*", home) else quoted(path)
 
 
-def _connect_cause(said: str) -> str:
-    """Why a host cannot be reached, with what to do."""
-    if "Authentication" in said:
-        return f"it refuses the key ({said}): ssh-copy-id puts yours there"
-    if "not found in known_hosts" in said or "No host key" in said:
-        return f"its host key is not known ({said}): ssh there once and compare the fingerprint"
-    if "key" in said.lower() and "match" in said.lower():
-        return f"its host key is another one than before ({said}): if it was set up anew, ssh-keygen -R"
-    return f"it cannot be reached: {said}"
+def _connect_cause(error: str) -> str:
+    """Why a host cannot be reached, and what to do."""
+    if "Authentication" in error:
+        return f"it refuses the key ({error}): ssh-copy-id puts yours there"
+    if "not found in known_hosts" in error or "No host key" in error:
+        return f"its host key is not known ({error}): ssh there once and compare the fingerprint"
+    if "key" in error.lower() and "match" in error.lower():
+        return f"its host key is another one than before ({error}): if it was set up anew, ssh-keygen -R"
+    return f"it cannot be reached: {error}"

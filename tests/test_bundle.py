@@ -21,11 +21,14 @@ from PIL import Image
 from test_adopt import stripped
 
 from boards import TARGETS
-from deploy import versions
-from deploy.bundle import EXTRAS, packed
-from deploy.bundlefile import INDEX, InstallError, open_bundle
+from deploy import building, disk, versions
+from deploy import bundle as bundle_command
+from deploy.bundlefile import open_bundle
+from deploy.contents import EXTRAS
+from deploy.index import INDEX, InstallError
+from deploy.packing import packed
 from deploy.targets import locked
-from edgecnn import PICTURE
+from edgecnn import PICTURE, SHIPPED
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import SEAL, seal, sha256, unzip_members, zip_members
 
@@ -94,7 +97,7 @@ def test_it_installs_without_network_upgrades_rolls_back_and_changes_nothing_twi
     assert json.loads(done.stdout)["current"] == "digits-newer", done.stderr
     done = on_device(changed(bundle, tmp_path / "worse.bundle", worse), home)
     assert done.returncode == 1
-    assert "digits-worse was not taken into use" in done.stdout
+    assert "digits-worse is not put into use" in done.stdout
     assert "digits-newer stays" in done.stdout
     assert not (home / "versions" / "digits-worse").exists()
     done = on_device(bundle, home, "--rollback", "--json")
@@ -182,12 +185,12 @@ def test_a_version_is_on_the_disk_before_it_counts_as_whole(
         (folder / "models").mkdir(parents=True)
         (folder / "models/model.tflite").write_bytes(b"model")
 
-    monkeypatch.setattr(versions.os, "fsync", noted)
-    monkeypatch.setattr(versions, "_build", built)
-    monkeypatch.setattr(versions, "check", lambda *_: [])
+    monkeypatch.setattr(disk.os, "fsync", noted)
+    monkeypatch.setattr(building, "_build", built)
+    monkeypatch.setattr(building, "failed_checks", lambda *_: [])
     home = tmp_path / "edgecnn"
-    folder, _ = versions.prepared(open_bundle(bundle), home, None)
-    versions.take(home, folder)
+    folder, _ = building.build(open_bundle(bundle), home, None)
+    versions.put_into_use(home, folder)
     names = [os.path.relpath(path, folder) for path in synced]
     mark = names.index(".complete.new")
     assert {".", "models", "models/model.tflite", ".."} <= set(names[:mark])
@@ -374,6 +377,28 @@ def test_a_device_that_asks_for_a_signature_gets_one_no_older_than_the_last(bund
     refused(on_device(bundle, home), "is not signed")
 
 
+def test_a_signed_bundle_says_when_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the command itself, with a small file in place of the models and wheels."""
+    keys(tmp_path, "mine")
+    (tmp_path / "signers").write_text(f"me@desk {(tmp_path / 'mine.pub').read_text()}")
+    model = Path(shutil.copy(SHIPPED, tmp_path))
+    index = {
+        "schema": 1, "engines": [], "models": [model.name], "device": {"python": "3.11", "machine": "x86_64"},
+        "offline": True, "system_site_packages": False, "unpacked": 1, "labelled": True,
+    }  # fmt: skip
+    monkeypatch.setattr(bundle_command, "contents", lambda *_: ({f"models/{model.name}": b"model"}, dict(index)))
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    path = tmp_path / "signed.bundle"
+    words = [str(model), "--target", BUNDLED, "--output", str(path)]
+    assert bundle_command.main([*words, "--sign", str(tmp_path / "mine"), "--expires", "2027-06-30"]) == 0
+    signed = open_bundle(path, tmp_path / "signers")
+    assert (signed.signed, signed.index["made"], signed.index["expires"]) == (True, 1_800_000_000, "2027-06-30")
+    assert bundle_command.main(words) == 0
+    unsigned = open_bundle(path)
+    assert "made" not in unsigned.index
+    assert unsigned.version == signed.version  # the same files are the same version, whenever they were packed
+
+
 def test_another_device_is_told_what_it_needs(bundle: Path, tmp_path: Path) -> None:
     def other(members: Members, index: dict[str, object]) -> None:
         index["device"] = {"python": "3.13", "machine": "aarch64"}
@@ -407,7 +432,7 @@ def test_an_adopted_model_with_images_alone_goes_into_a_bundle_and_runs_there(tr
     adopted.extract(tmp_path / "device")
     (tmp_path / "device/edgecnn").write_text(f'#!/bin/sh\nexec {sys.executable} -m edgecnn "$@"\n')
     (tmp_path / "device/edgecnn").chmod(0o755)
-    assert versions.check(tmp_path / "device", adopted.index) == []
+    assert building.failed_checks(tmp_path / "device", adopted.index) == []
     models = tmp_path / "device/models"
     assert Image.open(models / PICTURE).size == (28, 28)  # without a frame, the first that is to be evaluated
     for told in (

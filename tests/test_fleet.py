@@ -117,7 +117,7 @@ def test_the_guides_words_do_what_they_promise(bundle: Path, kitchen: Kitchen, t
 
 
 def test_hosts_are_named_as_ssh_names_them() -> None:
-    from deploy.fleet import file_name
+    from deploy.fleet_report import file_name
     from deploy.inventory import address
 
     for text, host, user, port in (

@@ -1,0 +1,53 @@
+"""Pack the files of a bundle into one: hashes, version, signature and seal."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from deploy.index import INDEX, SIGNATURE
+from deploy.signature import NAMESPACE
+from edgecnn.command import OK
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import sha256, zip_members
+
+_DATES = ("made", "expires")  # what leaves a version the same one
+
+
+def packed(files: dict[str, bytes], index: dict[str, Any], key: Path | None) -> bytes:
+    """The bytes of a bundle: a ZIP that Python runs, with a seal at its end.
+
+    Args:
+        files: by their names in the bundle.
+        index: without `version` and `files`, which are computed here.
+        key: an SSH private key that signs the index.
+
+    Raises:
+        EdgecnnError: there is no such key, or ssh-keygen is missing or fails.
+    """
+    hashes = {name: sha256(data) for name, data in sorted(files.items())}
+    dateless = {key: value for key, value in index.items() if key not in (*_DATES, "version", "files")}
+    version = sha256(json.dumps([dateless, hashes], sort_keys=True).encode())[:12]
+    index = index | {"version": f"{index['name']}-{version}", "files": hashes}
+    text = json.dumps(index, indent=1, sort_keys=True).encode()
+    signature = {SIGNATURE: _signature(text, key)} if key else {}
+    return zip_members({INDEX: text, **signature, **dict(sorted(files.items()))})
+
+
+def _signature(text: bytes, key: Path) -> bytes:
+    """By ssh-keygen, in the format of allowed_signers files."""
+    if not key.exists():
+        raise EdgecnnError(f"--sign {key}: there is no such key; ssh-keygen -t ed25519 makes one")
+    words = ["ssh-keygen", "-Y", "sign", "-f", str(key), "-n", NAMESPACE, "-"]
+    try:
+        done = subprocess.run(words, input=text, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise EdgecnnError("ssh-keygen is missing: apt-get install openssh-client") from None
+    if done.returncode != OK:
+        raise EdgecnnError(f"--sign {key}: {last_line(done.stderr.decode(errors='replace'))}")
+    return done.stdout
+
+
+def last_line(errors: str) -> str:
+    """What a program wrote last to stderr."""
+    return (errors.strip() or "it gave no reason").splitlines()[-1]
