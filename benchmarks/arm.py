@@ -31,12 +31,12 @@ from benchmarks.origin import origin
 from boards import EMULATED, Board
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, progress, table
 from edgecnn.dataset import Dataset, read_answered
-from edgecnn.engines import NATIVE, engines_of
+from edgecnn.engines import ENGINES, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file
 from edgecnn.golden import FILE, FLOAT_BOUND, make
 from edgecnn.modelfile import ModelFile, newest_model, read_model
-from edgecnn.native import available
+from edgecnn.native_description import available
 
 IMAGES = 200  # for `check`
 COMPARED = 64  # of these, plain and blended with noise
@@ -130,7 +130,8 @@ def doctor(board: Board) -> dict[str, Any]:
 def with_native(board: Board, found: dict[str, Any], folder: Path) -> dict[str, Any]:
     """What `doctor` found, and the engine `native` where the folder has a library for the board."""
     if any(_has_library(path, board) for path in model_files([folder])):
-        found["engines"].append({"engine": NATIVE, "version": "", "state": "works"})
+        kinds = [kind for kind in ENGINES.values() if kind.companions]
+        found["engines"] += [{"engine": kind.name, "version": "", "state": "works"} for kind in kinds]
     return found
 
 
@@ -169,7 +170,7 @@ def trials(board: Board, found: dict[str, Any], folder: Path, count: bool = True
         for finding in found["engines"]:
             name = finding["engine"]
             able = [each for each in files if name in engines_of(each.path, each.manifest.format)]
-            if name == NATIVE:
+            if ENGINES[name].companions:
                 able = [each for each in able if _has_library(each.path, board)]
             if finding["state"] != "works" or not able:
                 continue

@@ -32,7 +32,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import newest_model, read_model
-from edgecnn.native import description, target
+from edgecnn.native_description import description_file, target
 
 TURNS, STARTS = 9, 25
 
@@ -102,7 +102,7 @@ def _described(model: Path) -> tuple[Path, int, int]:
     Raises:
         EdgecnnError: nothing says so.
     """
-    path = description(model)
+    path = description_file(model)
     if not path.exists():
         raise EdgecnnError(f"{model} has no libraries: python -m convert.c --build host")
     try:

@@ -21,7 +21,7 @@ from benchmarks.peak import peaks
 from edgecnn.child_process import in_child
 from edgecnn.command import OK, command, command_parser, print_json, progress, quiet, table
 from edgecnn.device import describe
-from edgecnn.engines import ENGINES, engines_for
+from edgecnn.engines import engines_for, packaged
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import newest_model, read_model
 from edgecnn.tables import paragraph
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "model", type=Path, nargs="?", help="a .tflite or .onnx file (default: the newest int8 .tflite)"
     )
-    parser.add_argument("--engine", choices=ENGINES, help="default: the first that runs it")
+    parser.add_argument("--engine", choices=[kind.name for kind in packaged()], help="default: the first that runs it")
     options = parser.parse_args(argv)
     found = profile(options.model or newest_model().with_name("model_int8.tflite"), options.engine)
     if options.json:

@@ -25,7 +25,7 @@ from convert.output_kind import output_kind, within_one
 from convert.parent import check_labels, pixel_values, read_labels
 from convert.processes.engine import apart
 from edgecnn.command import OK, command, command_parser, print_json, quiet, table
-from edgecnn.engines import load_engine
+from edgecnn.engine_loading import load_engine
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256, write_file
 from edgecnn.interpreters import TensorSpec

@@ -27,7 +27,7 @@ from edgecnn.golden import FILE as GOLDEN
 from edgecnn.golden import IMAGES as GOLDEN_IMAGES
 from edgecnn.golden import make
 from edgecnn.modelfile import ModelFile
-from edgecnn.native import description
+from edgecnn.native_description import description_file
 
 EXTRAS = {"camera": "opencv-python-headless"}  # what --with adds: packages by the wheel's extras
 _ROOT = Path(__file__).parents[1]
@@ -117,7 +117,7 @@ def _sample(model: ModelFile, split: str, images: int) -> Dataset:
 
 def _libraries(model: Path, system: System) -> Iterator[tuple[str, bytes]]:
     """The library of a model's C for a system, and its description, if they lie beside the model."""
-    path = description(model)
+    path = description_file(model)
     try:
         library = json.loads(read_file(path))["libraries"].get(system.library) if path.exists() else None
         names = [path.name, str(library["file"])] if library else []

@@ -1,7 +1,7 @@
 """The Python and the machine that run here, as bundles name them: one JSON document with the path of a folder.
 
-A fleet sends this file to each host and runs it there: `python3 -c SOURCE FOLDER`. `edgecnn.device` has the rule for
-32-bit systems too: this one must run before anything of edgecnn is installed.
+A fleet sends this file to each host and runs it there: `python3 -c SOURCE FOLDER`. `edgecnn.architecture` has the rule
+for 32-bit systems too: this one must run before anything of edgecnn is installed.
 """
 
 # Python 3.7 reads this too, to say that it is too old.

@@ -44,7 +44,8 @@ EACH = 450
 COMMANDS = ("info", "check", "classify")
 IMPORTED = (  # once, before the forks
     "ai_edge_litert.interpreter", "onnxruntime", "PIL.Image", "PIL.ImageOps", "PIL.PngImagePlugin", "multiprocessing",
-    "edgecnn.commands", "edgecnn.native", "edgecnn.onnx_structure", "edgecnn.selection", "edgecnn.tflite_structure",
+    "edgecnn.commands", "edgecnn.native_engine", "edgecnn.onnx_structure", "edgecnn.selection",
+    "edgecnn.tflite_engine", "edgecnn.tflite_structure",
 )  # fmt: skip
 NUMBERS = (0, 1, 2, 3, 4, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0xFFFF, 0x10000, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1)
 VALUES: tuple[Any, ...] = (

@@ -9,7 +9,8 @@ import pytest
 from conftest import ROOT, Once, refused, run
 
 from edgecnn import Classifier
-from edgecnn.engines import ENGINES, load_engine
+from edgecnn.engine_loading import load_engine
+from edgecnn.engines import ENGINES, packaged
 from edgecnn.modelfile import read_model
 from edgecnn.pixels import input_table
 
@@ -59,7 +60,7 @@ def test_float_exports_equal_keras_on_every_engine(once: Once, name: str) -> Non
     folder = converted(once, name)
     images, expected = np.load(folder / "calibration.npz")["images"], np.load(folder / "expected.npy")
     bound = 1e-6 + 1e-5 * max(1, np.abs(expected).max())
-    for kind in ENGINES.values():
+    for kind in packaged():
         if kind.installed:
             found = raw_outputs(folder / f"model_float32.{kind.format}", kind.name, images)
             assert np.abs(found - expected).max() <= bound

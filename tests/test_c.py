@@ -14,7 +14,7 @@ from edgecnn import Classifier, EdgecnnError
 from edgecnn.dataset import read_dataset
 from edgecnn.files import sha256
 from edgecnn.modelfile import read_model
-from edgecnn.native import target
+from edgecnn.native_description import target
 from edgecnn.selection import choose
 
 HERE = target()
@@ -144,7 +144,7 @@ def test_a_library_that_does_not_fit_is_refused_in_a_line(own: Path, spoil, said
 
 
 def test_threads_of_a_library_are_one(exported: Path) -> None:
-    with pytest.raises(EdgecnnError, match="in one thread"):
+    with pytest.raises(EdgecnnError, match="threads is 2: engine 'native' takes 1 at most"):
         Classifier(exported / "model_int8.tflite", "native", 2)
 
 

@@ -11,7 +11,7 @@ import pytest
 from edgecnn import Classifier, EdgecnnError
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.device import cores
-from edgecnn.engines import ENGINES, engines_for
+from edgecnn.engines import ENGINES, engines_for, packaged
 from edgecnn.errors import EdgecnnWarning
 from edgecnn.interpreters import TensorSpec
 from edgecnn.manifest import Input
@@ -23,7 +23,7 @@ INT8_STEPS = 6 / 256  # of probability: what int8 may cost a tiny model
 
 def engines_and_models() -> list[tuple[str, str]]:
     files = {"tflite": ["model_int8.tflite"], "onnx": ["model_float32.onnx", "model_int8.onnx"]}
-    return [(kind.name, name) for kind in ENGINES.values() if kind.installed for name in files[kind.format]]
+    return [(kind.name, name) for kind in packaged() if kind.installed for name in files[kind.format]]
 
 
 def evaluation(folder: Path) -> Dataset:

@@ -12,7 +12,7 @@ from conftest import ROOT
 
 from deploy import machine
 from deploy.program import MODULES, probe, program
-from edgecnn import device
+from edgecnn import architecture
 
 FILES = {name: ROOT / "deploy" / f"{name}.py" for name in MODULES}
 
@@ -57,4 +57,4 @@ def test_installer_and_runtime_name_a_machine_alike(kernel: str, pointer: int, m
     """Each has the rule for 32-bit Python on a 64-bit kernel, since the installer runs before edgecnn is there."""
     monkeypatch.setattr(platform, "machine", lambda: kernel)
     monkeypatch.setattr(struct, "calcsize", lambda _: pointer)
-    assert machine.description()["machine"] == device._machine()
+    assert machine.description()["machine"] == architecture.machine()

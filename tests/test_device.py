@@ -91,7 +91,15 @@ def test_this_machine_is_itself() -> None:
 
 
 def test_a_label_waits_for_nothing_that_only_other_commands_need() -> None:
-    late = "edgecnn.device", "edgecnn.selection", "edgecnn.native", "multiprocessing", "sysconfig", "ctypes.util"
+    late = (
+        "edgecnn.device",
+        "edgecnn.selection",
+        "edgecnn.native_engine",
+        "edgecnn.native_library",
+        "multiprocessing",
+        "sysconfig",
+        "ctypes.util",
+    )
     run = "import sys, edgecnn.cli as cli; cli.main(['classify']); sys.exit(f'{set(sys.argv[1:]) & set(sys.modules)}')"
     ended = subprocess.run([sys.executable, "-c", run, *late], capture_output=True, text=True, check=False)
     assert ended.stderr == "set()\n"

@@ -14,7 +14,7 @@ from conftest import refused, run
 from edgecnn.child_process import DiedError, in_child
 from edgecnn.device import describe
 from edgecnn.doctor import Finding, _broken, _command, _dead, _missing, examine, screen
-from edgecnn.engines import ENGINES
+from edgecnn.engines import ENGINES, packaged
 from edgecnn.errors import EdgecnnError
 
 HERE = describe()
@@ -134,7 +134,7 @@ def test_where_there_is_no_wheel_it_is_said(engine: str, changes: dict[str, obje
 
 
 def test_one_command_installs_the_best_engine() -> None:
-    absent = tuple(_missing(kind, replace(PI_4, python="3.13.5")) for kind in ENGINES.values())
+    absent = tuple(_missing(kind, replace(PI_4, python="3.13.5")) for kind in packaged())
     assert [each.state for each in absent] == ["not installed", "no wheel", "not installed"]
     command = _command(absent, PI_4)
     assert command is not None

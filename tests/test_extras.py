@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 from packaging.requirements import Requirement
 
-from edgecnn.engines import ENGINES
+from edgecnn.engines import ENGINES, packaged
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +21,7 @@ WHEELS = {
     "aarch64": {"litert": ALL, "tflite": UP_TO_311, "onnx": ALL},
     "armv7l": {"litert": (), "tflite": UP_TO_311, "onnx": ()},
 }
-CASES = [(machine, extra, python) for machine in WHEELS for extra in ENGINES for python in ALL]
+CASES = [(machine, extra, python) for machine in WHEELS for extra in WHEELS[machine] for python in ALL]
 
 
 def is_edge(case: tuple[str, str, str]) -> bool:
@@ -77,6 +77,6 @@ def test_doctor_knows_the_table(machine: str, extra: str, python: str) -> None:
 
 
 def test_doctor_names_the_requirements_of_the_extra() -> None:
-    for name, kind in ENGINES.items():
-        wanted = {str(Requirement(each.split(";")[0])) for each in EXTRAS[name]} - {"pillow"}
+    for kind in packaged():
+        wanted = {str(Requirement(each.split(";")[0])) for each in EXTRAS[kind.name]} - {"pillow"}
         assert {str(Requirement(each)) for each in kind.requirements} == wanted

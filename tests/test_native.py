@@ -13,7 +13,8 @@ from edgecnn import Classifier, EdgecnnError
 from edgecnn.engines import engines_of
 from edgecnn.files import sha256
 from edgecnn.modelfile import read_model
-from edgecnn.native import _load, description, source_hashes, target
+from edgecnn.native_description import description_file, source_hashes, target
+from edgecnn.native_library import _load
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def beside(copied: Path) -> Path:
     (copied / "model_int8.so").write_bytes(b"no library")
     library = {"file": "model_int8.so", "sha256": sha256(b"no library")}
     document = {"schema": 1, "symbol": "model", "input": end, "output": end, "libraries": {target(): library}}
-    description(model).write_text(json.dumps(document | source_hashes(read_model(model).manifest)))
+    description_file(model).write_text(json.dumps(document | source_hashes(read_model(model).manifest)))
     return model
 
 
@@ -50,7 +51,7 @@ HOSTILE: dict[str, Change] = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_description_is_one_line(beside: Path, kind: str) -> None:
-    path = description(beside)
+    path = description_file(beside)
     document = json.loads(path.read_bytes())
     HOSTILE[kind](document)
     path.write_text(json.dumps(document))
@@ -62,7 +63,7 @@ def test_a_hostile_description_is_one_line(beside: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "[" * 100_000, '{"schema": 1e999}', "[]", "9" * 5000])
 def test_a_description_that_is_no_json_is_one_line(beside: Path, text: str) -> None:
-    description(beside).write_text(text)
+    description_file(beside).write_text(text)
     with pytest.raises(EdgecnnError, match=r"native\.json cannot be read"):
         Classifier(beside, "native")
 

@@ -1,12 +1,15 @@
 """Files of other tools that leave open how many images they take: engines run them with one."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from c_extremes import Builder
 from onnx import TensorProto, helper
 
 from edgecnn import EdgecnnError
-from edgecnn.interpreters import OnnxEngine, TfliteEngine
+from edgecnn.onnx_engine import OnnxEngine
+from edgecnn.tflite_engine import TfliteEngine
 
 TFLITE = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
@@ -33,7 +36,7 @@ def tflite_classifier(shape: tuple[int, ...], signature: tuple[int, ...]) -> byt
 
 @pytest.mark.parametrize("given", [["N", 3], ["N", "classes"], None])
 def test_onnx_with_names_for_sides(given: list[str | int] | None) -> None:
-    engine = OnnxEngine("onnxruntime", onnx_classifier(["N", 2, 2, 1], given), 1)
+    engine = OnnxEngine("onnxruntime", Path("m.onnx"), onnx_classifier(["N", 2, 2, 1], given), 1)
     engine.feed()[...] = 1
     engine.invoke()
     assert (engine.input.shape, engine.output.shape) == ((1, 2, 2, 1), (1, 3))
@@ -45,7 +48,7 @@ def test_tflite_with_an_open_batch(module: str) -> None:
     """The batch that is stored is 1 in most files, and another in some."""
     pytest.importorskip(module)
     for stored in (1, 4):
-        engine = TfliteEngine(module, tflite_classifier((stored, 2, 3, 1), (-1, 2, 3, 1)), 1)
+        engine = TfliteEngine(module, Path("m.tflite"), tflite_classifier((stored, 2, 3, 1), (-1, 2, 3, 1)), 1)
         engine.feed()[...] = 7
         engine.invoke()
         assert engine.output.shape == (1, 2, 3, 1)
@@ -54,6 +57,6 @@ def test_tflite_with_an_open_batch(module: str) -> None:
 
 def test_an_open_size_of_the_picture_is_refused() -> None:
     with pytest.raises(EdgecnnError, match="fixed size"):
-        OnnxEngine("onnxruntime", onnx_classifier(["N", "height", "width", 1], ["N", 3]), 1)
+        OnnxEngine("onnxruntime", Path("m.onnx"), onnx_classifier(["N", "height", "width", 1], ["N", 3]), 1)
     with pytest.raises(EdgecnnError, match="fixed size"):
-        TfliteEngine(TFLITE[0], tflite_classifier((1, 1, 1, 3), (-1, -1, -1, 3)), 1)
+        TfliteEngine(TFLITE[0], Path("m.tflite"), tflite_classifier((1, 1, 1, 3), (-1, -1, -1, 3)), 1)

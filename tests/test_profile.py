@@ -13,7 +13,7 @@ from benchmarks.peak import peaks
 from benchmarks.profile import Profile
 from edgecnn import Classifier
 from edgecnn.modelfile import read_model
-from edgecnn.native import description, target
+from edgecnn.native_description import description_file, target
 
 MACS = {"conv2d_1": 1_843_200, "conv2d_2": 331_776, "dense": 36_864, "dense_1": 640}
 
@@ -84,7 +84,7 @@ def test_a_program_that_fails_is_told(trained: Path, tmp_path: Path, script: str
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     libraries = {target(): {"program": program.name}}
-    description(model).write_text(json.dumps({"libraries": libraries, "multiply_accumulates": 1, "arena": 1}))
+    description_file(model).write_text(json.dumps({"libraries": libraries, "multiply_accumulates": 1, "arena": 1}))
     refused(run("benchmarks.native", model), words)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgecnn import SHIPPED, Classifier, EdgecnnError
-from edgecnn.engines import ENGINES
+from edgecnn.engines import packaged
 from edgecnn.measuring import memory_mb
 from edgecnn.modelfile import pack_model, read_model
 
@@ -20,7 +20,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (2000, 28, 28), np.uint8)
 THREADS = 8
 CASES = [
     (model, kind.name)
-    for kind in ENGINES.values()
+    for kind in packaged()
     if kind.installed
     for model in ("model_int8.tflite", "model_float32.onnx")
     if model.endswith(kind.format)

@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 
 from edgecnn import SHIPPED, EdgecnnError
 from edgecnn import tflite_schema as schema
-from edgecnn.engines import load_engine
+from edgecnn.engine_loading import load_engine
 from edgecnn.flatbuffer import Flatbuffer
 from edgecnn.onnx_structure import check_onnx
 from edgecnn.tflite_structure import check_tflite

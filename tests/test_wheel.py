@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 from test_commands import DRAWN, digit_file
 
-from edgecnn.engines import ENGINES
+from edgecnn.engines import ENGINES, packaged
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +54,7 @@ def outside(python: Path, *words: object) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.parametrize("extra", [kind.name for kind in ENGINES.values() if kind.installed])
+@pytest.mark.parametrize("extra", [kind.name for kind in packaged() if kind.installed])
 def test_one_extra_is_enough(wheel: Path, trained: Path, tmp_path: Path, extra: str) -> None:
     python = fresh(tmp_path, f"{wheel}[{extra}]")
     model = trained / ("model_float32.onnx" if extra == "onnx" else "model_int8.tflite")

@@ -20,7 +20,7 @@ from edgecnn.bench import leave_out
 from edgecnn.classifier import Classifier
 from edgecnn.command import OK, progress, quiet
 from edgecnn.dataset import Dataset, read_answered
-from edgecnn.engines import NATIVE
+from edgecnn.engines import ENGINES
 from edgecnn.files import sha256
 from edgecnn.manifest import Manifest
 from edgecnn.measuring import QUICK, measure
@@ -129,7 +129,7 @@ def gather(folder: Path) -> Facts:
     manifest = read_model(folder / "model.keras").manifest
     data = read_answered(folder / "evaluation.npz", manifest)
     subjects = tuple(_subject(folder, data, times) for times in run["results"])
-    profiled = [each for each in subjects if each.times["engine"] != NATIVE]
+    profiled = [each for each in subjects if ENGINES[each.times["engine"]].package]  # a library has no operators
     limits = {each.name: profile(folder / each.times["model"], each.times["engine"]).verdict for each in profiled}
     quantized = dict.fromkeys(each.times["model"] for each in subjects if each.quantization == "int8")
     progress(f"looking into the layers of {', '.join(quantized)}")

@@ -35,7 +35,7 @@ from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import locked, write_file
 from edgecnn.modelfile import ModelFile, newest_model, read_model
-from edgecnn.native import description, source_hashes
+from edgecnn.native_description import description_file, source_hashes
 
 
 @command
@@ -75,7 +75,7 @@ def _export(
     if output.suffix != ".c":
         raise EdgecnnError(f"{output} does not end in .c: name the C file")
     beside = output.with_suffix(".tflite")
-    with locked(description(output)):  # it keeps the libraries that it describes already
+    with locked(description_file(output)):  # it keeps the libraries that it describes already
         files, facts = c_files(model, output, targets)
         models = _model_beside(model, beside, is_wanted=conversion is not None or bool(targets))
         _write(files | models, [program(output, target) for target in targets])

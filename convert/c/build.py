@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from edgecnn.errors import EdgecnnError
-from edgecnn.native import target as this_machine
+from edgecnn.native_description import target as this_machine
 
 HOST = "host"
 COMPILER = (sys.executable, "-m", "ziglang", "cc")

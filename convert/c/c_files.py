@@ -20,7 +20,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, find_manifest
-from edgecnn.native import SCHEMA, description, source_hashes, target
+from edgecnn.native_description import SCHEMA, description_file, source_hashes, target
 
 PLAIN: Variant = variant("int8")  # without rewrites: what fast code is generated from
 
@@ -98,7 +98,7 @@ def _check_ends(model: ModelFile, plan: Plan) -> None:
 def _built_files(
     manifest: Manifest, plan: Plan, symbol: str, output: Path, builds: Sequence[Built]
 ) -> dict[Path, bytes]:
-    """Libraries, programs, and the description that `edgecnn.native` reads."""
+    """Libraries, programs, and the description that `edgecnn.native_description` reads."""
     if not builds:
         return {}
     files = {}
@@ -106,7 +106,7 @@ def _built_files(
         files[_library(output, built.target)] = built.library
         files[program(output, built.target)] = built.program
     text = json.dumps(_description(manifest, plan, symbol, output, builds), indent=1) + "\n"
-    return files | {description(output): text.encode()}
+    return files | {description_file(output): text.encode()}
 
 
 def _facts(model: ModelFile, plan: Plan, builds: Sequence[Built]) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _facts(model: ModelFile, plan: Plan, builds: Sequence[Built]) -> dict[str, A
 
 
 def _description(manifest: Manifest, plan: Plan, symbol: str, output: Path, builds: Sequence[Built]) -> dict[str, Any]:
-    """What `edgecnn.native` reads; libraries of the same model that are there already stay."""
+    """What `edgecnn.native_description` reads; libraries of the same model that are there already stay."""
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "symbol": symbol,
@@ -140,7 +140,7 @@ def _description(manifest: Manifest, plan: Plan, symbol: str, output: Path, buil
         }
         for built in builds
     }
-    return document | {"libraries": _earlier_libraries(description(output), document) | entries}
+    return document | {"libraries": _earlier_libraries(description_file(output), document) | entries}
 
 
 def _earlier_libraries(path: Path, document: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from edgecnn import __version__
 from edgecnn.classifier import usable_threads
 from edgecnn.command import OK, print_json, table
 from edgecnn.device import describe
-from edgecnn.engines import ENGINES, NATIVE, engines_for, engines_of
+from edgecnn.engines import ENGINES, engines_for, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256
 from edgecnn.measuring import FULL, QUICK, Measured, Method, Setup, measure
@@ -76,7 +76,7 @@ def _setups(options: argparse.Namespace) -> list[Setup]:
         for engine in engines
         for threads in usable(options.threads)
         for batch in options.batch
-        if engine != NATIVE or threads == 1 or options.engine != "all"
+        if threads <= ENGINES[engine].most_threads or options.engine != "all"
     ]
 
 
@@ -98,7 +98,6 @@ def document(found: Sequence[Measured], method: Method) -> dict[str, Any]:
 def result(found: Measured) -> dict[str, Any]:
     """All that is told of one subject: times in microseconds, memory in MB of a million bytes."""
     setup, why = found.setup, reasons(found.windows)
-    kind = ENGINES.get(found.engine)
     end_to_end = [window.end_to_end_ns for window in found.windows]
     seconds = sum(window.seconds for window in found.windows)
     joules = [window.joules for window in found.windows if window.joules is not None]
@@ -108,7 +107,7 @@ def result(found: Measured) -> dict[str, Any]:
         "model": setup.model.name,
         "model_sha256": sha256(read_file(setup.model)),
         "engine": found.engine,
-        "engine_version": kind.version if kind else None,
+        "engine_version": ENGINES[found.engine].version,
         "threads": setup.threads,
         "batch": setup.batch,
         "verdict": "INVALID" if why else "VALID",

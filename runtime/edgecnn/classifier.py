@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edgecnn import bounds
 from edgecnn.answers import THRESHOLD, as_probabilities, columns
-from edgecnn.engines import load_engine
+from edgecnn.engine_loading import load_engine
 from edgecnn.errors import EdgecnnError, warn
 from edgecnn.interpreters import Array, Engine, TensorSpec
 from edgecnn.manifest import Manifest

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from edgecnn import __version__, arguments, default_model
 from edgecnn.command import Parser, add_json, command
-from edgecnn.engines import ENGINES, NATIVE, named
+from edgecnn.engines import ENGINES, engine_names
 from edgecnn.errors import EdgecnnError
 
 
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = add("bench", "latency and throughput on this machine", "bench")
     bench.add_argument("model", type=Path, nargs="?", default=default_model(), metavar="MODEL")
-    add_engine_option(bench, f"auto (default), all, {named()}", "auto", "all")
+    add_engine_option(bench, f"auto (default), all, {engine_names()}", "auto", "all")
     bench.add_argument(
         "--threads", type=arguments.counts(), default=[1], metavar="N,…", help="threads for one inference (default 1)"
     )
@@ -128,7 +128,7 @@ def _add_model(to: argparse.ArgumentParser) -> None:
 
 
 def _add_engine(to: argparse.ArgumentParser) -> None:
-    add_engine_option(to, f"auto (default), {named()}", "auto")
+    add_engine_option(to, f"auto (default), {engine_names()}", "auto")
     to.add_argument(
         "--threads", type=arguments.count(), help="threads for one inference, no more than cores (default 1)"
     )
@@ -136,7 +136,7 @@ def _add_engine(to: argparse.ArgumentParser) -> None:
 
 def add_engine_option(to: argparse.ArgumentParser, purpose: str, *others: str) -> None:
     """Add the option that names an engine, or one of `others`, of which the first is the default."""
-    names = [*others, *ENGINES, NATIVE]
+    names = [*others, *ENGINES]
     to.add_argument("--engine", choices=names, default=next(iter(others), None), metavar="NAME", help=purpose)
 
 

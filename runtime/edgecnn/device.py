@@ -7,12 +7,13 @@ import os
 import platform
 import re
 import shutil
-import struct
 import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
+
+from edgecnn.architecture import machine
 
 # Features that matter to quantized kernels, by the flag in /proc/cpuinfo.
 _FEATURES = {
@@ -96,7 +97,7 @@ def identify() -> dict[str, str]:
         "board": _board(Path("/"), cpuinfo) or "",
         "cpu": _cpu(cpuinfo),
         "cores": str(os.cpu_count()),
-        "machine": _machine(),
+        "machine": machine(),
         "python": ".".join(platform.python_version_tuple()[:2]),
     }
 
@@ -114,7 +115,7 @@ def describe(root: Path = Path("/")) -> Device:
         free_mb=_memory(root, "MemAvailable"),
         system=_system(root),
         platform=sys.platform,
-        machine=_machine(),
+        machine=machine(),
         python=platform.python_version(),
         libc=_libc(),
         governor=now.governor,
@@ -217,7 +218,7 @@ def cores() -> int:
 
 def install(pip: str, apt: str) -> str:
     """The command that brings packages to a machine like this one: by their names in pip's index, or in Debian."""
-    return f"sudo apt install {apt}" if _machine() == DEBIANS else f"pip install {pip}"
+    return f"sudo apt install {apt}" if machine() == DEBIANS else f"pip install {pip}"
 
 
 def _memory(root: Path, name: str) -> int | None:
@@ -228,13 +229,6 @@ def _memory(root: Path, name: str) -> int | None:
 def _system(root: Path) -> str:
     name = re.search(r'^PRETTY_NAME="?([^"\n]+)', _text(root / "etc/os-release") or "", re.MULTILINE)
     return f"{name[1]}, {platform.system()} {platform.release()}" if name else platform.platform()
-
-
-def _machine() -> str:
-    """As `platform.machine()`, but 32-bit Python on a 64-bit kernel, as on Raspberry Pi OS, is armv7l."""
-    machine = platform.machine()
-    narrow = struct.calcsize("P") == 4
-    return {"aarch64": "armv7l", "armv8l": "armv7l", "x86_64": "i686"}.get(machine, machine) if narrow else machine
 
 
 def _libc() -> tuple[str, str]:

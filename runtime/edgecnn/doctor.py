@@ -17,7 +17,7 @@ from edgecnn import SHIPPED
 from edgecnn.child_process import DiedError, in_child
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
 from edgecnn.device import DEBIANS, Device, describe, install
-from edgecnn.engines import ENGINES, EngineKind
+from edgecnn.engines import ENGINES, EngineKind, packaged
 from edgecnn.errors import causes
 
 # What a failed import says, why, and what mends it: packages for pip, and for apt.
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 def examine() -> Diagnosis:
     """Look at this machine, and try each engine on it."""
     device = describe()
-    engines = tuple(_examine(kind, device) for kind in ENGINES.values())
+    engines = tuple(_examine(kind, device) for kind in packaged())
     pillow = importlib.util.find_spec("PIL") is not None
     return Diagnosis(device, tuple(_warnings(device)), engines, pillow, _command(engines, device))
 
@@ -105,11 +105,10 @@ def _try(name: str) -> list[str]:
     kind = ENGINES[name]
     try:
         importlib.import_module(kind.module)
-        if kind.format == "tflite":
-            from edgecnn.interpreters import LOADERS
+        if SHIPPED.suffix == f".{kind.format}":
             from edgecnn.modelfile import read_model
 
-            LOADERS[kind.format](kind.module, read_model(SHIPPED).data, 1).invoke()
+            kind.engine_class()(kind.module, SHIPPED, read_model(SHIPPED).data, 1).invoke()
     except BaseException as error:  # engines raise whatever they like
         return [f"{type(each).__name__}: {each}" for each in causes(error)]
     return []

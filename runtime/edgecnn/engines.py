@@ -1,34 +1,38 @@
-"""The engines that edgecnn knows: what they run, where there are wheels of them. Imports none of them, nor numpy."""
+"""The engines, a row each: what they run, how they load, where there are wheels of them.
 
+This module imports no engine and no numpy. To add an engine, add a row to `ENGINES` and, unless it shares a class with
+another, a module with a class that is an `edgecnn.interpreters.Engine`.
+"""
+
+import importlib
 import importlib.util
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from edgecnn.errors import EdgecnnError, causes
-
-if TYPE_CHECKING:
-    from edgecnn.interpreters import Engine
+from edgecnn.errors import EdgecnnError
 
 Version = tuple[int, ...]
-# What an engine says of an operator, or of a version of one, that it lacks and another may have.
-_LACKS = re.compile("builtin_code|builtin opcode|custom op|op version|not implemented|NOT_IMPLEMENTED", re.IGNORECASE)
-NATIVE = "native"  # no package: a library beside the model, see edgecnn.native; taken only where it is asked for
+MOST_THREADS = 1024  # for one inference
 
 
 @dataclass(frozen=True)
 class EngineKind:
-    """An engine that edgecnn knows: what it runs, what to install, and where its package index has wheels for it."""
+    """An engine: what it runs, what to install, and where its package index has wheels of it."""
 
     name: str  # also the name of the extra
-    format: str
-    module: str
-    package: str
-    requirements: tuple[str, ...]  # as the extra has them
-    glibc: Mapping[str, Version]  # the least one, by machine: x86_64, aarch64, armv7l
-    last_python: Version  # the first is 3.10 for all
+    format: str  # of the files that it runs
+    module: str  # to import for it
+    loader: str  # MODULE:CLASS of an `Engine`, called with `module`, the model's path, its bytes, and threads
+    package: str = ""  # in the package index; empty where edgecnn itself is enough
+    requirements: tuple[str, ...] = ()  # as the extra has them
+    glibc: Mapping[str, Version] = field(default_factory=dict)  # the least one, by machine: x86_64, aarch64, armv7l
+    last_python: Version = (3, 14)  # the first is 3.10 for all
+    automatic: bool = True  # whether `auto` may choose it; else it runs only where it is named
+    tried_in_child: bool = True  # whether a child process opens a model before this process does
+    most_threads: int = MOST_THREADS  # that share one inference
+    companions: str = ""  # pattern of files beside a model that it needs; its class then says by `available(model)`
 
     @property
     def installed(self) -> bool:
@@ -37,22 +41,37 @@ class EngineKind:
 
     @property
     def version(self) -> str | None:
-        """The version of the package that is installed; None where none is."""
-        from importlib import metadata  # slow to import, and seldom asked for
+        """The version of the installed package, or None."""
+        from importlib import metadata  # slow to import, and seldom needed
 
+        if not self.package:
+            return None
         try:
             return metadata.version(self.package)
         except metadata.PackageNotFoundError:
             return None
 
+    def engine_class(self) -> Any:
+        """The class that `loader` names; importing it does not import the engine's package."""
+        module, _, name = self.loader.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+    def runs(self, model: Path) -> bool:
+        """Whether it is installed and finds what it needs beside a model of its format."""
+        return self.installed and (not self.companions or self.engine_class().available(model))
+
+    def thread_counts(self, counts: Iterable[int]) -> list[int]:
+        """Those of the counts that it can use; a count above `most_threads` stands for `most_threads`."""
+        return list(dict.fromkeys(min(count, self.most_threads) for count in counts))
+
     def no_wheel(self, machine: str, python: Version, libc: str, glibc: Version) -> str | None:
-        """Why pip finds nothing to install on such a Linux; None where it does.
+        """Why pip finds no wheel on such a Linux; None if it finds one.
 
         Args:
             machine: x86_64, aarch64, armv7l, ...
             python: major and minor.
-            libc: `glibc`, `musl`, or what it calls itself.
-            glibc: its version, where it is glibc.
+            libc: `glibc`, `musl`, or another name.
+            glibc: its version, if it is glibc.
         """
         if machine not in self.glibc:
             return f"has no wheel for {machine}"
@@ -69,7 +88,7 @@ def _dotted(version: Version) -> str:
     return ".".join(map(str, version))
 
 
-# In the order in which `auto` tries them. tests/test_extras.py compares the wheels with the package index.
+# `auto` tries them in this order. tests/test_extras.py compares the wheels with the package index.
 ENGINES = {
     kind.name: kind
     for kind in (
@@ -77,6 +96,7 @@ ENGINES = {
             name="litert",
             format="tflite",
             module="ai_edge_litert.interpreter",
+            loader="edgecnn.tflite_engine:TfliteEngine",
             package="ai-edge-litert",
             requirements=("ai-edge-litert>=2.3",),
             glibc={"x86_64": (2, 34), "aarch64": (2, 34)},  # whatever the wheel's tag says
@@ -86,6 +106,7 @@ ENGINES = {
             name="tflite",
             format="tflite",
             module="tflite_runtime.interpreter",
+            loader="edgecnn.tflite_engine:TfliteEngine",
             package="tflite-runtime",
             requirements=("tflite-runtime>=2.14", "numpy<2"),
             glibc={"x86_64": (2, 17), "aarch64": (2, 34), "armv7l": (2, 34)},
@@ -95,22 +116,47 @@ ENGINES = {
             name="onnx",
             format="onnx",
             module="onnxruntime",
+            loader="edgecnn.onnx_engine:OnnxEngine",
             package="onnxruntime",
             requirements=("onnxruntime>=1.23",),
             glibc={"x86_64": (2, 28), "aarch64": (2, 28)},
             last_python=(3, 14),
         ),
+        EngineKind(
+            name="native",
+            format="tflite",
+            module="edgecnn.native_engine",
+            loader="edgecnn.native_engine:NativeEngine",
+            automatic=False,
+            tried_in_child=False,  # a library does whatever its builder wants, in a child process too
+            most_threads=1,
+            companions="*.native.json",
+        ),
     )
 }
 
 
+def engine_names() -> str:
+    """The engines' names, for people."""
+    return ", ".join(ENGINES)
+
+
+def packaged() -> list[EngineKind]:
+    """The engines that a package index has."""
+    return [kind for kind in ENGINES.values() if kind.package]
+
+
 def engines_for(model_format: str, source: str) -> list[str]:
-    """Names of the installed engines that run files of this format, best first.
+    """The installed engines from which `auto` chooses for files of a format, best first.
+
+    Args:
+        model_format: `tflite`, `onnx`, ...
+        source: the file, for an error's line.
 
     Raises:
         EdgecnnError: no engine runs the format, or none that does is installed.
     """
-    able = [kind for kind in ENGINES.values() if kind.format == model_format]
+    able = [kind for kind in ENGINES.values() if kind.format == model_format and kind.automatic]
     if not able:
         raise EdgecnnError(f"{source} is a {model_format} model, for training: convert it (python -m convert.tflite)")
     installed = [kind.name for kind in able if kind.installed]
@@ -122,69 +168,6 @@ def engines_for(model_format: str, source: str) -> list[str]:
     return installed
 
 
-def load_engine(name: str, data: bytes, model_format: str, source: str, threads: int) -> "tuple[str, Engine]":
-    """Load a model into the engine called `name`, or for `auto` into the first installed one that runs it.
-
-    Returns:
-        The engine's name and the engine.
-
-    Raises:
-        EdgecnnError: the engine is unknown, not installed, or cannot run this file.
-    """
-    from edgecnn.interpreters import LOADERS
-
-    if threads < 1:
-        raise EdgecnnError(f"threads is {threads}: give 1 or more")
-    if name == NATIVE:
-        from edgecnn.native import NativeEngine
-
-        return name, NativeEngine(Path(source), data, threads)
-    names = engines_for(model_format, source) if name == "auto" else [_chosen(name, model_format, source).name]
-    reasons = []
-    for each in names:
-        try:
-            importlib.import_module(ENGINES[each].module)
-        except Exception as error:  # engines raise whatever they like
-            reasons.append(_reason(each, error))
-            continue
-        try:
-            return each, LOADERS[model_format](ENGINES[each].module, data, threads)
-        except Exception as error:
-            reasons.append(_reason(each, error))
-            if not _LACKS.search(str(error)):  # the file is malformed: the next engine may die of it
-                break
-    others = [kind.name for kind in ENGINES.values() if kind.format == model_format and kind.name not in names]
-    hint = f"; engines that may: {', '.join(others)}" if others else ""
-    raise EdgecnnError(f"{source} cannot be run ({'; '.join(reasons)}){hint}")
-
-
-def _reason(engine: str, error: Exception) -> str:
-    """The first cause of what an engine said, in a line."""
-    *_, cause = causes(error)
-    return f"{engine}: {str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__}"
-
-
-def named() -> str:
-    """The engines' names, for people."""
-    return ", ".join([*ENGINES, NATIVE])
-
-
 def engines_of(path: Path, model_format: str) -> list[str]:
-    """Names of the engines here that run a model file; `native` last, if a library for this machine lies beside it."""
-    from edgecnn.native import available
-
-    installed = [kind.name for kind in ENGINES.values() if kind.format == model_format and kind.installed]
-    return [*installed, NATIVE] if model_format == "tflite" and available(path) else installed
-
-
-def _chosen(name: str, model_format: str, source: str) -> EngineKind:
-    if name not in ENGINES:
-        raise EdgecnnError(f"there is no engine {name!r}: choose auto, {named()}")
-    kind = ENGINES[name]
-    if kind.format != model_format:
-        able = [each.name for each in ENGINES.values() if each.format == model_format]
-        cure = f"use {' or '.join(able)}" if able else "convert it first (python -m convert.tflite)"
-        raise EdgecnnError(f"engine {name!r} runs .{kind.format} files, and {source} is {model_format}: {cure}")
-    if not kind.installed:
-        raise EdgecnnError(f"engine {name!r} is not installed: pip install {kind.package} (the extra '{name}')")
-    return kind
+    """All engines that can run a model file here."""
+    return [kind.name for kind in ENGINES.values() if kind.format == model_format and kind.runs(path)]

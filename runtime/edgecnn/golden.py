@@ -18,7 +18,7 @@ import numpy.typing as npt
 from edgecnn.answers import changed_answers
 from edgecnn.command import GATE_FAILED, OK, print_json, table
 from edgecnn.dataset import read_dataset
-from edgecnn.engines import ENGINES, NATIVE, engines_of, named
+from edgecnn.engines import ENGINES, engine_names, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import npz, read_npz, write_file
 from edgecnn.model_opening import open_model
@@ -99,8 +99,8 @@ def compare(folder: Path, only: str | None = None) -> list[Comparison]:
     Raises:
         EdgecnnError: there are none, or none of a model and an engine that are here.
     """
-    if only not in (None, *ENGINES, NATIVE):
-        raise EdgecnnError(f"there is no engine {only!r}: choose {named()}")
+    if only not in (None, *ENGINES):
+        raise EdgecnnError(f"there is no engine {only!r}: choose {engine_names()}")
     path = folder / FILE
     if not path.exists():
         raise EdgecnnError(f"{path} is missing: on the machine that made the models, edgecnn golden {folder} --make")

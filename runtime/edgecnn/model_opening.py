@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edgecnn import SHIPPED
 from edgecnn.classifier import Classifier
 from edgecnn.command import quiet
-from edgecnn.engines import NATIVE, engines_for
+from edgecnn.engines import ENGINES, engines_for
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import SEAL, locked, read_file, write_file
 from edgecnn.modelfile import ModelFile, read_model
@@ -48,7 +48,8 @@ def try_in_child(model: ModelFile, engine: str) -> None:
     Raises:
         EdgecnnError: the file killed it, or took too much; or the engine cannot run it.
     """
-    if engine == NATIVE or model.path.absolute() == SHIPPED:
+    kind = ENGINES.get(engine)
+    if (kind and not kind.tried_in_child) or model.path.absolute() == SHIPPED:
         return
     names = engines_for(model.manifest.format, str(model.path)) if engine == "auto" else [engine]
     entry = f"{model.data[-SEAL:].decode()} {' '.join(names)}"

@@ -10,15 +10,13 @@ from typing import Any
 
 from edgecnn import bounds
 from edgecnn.device import identify
-from edgecnn.engines import ENGINES, NATIVE
+from edgecnn.engines import ENGINES
 from edgecnn.errors import EdgecnnError, warn
 from edgecnn.files import read_file, sha256, write_file
 from edgecnn.modelfile import MOST, model_format, read_model
-from edgecnn.native import LIBRARIES
 
 FILE = "selection.json"
 SCHEMA = 1
-_THREADS = 1024  # of a winner
 
 
 def models_in(folder: Path) -> list[Path]:
@@ -39,10 +37,13 @@ def key(folder: Path) -> dict[str, dict[str, str]]:
     return {
         "device": identify(),
         "engines": {name: version for name, version in versions.items() if version},
-        "models": {
-            path.name: sha256(read_file(path)) for path in [*models_in(folder), *sorted(folder.glob(LIBRARIES))]
-        },
+        "models": {path.name: sha256(read_file(path)) for path in [*models_in(folder), *_companions(folder)]},
     }
+
+
+def _companions(folder: Path) -> list[Path]:
+    """The files beside models that engines need."""
+    return [path for kind in ENGINES.values() if kind.companions for path in sorted(folder.glob(kind.companions))]
 
 
 def write_selection(folder: Path, winner: dict[str, Any], candidates: list[dict[str, Any]]) -> Path:
@@ -105,14 +106,14 @@ def _read(path: Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
     model = bounds.text(winner["model"], "model")
     if Path(model).name != model or not isinstance(kept, dict):
         raise ValueError("a model that is no file of the folder")
-    engine = bounds.choice(winner["engine"], "engine", (*ENGINES, NATIVE))
-    threads = bounds.whole(winner["threads"], "threads", 1, _THREADS)
+    engine = bounds.choice(winner["engine"], "engine", ENGINES)
+    threads = bounds.whole(winner["threads"], "threads", 1, ENGINES[engine].most_threads)
     return document["schema"], kept, {"model": model, "engine": engine, "threads": threads}
 
 
 def _guess(folder: Path) -> Path:
     """Full int8 before others, then the smallest, that an installed engine runs."""
-    formats = {kind.format for kind in ENGINES.values() if kind.installed}
+    formats = {kind.format for kind in ENGINES.values() if kind.automatic and kind.installed}
     able = [path for path in models_in(folder) if model_format(str(path), read_file(path, MOST)) in formats]
     if not able:
         raise EdgecnnError(f"no engine is installed for the models in {folder}: edgecnn doctor says what to install")

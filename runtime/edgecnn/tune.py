@@ -21,7 +21,7 @@ from edgecnn.child_process import ChildProcess, DiedError
 from edgecnn.command import GATE_FAILED, OK, print_json, progress, table
 from edgecnn.dataset import read_dataset
 from edgecnn.device import cores
-from edgecnn.engines import NATIVE, engines_of
+from edgecnn.engines import ENGINES, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable
 from edgecnn.measuring import Method, Setup, Subject
@@ -150,7 +150,7 @@ def candidates(folder: Path, threads: Iterable[int]) -> list[Candidate]:
         Candidate(path.name, engine, count)
         for path in models_in(folder)
         for engine in engines_of(path, read_model(path).manifest.format)
-        for count in (counts if engine != NATIVE else [1])
+        for count in ENGINES[engine].thread_counts(counts)
     ]
 
 
