@@ -12,7 +12,7 @@ from edgecnn import Classifier
 from edgecnn.engine_loading import load_engine
 from edgecnn.engines import ENGINES, packaged
 from edgecnn.modelfile import read_model
-from edgecnn.pixels import input_table
+from edgecnn.pixels import stored_pixels
 
 pytestmark = pytest.mark.slow
 
@@ -33,10 +33,9 @@ def raw_outputs(path: Path, engine: str, images: np.ndarray) -> np.ndarray:
     """What an engine gives for raw pixels, before any softmax."""
     model = read_model(path)
     _, loaded = load_engine(engine, model.data, model.manifest.format, str(path), 1)
-    table = input_table(model.manifest.input, loaded.input)
     found = []
     for image in images:
-        loaded.feed()[0] = image if table is None else table[0][image]
+        loaded.feed()[0] = stored_pixels(image, model.manifest.input, loaded.input)
         loaded.invoke()
         found.append(loaded.result()[0].copy())
     return np.stack(found)

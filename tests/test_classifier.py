@@ -16,7 +16,7 @@ from edgecnn.errors import EdgecnnWarning
 from edgecnn.interpreters import TensorSpec
 from edgecnn.manifest import Input
 from edgecnn.modelfile import ModelFile, read_model
-from edgecnn.pixels import dequantize, input_table, normalize
+from edgecnn.pixels import dequantize, input_table, normalize, stored_pixels
 
 INT8_STEPS = 6 / 256  # of probability: what int8 may cost a tiny model
 
@@ -118,10 +118,10 @@ def test_pixels_become_input_values_in_one_way() -> None:
     assert table.tolist() == [list(range(-128, 128))]
     assert input_table(replace(plain, raw=True), int8) is None
     images = np.array([[[[0, 1, 2], [255, 254, 253]]]], np.uint8)
-    rows = input_table(colour, TensorSpec((1, 1, 2, 3), np.dtype(np.float32)))
-    assert rows is not None
-    by_table = np.stack([rows[c][images[..., c]] for c in range(3)], axis=-1)
-    np.testing.assert_allclose(by_table, normalize(images, colour), rtol=1e-6)
+    floats = TensorSpec((1, 1, 2, 3), np.dtype(np.float32))
+    np.testing.assert_allclose(stored_pixels(images, colour, floats), normalize(images, colour), rtol=1e-6)
+    assert stored_pixels(images[..., :1], plain, int8).ravel().tolist() == [-128, 127]
+    assert stored_pixels(images, replace(colour, raw=True), floats) is images
     assert normalize(images, colour)[0, 0, 1].tolist() == [1.0, 507.0, 129.5]
     halves = TensorSpec((2,), np.dtype(np.int8), 0.5, -128)
     assert dequantize(np.array([-128, 127], np.int8), halves).tolist() == [0, 127.5]

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.formats.onnx_graph import onnx_nodes
+from edgecnn.pixels import LEVELS
 
-LEVELS = 256  # values of a pixel
 _KEEPING = ("Slice", "Reshape", "Transpose", "Squeeze", "Unsqueeze")  # move values, and leave them as they are
 
 

@@ -14,7 +14,7 @@ from convert.layer_names import by_layer
 from convert.parent import Parent, with_fixed_batch
 from convert.variant import Variant
 from edgecnn.interpreters import TensorSpec
-from edgecnn.pixels import input_table, normalize
+from edgecnn.pixels import normalize, stored_pixels
 
 if TYPE_CHECKING:
     import keras
@@ -201,9 +201,7 @@ def _tensor_values(
     scale, zero_point = taken["quantization"]
     entry = TensorSpec((), np.dtype(taken["dtype"]), scale or 1.0, zero_point)
     if parent is not None:
-        table = input_table(parent.manifest.input, entry)
-        assert table is not None
-        images = np.stack([table[c % len(table)][images[..., c]] for c in range(images.shape[-1])], axis=-1)
+        images = stored_pixels(images, parent.manifest.input, entry)
     found: dict[str, list[Array]] = {name: [] for name in details}
     for image in images:
         interpreter.set_tensor(taken["index"], image[np.newaxis])

@@ -1,4 +1,4 @@
-"""How raw pixels become what a network takes, and stored values real ones; nobody else adds -128."""
+"""Raw pixels as a network's input, and stored values as real ones: the one place that adds a zero point."""
 
 from collections.abc import Callable
 
@@ -42,6 +42,12 @@ def input_table(wanted: Input, tensor: TensorSpec) -> Array | None:
         values = (np.rint(values / tensor.scale) + tensor.zero_point).clip(bounds.min, bounds.max)
     table: Array = values.astype(tensor.dtype)
     return table
+
+
+def stored_pixels(images: npt.NDArray[np.uint8], wanted: Input, tensor: TensorSpec) -> Array:
+    """Raw pixels, (..., channels), as an input tensor stores them."""
+    table = input_table(wanted, tensor)
+    return images if table is None else table[np.arange(images.shape[-1]) % len(table), images]
 
 
 def writer(wanted: Input, tensor: TensorSpec) -> Callable[[npt.NDArray[np.uint8], Array], None]:
