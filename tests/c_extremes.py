@@ -15,7 +15,13 @@ from ai_edge_litert import schema_py_generated as schema
 _CHANNELS = 35  # two blocks of 16 and some
 _BELOW_ONE, _ABOVE_ONE = np.float32(1 - 2**-24), np.float32(1 + 2**-23)
 _LARGEST = 2**31 - 1
+_EVERY = (1, 16, 16, 4)  # a shape
 _BUILTIN = schema.BuiltinOperator
+_VERSIONS = {
+    _BUILTIN.HARD_SWISH: 1,
+    _BUILTIN.PRELU: 1,
+    _BUILTIN.RELU_N1_TO_1: 1,
+}  # of operators whose int8 is not of version 2
 
 
 @dataclass
@@ -90,9 +96,9 @@ class Builder:
         self.output = self.tensor(shape, [scale], zero_point)
         operator.opcodeIndex = self.codes.index(code)
         operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array([self.output], np.int32)
-        name = options.pop("options")
-        operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
-        operator.builtinOptions = getattr(schema, f"{name}T")()
+        if name := options.pop("options", None):
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+            operator.builtinOptions = getattr(schema, f"{name}T")()
         for option, value in options.items():
             setattr(operator.builtinOptions, option, value)
         self.ops.append(operator)
@@ -106,7 +112,7 @@ class Builder:
         model.version, model.subgraphs, model.buffers, model.operatorCodes = 3, [graph], self.buffers, []
         for code in self.codes:
             entry = schema.OperatorCodeT()
-            entry.builtinCode, entry.deprecatedBuiltinCode, entry.version = code, code, 2
+            entry.builtinCode, entry.deprecatedBuiltinCode, entry.version = code, code, _VERSIONS.get(code, 2)
             model.operatorCodes.append(entry)
         builder = flatbuffers.Builder(1024)
         builder.Finish(model.Pack(builder), b"TFL3")
@@ -233,7 +239,49 @@ def softmax(draw: Draw) -> bytes:
     return to.op("SOFTMAX", [0], (1, 11), 1 / 256, -128, options="SoftmaxOptions", beta=beta).flatbuffer()
 
 
-KINDS = (conv, depthwise, dense, add, mean, average, softmax)
+def logistic(draw: Draw) -> bytes:
+    """1 / (1 + exp(-x))."""
+    return every_int8(draw.scale(-14, 6), draw.zero_point()).op(
+        "LOGISTIC", [0], _EVERY, 1 / 256, draw.zero_point()
+    ).flatbuffer()  # fmt: skip
+
+
+def hard_swish(draw: Draw) -> bytes:
+    """A hard swish; TFLite refuses outputs whose scale is below 1/128 of the input's."""
+    scale = draw.scale(-14, 6)
+    to = every_int8(scale, draw.zero_point())
+    return to.op("HARD_SWISH", [0], _EVERY, np.float32(scale * draw.scale(-6, 8)), draw.zero_point()).flatbuffer()
+
+
+def relu(draw: Draw) -> bytes:
+    """An activation by itself."""
+    scale, kind = draw.scale(-14, 6), draw.choice(["RELU", "RELU6", "RELU_N1_TO_1"])
+    to = every_int8(scale, draw.zero_point())
+    return to.op(kind, [0], _EVERY, np.float32(scale * draw.scale(-12, 8)), draw.zero_point()).flatbuffer()
+
+
+def leaky_relu(draw: Draw) -> bytes:
+    """A leaky ReLU."""
+    scale = draw.scale(-14, 6)
+    options = {"options": "LeakyReluOptions", "alpha": float(draw.choice([0.0, 0.01, 0.1, 0.25, 0.3, 1.0, 1.5]))}
+    to = every_int8(scale, draw.zero_point())
+    scale = np.float32(scale * draw.scale(-12, 8))
+    return to.op("LEAKY_RELU", [0], _EVERY, scale, draw.zero_point(), **options).flatbuffer()
+
+
+def quantize(draw: Draw) -> bytes:
+    """From one scale to another."""
+    scale = draw.scale(-14, 6)
+    to = every_int8(scale, draw.zero_point())
+    return to.op("QUANTIZE", [0], _EVERY, np.float32(scale * draw.scale(-12, 8)), draw.zero_point()).flatbuffer()
+
+
+def every_int8(scale: np.float32, zero_point: int) -> Builder:
+    """A network over so many values that noise holds nearly every int8."""
+    return Builder(_EVERY, scale, zero_point)
+
+
+KINDS = (conv, depthwise, dense, add, mean, average, softmax, logistic, hard_swish, relu, leaky_relu, quantize)
 
 
 def networks(seed: int, each: int) -> Iterator[tuple[str, bytes]]:

@@ -3,6 +3,7 @@
 import copy
 import ctypes
 import ctypes.util
+import re
 import subprocess
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,13 +11,15 @@ from typing import Any, TypeVar
 import c_extremes
 import numpy as np
 import pytest
+from conftest import ROOT
 from test_c import compiled
 
 from convert.c import c_text, syntax
 from convert.c.c_files import c_files
+from convert.c.c_library import expf
 from convert.c.lowering import lower
 from convert.c.network import read_network
-from convert.c.ops.softmax import expf
+from convert.c.operators import LOWERINGS
 from convert.c.rounding import dense_multipliers, rounded
 from edgecnn import EdgecnnError
 from edgecnn.manifest import Input, Manifest, Training
@@ -173,6 +176,12 @@ def test_multipliers_of_dense_layers_round_as_a_double_does(real: float) -> None
 def test_where_no_multiplier_is_exact_none_is_given() -> None:
     end = np.array([2**31 - 1])
     assert dense_multipliers([1.23456789e-7], -end, end) is None
+
+
+def test_the_guide_lists_the_operators() -> None:
+    guide = (ROOT / "docs/c.md").read_text()
+    listed = re.findall("`([A-Z0-9_]+)`", guide[guide.index("**What exports:**") : guide.index("## Libraries")])
+    assert listed == sorted(LOWERINGS)
 
 
 def test_powers_of_softmax_are_those_of_the_c_library() -> None:

@@ -3,12 +3,15 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from convert.c.network import NetworkTensor
 from edgecnn.errors import EdgecnnError
 
+Wide = npt.NDArray[np.int64]
+
 LEAST, MOST = -128, 127
-_NONE, _RELU, _RELU6 = 0, 1, 3  # schema.ActivationFunctionType
+_NONE, _RELU, _RELU_N1_TO_1, _RELU6 = 0, 1, 2, 3  # schema.ActivationFunctionType
 
 
 def multiplier(real: float) -> tuple[int, int]:
@@ -29,6 +32,18 @@ def multiplier(real: float) -> tuple[int, int]:
     return (0, 1) if fixed == 0 or exponent < -31 else (fixed, -exponent)  # every kernel shifts by 1
 
 
+def rescaled(values: Wide, fixed: int, shift: int) -> Wide:
+    """Integers times a multiplier, as `rescale` of common.h. Source: MultiplyByQuantizedMultiplier, common.h."""
+    wrapped = ((values << max(-shift, 0)) + 2**31) % 2**32 - 2**31
+    return halves_away((wrapped * fixed + 2**30) >> 31, max(shift, 0))
+
+
+def halves_away(values: Wide, shift: int) -> Wide:
+    """Shifted to the right and rounded to nearest, half away from zero. Source: RoundingDivideByPOT, fixedpoint.h."""
+    half = (1 << shift) >> 1
+    return (values + half + np.where(values < 0, -1, 0)) >> shift if shift else values
+
+
 def channel_reals(input: NetworkTensor, weights: NetworkTensor, output: NetworkTensor, channels: int) -> list[float]:
     """What the sums of each output channel are multiplied by. Source: PopulateConvolutionQuantizationParams."""
     scales = weights.scales * channels if len(weights.scales) == 1 else weights.scales
@@ -39,15 +54,19 @@ def activation_range(activation: int, output: NetworkTensor) -> tuple[int, int]:
     """The least and the most that a fused activation leaves. Source: CalculateActivationRangeQuantized.
 
     Raises:
-        EdgecnnError: it is none of ReLU and ReLU6.
+        EdgecnnError: it is none of ReLU, ReLU6 and ReLU from -1 to 1.
     """
-    if activation == _NONE:
-        return LEAST, MOST
-    if activation not in (_RELU, _RELU6):
-        raise EdgecnnError(f"{output.name!r} has an activation that C is not written for: only ReLU and ReLU6 are")
-    most = output.zero_point + _rounded(np.float32(6) / output.scale) if activation == _RELU6 else MOST
-    return max(LEAST, output.zero_point), min(MOST, most)
+    ranges = {_NONE: (-math.inf, math.inf), _RELU: (0, math.inf), _RELU_N1_TO_1: (-1, 1), _RELU6: (0, 6)}
+    if activation not in ranges:
+        kinds = "ReLU, ReLU6 and ReLU from -1 to 1"
+        raise EdgecnnError(f"{output.name!r} has an activation that C is not written for: only {kinds} are")
+    least, most = (_quantized(real, output) for real in ranges[activation])
+    return max(LEAST, least), min(MOST, most)
 
 
-def _rounded(value: np.float32) -> int:
-    return math.floor(float(value) + 0.5)
+def _quantized(real: float, output: NetworkTensor) -> int:
+    """A real number as an integer of a tensor, half away from zero; the ends of int8 where it is infinite."""
+    if math.isinf(real):
+        return LEAST if real < 0 else MOST
+    steps = float(np.float32(abs(real)) / output.scale)
+    return output.zero_point + int(math.copysign(math.floor(steps + 0.5), real))
