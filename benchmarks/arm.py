@@ -37,6 +37,7 @@ from edgecnn.files import write_file
 from edgecnn.golden import FILE, FLOAT_BOUND, make
 from edgecnn.modelfile import ModelFile, newest_model, read_model
 from edgecnn.native_description import available
+from edgecnn.programs import run_program
 
 IMAGES = 200  # for `check`
 COMPARED = 64  # of these, plain and blended with noise
@@ -145,18 +146,7 @@ def on(board: Board, *words: object) -> "subprocess.CompletedProcess[str]":
     Raises:
         EdgecnnError: what it ran was killed or wants other input.
     """
-    return _run(python_of(board), *words, fine=(OK, GATE_FAILED))
-
-
-def _run(
-    python: Path, *words: object, fine: tuple[int, ...] = (OK,), **environment: str
-) -> "subprocess.CompletedProcess[str]":
-    told = [str(python), *map(str, words)]
-    done = subprocess.run(told, env=os.environ | environment, capture_output=True, text=True, check=False)
-    if done.returncode not in fine:
-        last = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
-        raise EdgecnnError(f"{' '.join(told)}: {last}")
-    return done
+    return run_program(python_of(board), *words, fine=(OK, GATE_FAILED))
 
 
 def trials(board: Board, found: dict[str, Any], folder: Path, count: bool = True) -> list[Trial]:
@@ -202,7 +192,7 @@ def instructions(board: Board, engine: str, models: Sequence[ModelFile]) -> dict
     with tempfile.TemporaryDirectory() as scratch:
         counts = Path(scratch) / "counts"
         words = (_COUNTED, engine, _CALLS, *(model.path for model in models))
-        _run(python_of(board), *words, QEMU_PLUGIN=f"{HOME / PLUGIN},out={counts}")
+        run_program(python_of(board), *words, env=os.environ | {"QEMU_PLUGIN": f"{HOME / PLUGIN},out={counts}"})
         marks = [int(line) for line in counts.read_text().split()]
     spans = zip(marks[::2], marks[1::2], strict=True)
     return {model.path.name: (end - begin) // _CALLS for model, (begin, end) in zip(models, spans, strict=True)}

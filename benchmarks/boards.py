@@ -24,6 +24,7 @@ from pathlib import Path
 from boards import EMULATED, Board, Cpu, System
 from edgecnn.command import OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
+from edgecnn.programs import run_program
 
 HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgecnn" / "boards"
 LOCKS = Path("requirements")
@@ -99,7 +100,7 @@ def build(boards: Iterable[Board], home: Path = HOME) -> None:
         list(unpacked), list(installed)
     for board in boards:
         _equip(board, home)
-    _run("cc", "-O2", "-shared", "-fPIC", "-o", home / PLUGIN, Path(__file__).with_name("instructions.c"))
+    run_program("cc", "-O2", "-shared", "-fPIC", "-o", home / PLUGIN, Path(__file__).with_name("instructions.c"))
 
 
 def _unpack(system: System, folder: Path) -> None:
@@ -111,11 +112,11 @@ def _unpack(system: System, folder: Path) -> None:
     shutil.rmtree(begun, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     packages = ",".join(("python3", *_SHARED_LIBRARIES, *_debians_own(system)))
-    _run("debootstrap", f"--arch={system.architecture}", "--foreign", "--variant=minbase", f"--include={packages}",
-         system.suite, begun)  # fmt: skip
+    options = (f"--arch={system.architecture}", "--foreign", "--variant=minbase", f"--include={packages}")
+    run_program("debootstrap", *options, system.suite, begun)
     archives = begun / "var/cache/apt/archives"
     for package in archives.glob("*.deb"):
-        _run("dpkg", "-x", package, begun)
+        run_program("dpkg", "-x", package, begun)
     shutil.rmtree(archives)
     _choose_blas(begun)
     begun.rename(root)
@@ -199,14 +200,8 @@ def _write_kernel_files(board: Board, cpu: Cpu, folder: Path) -> None:
 
 
 def _pip(*words: object) -> None:
-    _run(sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *words)
-
-
-def _run(*words: object) -> None:
-    process = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
-    if process.returncode:
-        last = (process.stderr.strip() or process.stdout.strip() or "it printed no reason").splitlines()[-1]
-        raise EdgecnnError(f"{words[0]} {words[1]} failed: {last}")
+    command = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *words)
+    run_program(*command, failure="pip failed")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ import numpy as np
 from benchmarks.origin import origin
 from benchmarks.peak import compiled
 from benchmarks.peak import measured as peak_of
-from benchmarks.programs import last_words, output_of
 from benchmarks.startup import EDGECNN, compiling
 from edgecnn import arguments
 from edgecnn.bounds import parsed, text, whole
@@ -33,6 +32,7 @@ from edgecnn.files import read_file
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import newest_model, read_model
 from edgecnn.native_description import description_file, target
+from edgecnn.programs import last_line, run_program
 
 TURNS, STARTS = 9, 25
 
@@ -67,7 +67,7 @@ def measured(model: Path) -> dict[str, Any]:
         calls, peaks = [], []
         for turn in range(TURNS):
             progress(f"turn {turn + 1} of {TURNS}")
-            calls.append(_p50(output_of(program, "--bench")))
+            calls.append(_p50(run_program(program, "--bench").stdout))
             peaks.append(peak_of(peak).get("int8", 0.0))
         script = EDGECNN.format(model=str(model), engine="litert")
         starts: dict[str, list[float]] = {"program": [], "python": []}
@@ -146,7 +146,7 @@ def _seconds(environment: dict[str, str], *words: object) -> float:
         _, errors = process.communicate()
     if not first:
         raise EdgecnnError(
-            f"{told[0]} gives no label: {last_words(process.returncode, errors.decode(errors='replace'))}"
+            f"{told[0]} gives no label: {last_line(process.returncode, errors.decode(errors='replace'))}"
         )
     return seconds
 

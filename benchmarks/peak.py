@@ -1,13 +1,10 @@
 """This CPU's peak of multiply-accumulates, by a loop of its best instruction: peak.c, compiled by ziglang."""
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.programs import output_of
-from edgecnn.command import OK
-from edgecnn.errors import EdgecnnError
+from edgecnn.programs import run_program
 
 _SOURCE = Path(__file__).with_name("peak.c")
 
@@ -25,9 +22,7 @@ def peaks() -> dict[str, float]:
 def compiled(output: Path) -> Path:
     """Compile the loops into a program."""
     words = [sys.executable, "-m", "ziglang", "cc", "-std=c11", "-O2", _SOURCE, "-o", output]
-    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
-    if done.returncode != OK:
-        raise EdgecnnError(f"benchmarks/peak.c cannot be compiled: {' '.join(done.stderr.split())[:200]}")
+    run_program(*words, failure="benchmarks/peak.c cannot be compiled")
     return output
 
 
@@ -37,4 +32,4 @@ def measured(program: Path) -> dict[str, float]:
     Raises:
         EdgecnnError: it failed.
     """
-    return {name: float(value) for name, value in (line.split() for line in output_of(program).splitlines())}
+    return {name: float(value) for name, value in (line.split() for line in run_program(program).stdout.splitlines())}

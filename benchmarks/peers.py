@@ -12,7 +12,6 @@ import io
 import multiprocessing
 import os
 import random
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -26,14 +25,13 @@ import numpy.typing as npt
 
 from benchmarks import scripts
 from benchmarks.origin import origin
-from benchmarks.programs import last_words
 from edgecnn import arguments
 from edgecnn.child_process import in_child
 from edgecnn.command import OK, command, command_parser, print_json, progress, quiet, table
 from edgecnn.dataset import read_answered
-from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import newest_model, read_model
+from edgecnn.programs import run_program
 
 CONTESTANTS = (
     "edgecnn_native_int8",
@@ -143,10 +141,8 @@ def prepare(folder: Path) -> Path:
 def _convert(output: Path, *words: object) -> None:
     """Run a converter."""
     progress(f"converting {output.name}")
-    told = [sys.executable, "-m", *map(str, words), "--output", str(output)]
-    done = subprocess.run(told, capture_output=True, text=True, check=False)
-    if done.returncode != OK:
-        raise EdgecnnError(f"{output.name} could not be made: {last_words(done.returncode, done.stderr)}")
+    command = (sys.executable, "-m", *words, "--output", output)
+    run_program(*command, failure=f"{output.name} could not be converted")
 
 
 def contest(

@@ -16,11 +16,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.programs import last_words
 from edgecnn import SHIPPED, arguments
 from edgecnn.classifier import Classifier
 from edgecnn.command import OK, command, command_parser, print_json, progress, quiet, table
 from edgecnn.errors import EdgecnnError
+from edgecnn.programs import last_line
 
 RUNS = 40
 _BARE = """
@@ -107,7 +107,7 @@ def _run(script: str, environment: dict[str, str]) -> tuple[float, float]:
         seconds = time.perf_counter() - begin
         rest, errors = process.communicate()
     if process.returncode != OK:
-        raise EdgecnnError(last_words(process.returncode, errors.decode(errors="replace")))
+        raise EdgecnnError(last_line(process.returncode, errors.decode(errors="replace")))
     return seconds, int((first + rest).split()[1]) / 1024
 
 

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,11 +13,10 @@ import numpy as np
 
 from boards import System
 from deploy.index import MODELS, SCHEMA, WHEELS, is_plain
-from deploy.packing import last_line
 from deploy.program import program
 from deploy.targets import INSTALLER, engine_for, fetch, locked, wheels
 from edgecnn import PICTURE, SHIPPED, __version__
-from edgecnn.command import OK, progress
+from edgecnn.command import progress
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.engines import ENGINES
 from edgecnn.errors import EdgecnnError
@@ -28,6 +26,7 @@ from edgecnn.golden import IMAGES as GOLDEN_IMAGES
 from edgecnn.golden import make
 from edgecnn.modelfile import ModelFile
 from edgecnn.native_description import description_file
+from edgecnn.programs import run_program
 
 EXTRAS = {"camera": "opencv-python-headless"}  # what --with adds: packages by the wheel's extras
 _ROOT = Path(__file__).parents[1]
@@ -151,11 +150,7 @@ def _own_wheel(folder: Path) -> Path:
     """Build the wheel `edgecnn` in a folder: the same bytes for the same sources."""
     words = ["wheel", "--quiet", "--no-build-isolation", "--no-deps", "--wheel-dir", str(folder)]
     environment = os.environ | {"SOURCE_DATE_EPOCH": _EPOCH, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", *words, str(_ROOT / "runtime")],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode != OK:
-        raise EdgecnnError(f"the wheel edgecnn could not be built: {last_line(done.stderr)}")
+    pip = (sys.executable, "-m", "pip", *words, _ROOT / "runtime")
+    run_program(*pip, failure="the wheel edgecnn could not be built", env=environment)
     (wheel,) = folder.glob("edgecnn-*.whl")
     return wheel

@@ -10,6 +10,7 @@ from deploy.signature import NAMESPACE
 from edgecnn.command import OK
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256, zip_members
+from edgecnn.programs import last_line
 
 _DATES = ("made", "expires")  # what leaves a version the same one
 
@@ -44,10 +45,5 @@ def _signature(text: bytes, key: Path) -> bytes:
     except FileNotFoundError:
         raise EdgecnnError("ssh-keygen is missing: apt-get install openssh-client") from None
     if done.returncode != OK:
-        raise EdgecnnError(f"--sign {key}: {last_line(done.stderr.decode(errors='replace'))}")
+        raise EdgecnnError(f"--sign {key}: {last_line(done.returncode, done.stderr.decode(errors='replace'))}")
     return done.stdout
-
-
-def last_line(errors: str) -> str:
-    """What a program wrote last to stderr."""
-    return (errors.strip() or "it gave no reason").splitlines()[-1]

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from benchmarks.latency import FILE, run_document
 from benchmarks.models import setups
 from benchmarks.profile import profile
-from benchmarks.programs import last_words
 from edgecnn.bench import leave_out
 from edgecnn.classifier import Classifier
 from edgecnn.command import OK, progress, quiet
@@ -25,6 +24,7 @@ from edgecnn.files import sha256
 from edgecnn.manifest import Manifest
 from edgecnn.measuring import QUICK, measure
 from edgecnn.modelfile import read_model
+from edgecnn.programs import last_line
 from edgecnn.verdict import Report, judge
 
 BOARDS = Path(__file__).parents[1] / "reference" / "arm.json"
@@ -191,7 +191,7 @@ def _layers(model: Path) -> list[dict[str, Any]]:
     words = [sys.executable, "-m", "convert.debug", str(model), "--json"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != OK:
-        print(f"no noise of layers: {last_words(done.returncode, done.stderr)}", file=sys.stderr)
+        print(f"no noise of layers: {last_line(done.returncode, done.stderr)}", file=sys.stderr)
         return []
     layers: list[dict[str, Any]] = json.loads(done.stdout)["layers"]
     return layers
