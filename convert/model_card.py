@@ -8,7 +8,8 @@ from convert.proof import flips
 from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 from edgecnn.escape import for_markdown
-from edgecnn.files import locked, read_file, sha256, write_file
+from edgecnn.file_lock import locked
+from edgecnn.files import read_file, sha256, write_file
 
 _HEAD = ("file", "bytes", "integer ops", "engine", "validation", "flips", "test", "flips", "verdict")
 

@@ -9,8 +9,9 @@ from deploy.index import INDEX, SIGNATURE
 from deploy.signature import NAMESPACE
 from edgecnn.command import OK
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import sha256, zip_members
+from edgecnn.files import sha256
 from edgecnn.programs import last_line
+from edgecnn.seal import zip_members
 
 _DATES = ("made", "expires")  # what leaves a version the same one
 

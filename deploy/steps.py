@@ -10,7 +10,7 @@ from deploy.bundlefile import Bundle
 from deploy.outcome import Order, Outcome
 from deploy.program import probe, program
 from deploy.session import Session, StepError, in_shell, quoted
-from edgecnn.files import zip_members
+from edgecnn.seal import zip_members
 
 _PROGRAM = "install.pyz"
 

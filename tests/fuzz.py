@@ -35,9 +35,10 @@ import numpy as np
 import edgecnn.child_process
 from edgecnn.child_process import DiedError, Limits
 from edgecnn.cli import main as edgecnn_main
-from edgecnn.files import SEAL, npz, seal, unzip_members, zip_members
 from edgecnn.manifest import SCHEMA
 from edgecnn.modelfile import MEMBER
+from edgecnn.npz import npz
+from edgecnn.seal import SEAL, seal, unzip_members, zip_members
 
 SECONDS, MEGABYTES = 30, 500  # that a command may take
 EACH = 450

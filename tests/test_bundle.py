@@ -30,7 +30,8 @@ from deploy.packing import packed
 from deploy.targets import locked
 from edgecnn import PICTURE, SHIPPED
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import SEAL, seal, sha256, unzip_members, zip_members
+from edgecnn.files import sha256
+from edgecnn.seal import SEAL, seal, unzip_members, zip_members
 
 Members = dict[str, bytes]
 

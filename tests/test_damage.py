@@ -9,8 +9,8 @@ import pytest
 
 from edgecnn import SHIPPED, Classifier, EdgecnnError
 from edgecnn.dataset import read_dataset
-from edgecnn.files import unzip_members, zip_members
 from edgecnn.modelfile import read_model
+from edgecnn.seal import unzip_members, zip_members
 
 EACH = 250  # of four kinds of damage, for two formats
 PAGE = 4096

@@ -15,9 +15,9 @@ from PIL import Image
 
 from edgecnn import EdgecnnError
 from edgecnn.dataset import Dataset, Source, read_answered, read_dataset
-from edgecnn.files import unzip_members, zip_members
 from edgecnn.labels import split_labels
 from edgecnn.manifest import CharacterFrame, Input, Manifest
+from edgecnn.seal import unzip_members, zip_members
 
 PLAIN = Input((6, 8, 3), (1 / 255,), (0.0,))
 PETS = Manifest("pets", "tflite", ("cat", "dog", "café"), PLAIN, "0" * 64)

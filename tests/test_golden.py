@@ -10,9 +10,10 @@ from conftest import refused, run, run_here
 from edgecnn import PICTURE, SHIPPED
 from edgecnn.dataset import read_dataset
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import npz, read_npz, write_file
+from edgecnn.files import write_file
 from edgecnn.golden import FILE, compare, make
 from edgecnn.modelfile import read_model
+from edgecnn.npz import npz, read_npz
 from edgecnn.selection import models_in
 
 

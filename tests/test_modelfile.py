@@ -57,7 +57,7 @@ def test_a_newer_schema_asks_for_an_update(trained: Path, tmp_path: Path) -> Non
     packed = pack_model(b"\0\0\0\0TFL3", model.manifest)
     text = model.manifest.to_json()
     document = json.loads(text) | {"schema": SCHEMA + 1, "something": "new"}
-    from edgecnn.files import zip_members
+    from edgecnn.seal import zip_members
 
     assert packed.startswith(b"\0\0\0\0TFL3")
     newer.write_bytes(zip_members({MEMBER: json.dumps(document).encode()}, before=b"\0\0\0\0TFL3"))

@@ -12,8 +12,8 @@ from conftest import refused, run, run_here
 from test_commands import digit_file
 
 from edgecnn import Classifier, EdgecnnError
-from edgecnn.files import zip_members
 from edgecnn.modelfile import pack_model, read_model
+from edgecnn.seal import zip_members
 from edgecnn.tune import Candidate, best
 
 BLANK = np.zeros((28, 28), np.uint8)

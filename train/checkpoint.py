@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import check_seal, read_file, unzip_members, write_file, zip_members
+from edgecnn.files import read_file, write_file
+from edgecnn.seal import check_seal, unzip_members, zip_members
 
 Arrays = list[npt.NDArray[Any]]
 History = dict[str, list[float]]

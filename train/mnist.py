@@ -7,7 +7,8 @@ import pooch
 import requests
 
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import locked, read_file, sha256
+from edgecnn.file_lock import locked
+from edgecnn.files import read_file, sha256
 from train.idx import Split, as_splits, parse_idx
 
 FILES = {

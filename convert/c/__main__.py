@@ -33,7 +33,8 @@ from convert.processes.converter import survived
 from convert.proof import Conversion, document, summary
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import locked, write_file
+from edgecnn.file_lock import locked
+from edgecnn.files import write_file
 from edgecnn.modelfile import ModelFile, newest_model, read_model
 from edgecnn.native_description import description_file, source_hashes
 

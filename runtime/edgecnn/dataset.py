@@ -1,6 +1,5 @@
 """Images on disk: the `.npz` files that training writes, others with an array `images`, and folders of images."""
 
-import io
 import json
 import zipfile
 import zlib
@@ -14,11 +13,13 @@ import numpy.typing as npt
 from edgecnn import bounds
 from edgecnn.dataset_arrays import checked_indices, checked_labels, checked_probabilities, checked_raw_pixels
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import check_seal, has_sealed_zip, load_npy, read_file, unzip_members, write_file, zip_members
+from edgecnn.files import read_file, write_file
 from edgecnn.folders import ImageFolder, find_images, left_out, read_images
 from edgecnn.labels import composed, listed
 from edgecnn.manifest import Input, Manifest
 from edgecnn.modelfile import MEMBER
+from edgecnn.npz import load_npy, npy
+from edgecnn.seal import check_seal, has_sealed_zip, unzip_members, zip_members
 
 _MEMBER = "dataset.json"
 _ARRAYS = ("images", "labels", "indices", "probabilities")
@@ -77,9 +78,7 @@ class Dataset:
         members = {_MEMBER: json.dumps(asdict(self.source) if self.source else None).encode()}
         for name in _ARRAYS:
             if getattr(self, name) is not None:
-                buffer = io.BytesIO()
-                np.save(buffer, getattr(self, name), allow_pickle=False)
-                members[f"{name}.npy"] = buffer.getvalue()
+                members[f"{name}.npy"] = npy(getattr(self, name))
         write_file(path, zip_members(members, compress=True))
 
 

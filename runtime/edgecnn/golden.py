@@ -20,9 +20,10 @@ from edgecnn.command import GATE_FAILED, OK, print_json, table
 from edgecnn.dataset import read_dataset
 from edgecnn.engines import ENGINES, engine_names, engines_of
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import npz, read_npz, write_file
+from edgecnn.files import write_file
 from edgecnn.model_opening import open_model
 from edgecnn.modelfile import ModelFile, read_model
+from edgecnn.npz import npz, read_npz
 from edgecnn.selection import models_in
 
 FILE = "golden.npz"

@@ -15,8 +15,10 @@ from edgecnn.classifier import Classifier
 from edgecnn.command import quiet
 from edgecnn.engines import ENGINES, engines_for
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import SEAL, locked, read_file, write_file
+from edgecnn.file_lock import locked
+from edgecnn.files import read_file, write_file
 from edgecnn.modelfile import ModelFile, read_model
+from edgecnn.seal import SEAL
 
 if TYPE_CHECKING:
     from edgecnn.child_process import Limits
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _SECONDS = 60.0  # a large network on a small board opens in a few
 _MEGABYTES, _TIMES = 384, 12  # for the engine; for each megabyte of the file: copies, packed weights, activations
 _KEPT = 1000  # hashes
+_PATIENCE = 5.0  # seconds for the lock of the notes: without a note, the model is tried again
 
 
 def open_model(path: Path, engine: str = "auto", threads: int | None = None) -> Classifier:
@@ -103,6 +106,6 @@ def _read(notes: Path) -> list[str]:
 
 
 def _note(notes: Path, entry: str) -> None:
-    with contextlib.suppress(OSError, EdgecnnError), locked(notes):
+    with contextlib.suppress(OSError, EdgecnnError), locked(notes, _PATIENCE):
         lines = list(dict.fromkeys([*_read(notes), entry]))  # another process may have noted it meanwhile
         write_file(notes, "".join(f"{line}\n" for line in lines[-_KEPT:]).encode("ascii", "replace"))

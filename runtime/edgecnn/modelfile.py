@@ -5,7 +5,7 @@
 - `.onnx` is a protobuf: a second serialised ModelProto, holding nothing but metadata_props, is appended to it, since
   protobuf merges what is concatenated. Source: protobuf encoding, "Last One Wins" and "Repeated Fields".
 
-Every engine loads such a file as it is. The seal at the end (see `edgecnn.files`) is checked before an engine sees it.
+Every engine loads such a file as it is. The seal at the end (see `edgecnn.seal`) is checked before an engine sees it.
 """
 
 import struct
@@ -15,9 +15,10 @@ from pathlib import Path
 
 from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import SEAL, check_seal, has_sealed_zip, read_file, seal, stored_member, zip_members
+from edgecnn.files import read_file
 from edgecnn.manifest import Manifest
 from edgecnn.protobuf import field, fields, message
+from edgecnn.seal import SEAL, check_seal, has_sealed_zip, seal, stored_member, zip_members
 
 MEMBER = "edgecnn.json"
 MOST = 2**31  # bytes: neither a flatbuffer nor a protobuf can be larger
