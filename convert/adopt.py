@@ -23,7 +23,7 @@ import numpy.typing as npt
 from convert.options import add_foreign_options
 from convert.output_kind import output_kind, within_one
 from convert.parent import check_labels, pixel_values, read_labels
-from convert.processes.engine import apart
+from convert.processes.engines import in_engine_process
 from edgecnn.command import OK, command, command_parser, print_json, quiet, table
 from edgecnn.engine_loading import load_engine
 from edgecnn.errors import EdgecnnError
@@ -87,7 +87,7 @@ def adopted(path: Path, data: bytes, options: argparse.Namespace) -> Manifest:
         raise EdgecnnError(f"{path} has a manifest already: edgecnn info {path}")
     scale, offset = pixel_values(path, options)
     labels = read_labels(path, options.labels)
-    probe: Probe = apart(str(path), _probe, kind, data, str(path), limits=limits(data))
+    probe: Probe = in_engine_process(str(path), _probe, kind, data, str(path), limits=limits(data))
     step = 0.0 if probe.output.dtype.kind == "f" else probe.output.scale
     _check_output(path, probe, step)
     check_labels(path, labels, probe.output.shape[1])

@@ -21,7 +21,7 @@ from convert.options import add_foreign_options, add_image_options
 from convert.parent import load_parent
 from convert.processes.converter import survived
 from convert.quantization_noise import Noise, layer_noise, worst_first
-from convert.variant import PIXELS
+from convert.variant import PIXELS, quantizations
 from edgecnn import arguments
 from edgecnn.command import OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
@@ -46,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_foreign_options(parser)
     options = parser.parse_args(argv)
     model = read_model(options.model)
-    if not model.manifest.quantization.startswith("int"):
+    row = quantizations(model.manifest.format).get(model.manifest.quantization)
+    if row is None or not row.is_integer:
         raise EdgecnnError(f"{model.path} is {model.manifest.quantization}, not int8: export it with --quantize int8")
     picture = options.picture or options.model.with_name(f"{options.model.stem}_{options.model.suffix[1:]}_debug.png")
     check_writable(picture)

@@ -1,36 +1,50 @@
-"""What the converters' commands share: options, the way from a model to a file, what is printed."""
+"""The command that converts to one format, of which `convert.tflite` and `convert.onnx` are two."""
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from convert.gate import make_forms
-from convert.mixed_precision import check_keep, make_keeping
-from convert.model_card import record
-from convert.options import add_form_options, add_gate_option, add_keep_option, add_parent_options, batch
-from convert.parent import load_parent
-from convert.proof import Conversion, document, summary
-from convert.variant import ALL, NONE, Variant
-from edgecnn.command import GATE_FAILED, OK, print_json
+from convert.conversion import Conversion
+from convert.gate import convert_every_form, exit_status, write
+from convert.mixed_precision import check_keep_float, convert_keeping
+from convert.options import (
+    add_form_options,
+    add_gate_option,
+    add_keep_option,
+    add_parent_options,
+    add_quantization_options,
+    batch,
+)
+from convert.parent import Parent, load_parent
+from convert.summary import summary
+from convert.variant import ALL, NONE, Variant, quantizations
+from edgecnn.command import print_json
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import check_writable, write_file
+from edgecnn.files import check_writable
 from edgecnn.modelfile import newest_model
 
 
-def run_export(
+def run(
     parser: argparse.ArgumentParser,
     argv: Sequence[str] | None,
-    choose: Callable[[argparse.Namespace, tuple[str, ...]], Variant],
+    model_format: str,
+    variant_of: Callable[[argparse.Namespace, Variant], Variant] = lambda options, variant: variant,
 ) -> int:
-    """A converter's command: `choose` takes the variant from the options and from the layers kept in float.
+    """Parse the options, convert, write what passes the gate, print how it did.
+
+    Args:
+        parser: with the options of this format alone.
+        argv: the command line.
+        model_format: of `convert.formats.FORMATS`.
+        variant_of: the variant that the format's own options make of a row of the table.
 
     Returns:
-        The exit status: `GATE_FAILED`, and no file, where too much was lost.
+        The exit status.
     """
     add_parent_options(parser)
+    add_quantization_options(parser, model_format)
     parser.add_argument("--output", type=Path, help="default: beside the model")
     parser.add_argument("--batch", type=batch, default=1, metavar="N", help="fixed batch (default 1), or 'dynamic'")
     add_gate_option(parser)
@@ -39,39 +53,41 @@ def run_export(
     options = parser.parse_args(argv)
     if options.forms == ALL and (options.keep_float or options.optimize == NONE):
         raise EdgecnnError("--forms all goes neither with --keep-float nor with --optimize none: leave one out")
-
-    def variant_with(kept: tuple[str, ...]) -> Variant:
-        return replace(choose(options, kept), optimize=options.optimize)
-
-    path, variant = options.model or newest_model(), variant_with(())
-    check_keep(path, options.keep_float, variant.quantize)
-    if variant.batch is None and variant.format == "tflite":
+    row = quantizations(model_format)[options.quantize]
+    variant = replace(
+        variant_of(options, row), batch=options.batch, per_channel=not options.no_per_channel, optimize=options.optimize
+    )
+    path = options.model or newest_model()
+    check_keep_float(path, options.keep_float, variant)
+    if variant.batch is None and model_format == "tflite":
         print("warning: with an open batch XNNPACK stays out of tflite-runtime, which is then slow", file=sys.stderr)
     parent = load_parent(path, options)
     output = options.output or path.with_name(variant.file_name)
     check_writable(output)
-    if options.forms == ALL:
-        forms = make_forms(parent, variant, options.max_drop)
-        for refused in (made for made in forms.values() if isinstance(made, str)):
-            print(refused, file=sys.stderr)
-        results = {
-            output.with_stem(f"{output.stem}_{form}"): made
-            for form, made in forms.items()
-            if isinstance(made, Conversion)
-        }
-    else:
-        results = {output: make_keeping(parent, options.keep_float, variant_with, options.max_drop)}
-    for file, made in results.items():
-        if made.passed:
-            write_file(file, made.data)
-            record(file, document(made, file))
+    return _write_and_print(parent, _conversions(parent, variant, output, options), options)
+
+
+def _conversions(parent: Parent, variant: Variant, output: Path, options: argparse.Namespace) -> dict[Path, Conversion]:
+    """The conversions that the options ask for, by the file that each goes to."""
+    if options.forms != ALL:
+        return {output: convert_keeping(parent, variant, options.keep_float, options.max_drop)}
+    conversions = {}
+    for form, conversion in convert_every_form(parent, variant, options.max_drop).items():
+        if isinstance(conversion, str):
+            print(conversion, file=sys.stderr)
+        else:
+            conversions[output.with_stem(f"{output.stem}_{form}")] = conversion
+    return conversions
+
+
+def _write_and_print(parent: Parent, conversions: dict[Path, Conversion], options: argparse.Namespace) -> int:
+    entries = {file: write(conversion, file, {file: conversion.data}) for file, conversion in conversions.items()}
     if options.json:
-        documents = [_document(path, file, made) for file, made in results.items()]
+        documents = [
+            {"model": str(parent.path), "written": str(file) if conversions[file].passed else None, **entry}
+            for file, entry in entries.items()
+        ]
         print_json(documents if options.forms == ALL else documents[0])
     else:
-        print("\n\n".join(summary(made, parent, file) for file, made in results.items()))
-    return OK if all(made.passed for made in results.values()) else GATE_FAILED
-
-
-def _document(path: Path, file: Path, made: Conversion) -> dict[str, Any]:
-    return {"model": str(path), "written": str(file) if made.passed else None, **document(made, file)}
+        print("\n\n".join(summary(conversion, parent, file) for file, conversion in conversions.items()))
+    return exit_status(entries.values())

@@ -1,196 +1,141 @@
-"""Convert, and compare the result with its parent on every engine."""
+"""The gate: convert, prove on every engine, refuse what loses too much, write the rest.
 
+1. `convert_and_prove` converts with the rewrites of the rule `edge`, as far as they are proved equal, and runs the
+   result on every installed engine.
+2. `edgecnn.verdict.judge` says what may be lost, as for `edgecnn check` on a device. `convert.proof` adds that no
+   probability may be far off.
+3. A conversion that breaks a rule on any engine is refused (`Conversion.passed`): `write` writes nothing of it, and
+   the exit status is 1 (`exit_status`).
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from convert.contents import Contents
-from convert.equivalence import difference, noise
-from convert.formats.onnx_graph import onnx_contents
-from convert.formats.tflite import tflite_contents
-from convert.layer_names import layer_in
+from convert.conversion import Conversion, payload_of, proved, reported
+from convert.equivalence import difference, random_images
+from convert.formats import FORMATS
+from convert.model_card import PASS, model_entry, record
 from convert.parent import Parent
-from convert.processes.all_engines import answers
-from convert.proof import Conversion, largest_difference_allowed, prove, reported
-from convert.variant import FORMS, NONE, PIXELS, Variant, edge_rewrites
-from edgecnn.command import progress, quiet
-from edgecnn.errors import EdgecnnError
-from edgecnn.files import hash_arrays, write_file
-from edgecnn.manifest import Calibration, Manifest
-from edgecnn.modelfile import ModelFile, pack_model
+from convert.variant import FORMS, NONE, PIXELS, Variant
+from edgecnn.command import GATE_FAILED, OK
+from edgecnn.files import write_file
 
-_TOOLS = {"tflite": ("tensorflow", "keras"), "onnx": ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")}
+if TYPE_CHECKING:
+    import keras
 
 
-def make(parent: Parent, variant: Variant, max_drop: float) -> Conversion:
-    """Convert, with the rewrites of the rule `edge` that are proved equal, and compare the result with its parent.
+def convert_and_prove(parent: Parent, variant: Variant, max_drop: float) -> Conversion:
+    """Convert, with the first rewrites of the rule `edge` that are proved equal, and compare with the float parent.
 
     Raises:
         EdgecnnError: the conversion failed, or no engine runs what came out.
     """
-    payload = _payload(parent, variant)
+    payload = payload_of(parent, variant)
     if variant.optimize == NONE or variant.kept:
-        return _reported(parent, variant, _tried(parent, variant, (), max_drop, payload, None), max_drop)
-    wanted = edge_rewrites(variant.format, variant.quantize)
-    candidates = (each for names in wanted if (each := _rewritten(parent, names)))
+        return reported(parent, variant, proved(parent, variant, payload, max_drop), max_drop)
+    candidates = (found for names in variant.edge_rewrites if (found := _rewritten(parent, names)))
     first = next(candidates, None)
-    compared = first is not None or _merged(variant, payload) is not None
-    plain = _tried(parent, variant, (), max_drop, payload, noise(parent) if compared else None)
-    best, notes = plain, list[str]()
+    is_compared = first is not None or _with_merged_pixels(variant, payload) is not None
+    plain = proved(parent, variant, payload, max_drop, random_images(parent) if is_compared else None)
+    best, refusals = plain, list[str]()
     for candidate in chain([first] if first else [], candidates):
-        found = _compared(parent, variant, candidate, plain, max_drop)
-        if isinstance(found, Conversion):
-            best = found
+        conversion = _compared(parent, variant, candidate, plain, max_drop)
+        if isinstance(conversion, Conversion):
+            best = conversion
             break
-        notes.append(found)
-    best = _reported(parent, variant, _with_pixels_merged(parent, variant, best, plain, max_drop), max_drop)
-    return replace(best, notes=(*notes, *(best.notes or ("no rewrite: the layers are as in Keras",))))
+        refusals.append(conversion)
+    best = reported(parent, variant, _merged(parent, variant, best, plain, max_drop), max_drop)
+    return replace(best, notes=(*refusals, *(best.notes or ("no rewrite: the layers are as in Keras",))))
 
 
-def make_forms(parent: Parent, variant: Variant, max_drop: float) -> dict[str, Conversion | str]:
-    """Convert in every form of `convert.variant.FORMS` that applies, by name; `plain` is the one without rewrites.
+def convert_every_form(parent: Parent, variant: Variant, max_drop: float) -> dict[str, Conversion | str]:
+    """Convert in every form of `convert.variant.FORMS` that applies, by name; `plain` has no rewrites.
 
     Returns:
-        The conversions; for a form that was refused, why.
+        The conversions; of a form that was refused, why.
     """
-    plain = _tried(parent, variant, (), max_drop, _payload(parent, variant), noise(parent))
-    candidates = {form: each for form, names in FORMS.items() if (each := _rewritten(parent, names))}
-    forms = {form: _compared(parent, variant, each, plain, max_drop) for form, each in candidates.items()}
-    merged = {
-        form: _with_pixels_merged(parent, variant, made, plain, max_drop) if isinstance(made, Conversion) else made
-        for form, made in forms.items()
-    }
-    found: dict[str, Conversion | str] = {"plain": plain, **merged}
-    return {
-        form: _reported(parent, variant, each, max_drop) if isinstance(each, Conversion) else each
-        for form, each in found.items()
-    }
+    plain = proved(parent, variant, payload_of(parent, variant), max_drop, random_images(parent))
+    forms: dict[str, Conversion | str] = {"plain": reported(parent, variant, plain, max_drop)}
+    for form, names in FORMS.items():
+        if candidate := _rewritten(parent, names):
+            conversion = _compared(parent, variant, candidate, plain, max_drop)
+            if isinstance(conversion, Conversion):
+                conversion = _merged(parent, variant, conversion, plain, max_drop)
+                conversion = reported(parent, variant, conversion, max_drop)
+            forms[form] = conversion
+    return forms
+
+
+def write(conversion: Conversion, output: Path, files: Mapping[Path, bytes]) -> dict[str, Any]:
+    """Write the files of a conversion that passed, and its entry in models.json; of one that is refused, nothing.
+
+    Args:
+        conversion: proved.
+        output: the file that models.json names, if it is among the files.
+        files: the conversion itself, or what was generated from it.
+
+    Returns:
+        The entry of `output`.
+    """
+    entry = model_entry(replace(conversion, data=files.get(output, b"")), output)
+    if conversion.passed:
+        for file, data in files.items():
+            write_file(file, data)
+        if output in files:
+            record(output, entry)
+    return entry
+
+
+def exit_status(entries: Iterable[Mapping[str, Any]]) -> int:
+    """The exit status of a command that wrote these entries: 1 where one was refused."""
+    return OK if all(entry["verdict"] == PASS for entry in entries) else GATE_FAILED
 
 
 @dataclass(frozen=True)
 class _Candidate:
     """A parent's model after rewrites."""
 
-    names: tuple[str, ...]
-    model: Any
-    done: tuple[str, ...]  # in words
+    rewrites: tuple[str, ...]
+    model: "keras.Model"
+    notes: tuple[str, ...]  # what the rewrites changed
 
 
-def _rewritten(parent: Parent, names: tuple[str, ...]) -> _Candidate | None:
-    """The model after rewrites; nothing where not all of them apply."""
-    from convert.rewrites import rewritten
+def _rewritten(parent: Parent, rewrites: tuple[str, ...]) -> _Candidate | None:
+    """The model after rewrites; None where not all of them apply."""
+    from convert.rewrites import rewritten  # it loads TensorFlow
 
-    model, done = rewritten(parent.model, names)
-    return None if model is None else _Candidate(names, model, tuple(done))
+    model, notes = rewritten(parent.model, rewrites)
+    return None if model is None else _Candidate(rewrites, model, tuple(notes))
 
 
 def _compared(
     parent: Parent, variant: Variant, candidate: _Candidate, plain: Conversion, max_drop: float
 ) -> Conversion | str:
-    """Convert a candidate; where that is not equal to the plain conversion, why."""
-    payload = _payload(replace(parent, model=candidate.model), variant)
-    found = _tried(parent, variant, candidate.names, max_drop, payload, noise(parent))
-    exact = variant.quantize.startswith("int") or candidate.names == FORMS["crop"]
-    reason = difference(plain, found, exact, parent.manifest.multi_label)
-    name = " and ".join(candidate.names)
-    return f"{name} refused: {reason}" if reason else replace(found, notes=candidate.done)
+    """Convert a rewritten model; where its outputs are not those of the plain conversion, say so."""
+    payload = payload_of(replace(parent, model=candidate.model), variant)
+    conversion = proved(parent, variant, payload, max_drop, random_images(parent), candidate.rewrites)
+    is_exact = variant.is_integer or candidate.rewrites == FORMS["crop"]
+    reason = difference(plain, conversion, is_exact, parent.manifest.multi_label)
+    if reason:
+        return f"{' and '.join(candidate.rewrites)} refused: {reason}"
+    return replace(conversion, notes=candidate.notes)
 
 
-def _with_pixels_merged(
-    parent: Parent, variant: Variant, made: Conversion, plain: Conversion, max_drop: float
-) -> Conversion:
-    """The same conversion, its pixels' scale merged into the first layer, where that can be and is proved equal."""
-    merged = _merged(variant, made.payload)
-    if merged is None:
-        return made
-    found = _tried(parent, variant, (*made.rewrites, PIXELS), max_drop, merged, noise(parent))
-    reason = difference(plain, found, variant.quantize.startswith("int"), parent.manifest.multi_label)
+def _merged(parent: Parent, variant: Variant, conversion: Conversion, plain: Conversion, max_drop: float) -> Conversion:
+    """The same conversion, its pixels' scale merged into the first layer, where that applies and is proved equal."""
+    payload = _with_merged_pixels(variant, conversion.payload)
+    if payload is None:
+        return conversion
+    rewrites = (*conversion.rewrites, PIXELS)
+    merged = proved(parent, variant, payload, max_drop, random_images(parent), rewrites)
+    reason = difference(plain, merged, variant.is_integer, parent.manifest.multi_label)
     note = f"{PIXELS} refused: {reason}" if reason else f"{PIXELS}: the first layer scales them"
-    return replace(made if reason else found, notes=(*made.notes, note))
+    return replace(conversion if reason else merged, notes=(*conversion.notes, note))
 
 
-def _merged(variant: Variant, payload: bytes) -> bytes | None:
-    from convert.formats.onnx_pixels import merge_pixel_scale
-
-    return merge_pixel_scale(payload) if variant.format == "onnx" else None
-
-
-def _tried(
-    parent: Parent,
-    variant: Variant,
-    rewrites: tuple[str, ...],
-    max_drop: float,
-    payload: bytes,
-    random: npt.NDArray[np.uint8] | None,
-) -> Conversion:
-    """Run a converted model on every engine over random images, if any, and validation images; judge it by these."""
-    manifest = _manifest(parent, variant, rewrites)
-    model = ModelFile(Path(variant.file_name), pack_model(payload, manifest), manifest)
-    images = parent.validation.images if random is None else np.concatenate([random, parent.validation.images])
-    limit = largest_difference_allowed(parent, variant.quantize)
-    proofs = {
-        engine: found if isinstance(found, str) else prove(parent.manifest, parent.validation, found, max_drop, limit)
-        for engine, found in answers(model, images).items()
-    }
-    count = 0 if random is None else len(random)
-    return Conversion(model.data, payload, _contents(variant, payload), proofs, variant.kept, rewrites, random=count)
-
-
-def _contents(variant: Variant, payload: bytes) -> Contents:
-    return (tflite_contents if variant.format == "tflite" else onnx_contents)(payload)
-
-
-def _reported(parent: Parent, variant: Variant, made: Conversion, max_drop: float) -> Conversion:
-    """The conversion that was chosen, with what the test split reports of it, and all of it in its manifest."""
-    manifest, evaluation = _manifest(parent, variant, made.rewrites), parent.evaluation
-    if evaluation is not None:
-        given = answers(ModelFile(Path(variant.file_name), made.data, manifest), evaluation.images)
-        made = replace(
-            made,
-            proofs={
-                engine: reported(manifest, proof, evaluation, given[engine], max_drop)
-                for engine, proof in made.proofs.items()
-            },
-        )
-    engine, proof = made.reference()
-    manifest = replace(
-        manifest,
-        agreement=proof.validation.agreement("validation", engine),
-        reported=proof.evaluation.agreement("evaluation", engine) if proof.evaluation else None,
-    )
-    return replace(made, data=pack_model(made.payload, manifest))
-
-
-def _manifest(parent: Parent, variant: Variant, rewrites: tuple[str, ...]) -> Manifest:
-    return replace(
-        parent.manifest,
-        format=variant.format,
-        quantization=variant.quantize,
-        rewrites=rewrites,
-        input=replace(parent.manifest.input, raw=variant.raw),
-        calibration=Calibration(len(parent.calibration), hash_arrays([parent.calibration.images])),
-        tools={name: import_module(name).__version__ for name in _TOOLS[variant.format]},
-    )
-
-
-def _payload(parent: Parent, variant: Variant) -> bytes:
-    """What the converter makes; where it fails, its log is kept beside the parent."""
-    progress(f"converting to {variant.format} {variant.quantize}")
-    with quiet() as printed:
-        try:
-            return variant.convert(parent)
-        except EdgecnnError:
-            raise
-        except Exception as error:  # converters raise whatever they like
-            log = parent.path.with_name(f"{variant.file_name}.log")
-            write_file(log, f"{printed()}\n{type(error).__name__}: {error}\n".encode())
-            first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-            layer = layer_in(f"{error}\n{printed()}")
-            where = f", at layer {layer!r}" if layer else ""
-            what = f"{parent.path} could not be converted to {variant.format}{where}"
-            raise EdgecnnError(f"{what}: {first}; log: {log}") from None
+def _with_merged_pixels(variant: Variant, payload: bytes) -> bytes | None:
+    merge = FORMATS[variant.format].merge_pixel_scale
+    return merge(payload) if merge else None

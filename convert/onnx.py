@@ -1,7 +1,7 @@
-"""Export a Keras classifier to ONNX: raw uint8 pixels in, float32 unless told otherwise.
+"""Convert a Keras classifier to ONNX, which takes raw uint8 pixels; by default to float32.
 
-The file is checked against its Keras parent on validation images before it appears; it does not appear when it loses
-more than max(1, floor(max-drop * images)) right answers, net.
+The file is compared with its Keras parent on validation images. It is written only if it loses at most
+max(1, floor(max-drop * images)) right answers, net.
 
 Examples:
   python -m convert.onnx
@@ -11,12 +11,14 @@ Examples:
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
-from convert.format_command import run_export
-from convert.formats.onnx import QUANTIZATIONS, TYPES, variant
+from convert import format_command
 from convert.processes.converter import survived
 from convert.variant import Variant
 from edgecnn.command import command, command_parser
+
+_TYPES = ("int8", "uint8")
 
 
 @command
@@ -24,30 +26,23 @@ from edgecnn.command import command, command_parser
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.onnx`."""
     parser = command_parser("python -m convert.onnx", __doc__)
-    choices = "; ".join(f"{name}: {words}" for name, words in QUANTIZATIONS.items())
-    parser.add_argument("--quantize", choices=QUANTIZATIONS, default="none", help=choices)
-    parser.add_argument("--no-per-channel", action="store_true", help="int8: one scale for all of a layer's weights")
-    parser.add_argument("--activation-type", choices=TYPES, default="int8", help="int8 only (default int8)")
-    parser.add_argument("--weight-type", choices=TYPES, default="int8", help="int8 only (default int8)")
+    parser.add_argument("--activation-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
+    parser.add_argument("--weight-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
     parser.add_argument(
         "--reduce-range",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="int8: 7-bit weights, which x86-64 without VNNI adds up without saturating (default)",
     )
+    return format_command.run(parser, argv, "onnx", _with_types)
 
-    def choose(options: argparse.Namespace, kept: tuple[str, ...]) -> Variant:
-        return variant(
-            options.quantize,
-            options.batch,
-            kept,
-            per_channel=not options.no_per_channel,
-            activation_type=options.activation_type,
-            weight_type=options.weight_type,
-            reduce_range=options.reduce_range,
-        )
 
-    return run_export(parser, argv, choose)
+def _with_types(options: argparse.Namespace, variant: Variant) -> Variant:
+    """A variant with the integer types that the options name; others have none."""
+    if not variant.is_integer:
+        return variant
+    types = {"activations": options.activation_type, "weights": options.weight_type}
+    return replace(variant, **types, reduce_range=options.reduce_range)
 
 
 if __name__ == "__main__":

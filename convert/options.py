@@ -5,7 +5,7 @@ from pathlib import Path
 
 from convert.mixed_precision import AUTO
 from convert.parent import NORMALIZATIONS
-from convert.variant import ALL, EDGE, NONE
+from convert.variant import ALL, EDGE, NONE, quantizations
 from edgecnn import arguments
 from edgecnn.verdict import MAX_DROP
 
@@ -31,6 +31,14 @@ def add_foreign_options(to: argparse.ArgumentParser) -> None:
     foreign.add_argument("--normalization", choices=NORMALIZATIONS, help="how a raw pixel becomes an input value")
     foreign.add_argument("--pixel-scale", type=arguments.nonzero, help="... or: pixel * scale + offset")
     foreign.add_argument("--pixel-offset", type=float)
+
+
+def add_quantization_options(parser: argparse.ArgumentParser, model_format: str) -> None:
+    """Add the options that choose a row of the table of variants; a format's first row is the default."""
+    rows = quantizations(model_format)
+    words = "; ".join(f"{name}: {row.words}" for name, row in rows.items())
+    parser.add_argument("--quantize", choices=rows, default=next(iter(rows)), help=words)
+    parser.add_argument("--no-per-channel", action="store_true", help="one scale for all of a layer's weights")
 
 
 def add_gate_option(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from convert.keras_files.keras2 import is_hdf5
 from convert.keras_files.loading import load_keras, reason, weights_hash
 from convert.keras_files.saved_model import is_saved_model
-from convert.layer_names import mark_layers
 from convert.output_kind import ending_in_sigmoid, last_activation, output_kind, probes
 from edgecnn.answers import as_probabilities, decided
 from edgecnn.dataset import Dataset, one_answer, read_dataset
@@ -229,15 +228,3 @@ def pixel_values(path: Path, options: argparse.Namespace) -> tuple[tuple[float, 
         choices = ", ".join(NORMALIZATIONS)
         raise EdgecnnError(f"{path} has no manifest: say --normalization ({choices}) or --pixel-scale, one of them")
     return (options.pixel_scale,), (options.pixel_offset or 0.0,)
-
-
-def with_fixed_batch(model: "keras.Model", batch: int | None = 1) -> "keras.Model":
-    """The same model for batches of one size, at inference: layers that augment images hand them on.
-
-    None leaves the batch open, and tflite-runtime's XNNPACK out.
-    """
-    import keras
-
-    mark_layers(model)
-    inputs = keras.Input(batch_shape=(batch, *model.inputs[0].shape[1:]), name="image")
-    return keras.Model(inputs, model(inputs, training=False), name="edge")

@@ -1,4 +1,4 @@
-"""How much int8 hurts each layer: its output beside that of the float parent."""
+"""How much quantization changes the output of each layer, against the float parent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.formats import onnx, tflite
+from convert.contents import LayerOutput
+from convert.formats import FORMATS
 from convert.parent import Parent
 from edgecnn.command import quiet
-from edgecnn.interpreters import TensorSpec
 from edgecnn.pixels import dequantize
 
 Array = npt.NDArray[Any]
@@ -19,11 +19,11 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Noise:
-    """What int8 does to the output of one layer, over some images."""
+    """The quantization noise in the output of one layer, over some images."""
 
     layer: str
-    own_db: float  # SQNR of rounding this tensor alone, mean over the channels: what the layer itself does
-    sqnr_db: float  # the same mean, with all that came from the layers before
+    own_db: float  # SQNR of rounding this tensor alone, mean over the channels: the noise that the layer itself adds
+    sqnr_db: float  # the same mean, with the noise of all layers before
     cosine: float
     low: float  # share of stored values at the least value of the dtype: of a ReLU, its zeros
     high: float  # ... at the largest: clipped
@@ -31,47 +31,48 @@ class Noise:
     zero_point: int
 
 
-def layer_noise(parent: Parent, model: bytes, kind: str, images: npt.NDArray[np.uint8]) -> list[Noise]:
-    """Compare an int8 model with its float parent layer by layer, in the order of the graph.
+def layer_noise(parent: Parent, model: bytes, model_format: str, images: npt.NDArray[np.uint8]) -> list[Noise]:
+    """Compare an integer model with its float parent layer by layer, in the order of the graph.
 
     Args:
         parent: the float parent.
         model: the bytes of the `.tflite` or `.onnx`.
-        kind: tflite or onnx.
+        model_format: tflite or onnx.
         images: raw pixels, uint8, (n, height, width, channels).
     """
     with quiet():
-        outputs = (tflite if kind == "tflite" else onnx).layer_outputs(parent, model, images)
-        found = [_measured(*each) for each in outputs]
-    return found
+        return [measure(output) for output in FORMATS[model_format].layer_outputs(parent, model, images)]
 
 
-def worst_first(found: Sequence[Noise]) -> list[Noise]:
-    """Sorted by the noise that each layer adds itself: what it only hands on is not its fault."""
-    return sorted(found, key=lambda noise: noise.own_db)
+def worst_first(layers: Sequence[Noise]) -> list[Noise]:
+    """Sorted by the noise that each layer adds itself, not by the noise of the layers before it."""
+    return sorted(layers, key=lambda noise: noise.own_db)
 
 
-def candidates(found: Sequence[Noise]) -> list[str]:
-    """Layers to keep in float, in the order to try: the worst, each with the layer that reads it next."""
-    order = [noise.layer for noise in found]
-    following = dict(pairwise(order))
-    ranking = [name for noise in worst_first(found) for name in (noise.layer, following.get(noise.layer)) if name]
+def candidates(layers: Sequence[Noise]) -> list[str]:
+    """Layers to keep in float, in the order to try: the worst first, each with the layer that reads it."""
+    order = [noise.layer for noise in layers]
+    reader = dict(pairwise(order))
+    ranking = [name for noise in worst_first(layers) for name in (noise.layer, reader.get(noise.layer)) if name]
     return list(dict.fromkeys(ranking))
 
 
-def _measured(layer: str, exact: Array, stored: Array, tensor: TensorSpec, axis: int) -> Noise:
-    """Sums over images and places of a layer's output, float and stored; channels along `axis`."""
-    exact, stored = (np.moveaxis(each, axis, -1).reshape(-1, each.shape[axis]) for each in (exact, stored))
+def measure(output: LayerOutput) -> Noise:
+    """Measure a layer's noise over all images and places."""
+    tensor, channels = output.tensor, output.exact.shape[output.channels]
+    exact, stored = (
+        np.moveaxis(values, output.channels, -1).reshape(-1, channels) for values in (output.exact, output.stored)
+    )
     bounds = np.iinfo(tensor.dtype)
-    given = dequantize(stored, tensor)
+    quantized = dequantize(stored, tensor)
     rounded = np.rint(exact / tensor.scale) + tensor.zero_point
-    alone = dequantize(rounded.clip(bounds.min, bounds.max), tensor)
-    lengths = float(np.linalg.norm(exact) * np.linalg.norm(given))
+    rounded_alone = dequantize(rounded.clip(bounds.min, bounds.max), tensor)
+    lengths = float(np.linalg.norm(exact) * np.linalg.norm(quantized))
     return Noise(
-        layer,
-        channel_sqnr(exact, alone),
-        channel_sqnr(exact, given),
-        float((exact * given).sum()) / lengths if lengths else 0.0,
+        output.layer,
+        channel_sqnr(exact, rounded_alone),
+        channel_sqnr(exact, quantized),
+        float((exact * quantized).sum()) / lengths if lengths else 0.0,
         float((stored == bounds.min).mean()),
         float((stored == bounds.max).mean()),
         tensor.scale,
@@ -79,11 +80,14 @@ def _measured(layer: str, exact: Array, stored: Array, tensor: TensorSpec, axis:
     )
 
 
-def channel_sqnr(exact: Array, given: Array) -> float:
-    """The mean of the channels' ratios in dB, of those that give anything; (n, channels). 0 where none does."""
-    power, noise = (exact**2).sum(axis=0), ((exact - given) ** 2).sum(axis=0)
-    heard = power > 0
-    return float(sqnr(power[heard], noise[heard]).mean()) if heard.any() else 0.0
+def channel_sqnr(exact: Array, quantized: Array) -> float:
+    """The mean of the channels' SQNR in dB, over the channels that are not all zero; 0 where all are.
+
+    Both are of shape (n, channels).
+    """
+    power, noise = (exact**2).sum(axis=0), ((exact - quantized) ** 2).sum(axis=0)
+    active = power > 0
+    return float(sqnr(power[active], noise[active]).mean()) if active.any() else 0.0
 
 
 def sqnr(power: Array, noise: Array) -> Array:

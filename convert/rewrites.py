@@ -17,8 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from convert.layer_names import unmarked
-
 _ALIGNED = 4  # input channels that int8 kernels round up to
 _SIDES = slice(1, 3)  # height and width in (batch, height, width, channels)
 
@@ -56,7 +54,7 @@ def crop(model: keras.Model) -> tuple[keras.Model, list[str]]:
         y = _cropped(source, size, layer.name)
         for each in chain:
             y = each(y)
-        done.append(f"{unmarked(layer.name)} reads {_by(size)} of {_by(source.shape[_SIDES])}")
+        done.append(f"{layer.name} reads {_by(size)} of {_by(source.shape[_SIDES])}")
         return layer(y)
 
     return _replayed(model, call), done
@@ -79,7 +77,7 @@ def patches(model: keras.Model) -> tuple[keras.Model, list[str]]:
         channels = x.shape[-1]
         eye = np.eye(height * width * channels, dtype=np.float32).reshape(height, width, channels, -1)
         lay = keras.layers.Conv2D(
-            eye.shape[-1], found.window, found.step, use_bias=False, name=f"{unmarked(found.conv.name)}_patches"
+            eye.shape[-1], found.window, found.step, use_bias=False, name=f"{found.conv.name}_patches"
         )
         y = _with_weights(lay, x, [eye])
         return found.convolved(y, found.kernel().reshape(1, 1, height * width * channels, -1))
@@ -103,7 +101,7 @@ def blocks(model: keras.Model) -> tuple[keras.Model, list[str]]:
         kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(
             height // down, width // across, down * across * channels, -1
         )
-        y = _SpaceToDepth(down, name=f"{unmarked(found.conv.name)}_blocks")(x)
+        y = _SpaceToDepth(down, name=f"{found.conv.name}_blocks")(x)
         return found.convolved(y, kernel)
 
     def fits(found: _Fold) -> bool:
@@ -233,12 +231,12 @@ _CROP = "_crop"
 def _cropped(x: Any, size: Size, name: str) -> Any:
     """The top left corner of an image."""
     height, width = (n - m for n, m in zip(x.shape[_SIDES], size, strict=True))
-    layer = keras.layers.Cropping2D(((0, height), (0, width)), name=f"{unmarked(name)}{_CROP}")
+    layer = keras.layers.Cropping2D(((0, height), (0, width)), name=f"{name}{_CROP}")
     return layer(x) if height or width else x
 
 
 def _is_crop(layer: Any) -> bool:
-    return isinstance(layer, keras.layers.Cropping2D) and unmarked(layer.name).endswith(_CROP)
+    return isinstance(layer, keras.layers.Cropping2D) and layer.name.endswith(_CROP)
 
 
 @dataclass(frozen=True)
@@ -283,7 +281,7 @@ class _Fold:
         for each in self.between:
             again = each.__class__.from_config(each.get_config())
             y = _with_weights(again, y, [np.tile(values, offsets) for values in each.get_weights()])
-        name = unmarked(self.pooling.name)
+        name = self.pooling.name
         y = keras.layers.Reshape((height * width, offsets, channels), name=f"{name}_offsets")(y)
         again = self.pooling.__class__((1, offsets), (1, offsets), name=self.pooling.name)
         return keras.layers.Reshape((height, width, channels), name=f"{name}_shape")(again(y))
@@ -302,7 +300,7 @@ def _folded(
         if one.conv.padding == "same":
             source = _padded(source, one.conv)
         read = _span(one.given[:2], one.step, one.window)
-        done.append(f"{unmarked(one.conv.name)} and {unmarked(pooling.name)}")
+        done.append(f"{one.conv.name} and {pooling.name}")
         return fold(one, _cropped(source, read, one.conv.name))
 
     return _replayed(model, call), done
@@ -347,11 +345,7 @@ def _padded(x: Any, conv: Any) -> Any:
     for n, stride, kernel in zip(x.shape[_SIDES], conv.strides, conv.kernel_size, strict=True):
         missing = max((-(-n // stride) - 1) * stride + kernel - n, 0)
         sides.append((missing // 2, missing - missing // 2))
-    return (
-        keras.layers.ZeroPadding2D(tuple(sides), name=f"{unmarked(conv.name)}_padding")(x)
-        if any(map(any, sides))
-        else x
-    )
+    return keras.layers.ZeroPadding2D(tuple(sides), name=f"{conv.name}_padding")(x) if any(map(any, sides)) else x
 
 
 def _with_weights(layer: Any, x: Any, weights: list[Weights]) -> Any:

@@ -23,7 +23,7 @@ from convert.keras_files.saved_model import is_saved_model
 from convert.options import add_gate_option
 from convert.output_kind import within_one
 from convert.parent import own_manifest, predict
-from convert.processes.engine import answers
+from convert.processes.engines import answers
 from edgecnn.answers import as_probabilities, decided
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.confidence import mcnemar

@@ -15,7 +15,9 @@ from ai_edge_litert.interpreter import Interpreter
 from convert.equivalence import work
 from convert.formats.onnx import onnx_from_keras
 from convert.formats.onnx_quantize import quantize_static
-from convert.formats.tflite import tflite_contents, tflite_from_keras
+from convert.formats.tflite import FLOAT, tflite_from_keras
+from convert.formats.tflite_graph import contents
+from convert.variant import PLAIN
 from edgecnn.command import quiet
 from edgecnn.manifest import Input
 
@@ -53,7 +55,7 @@ def tried(name):
     expected = model.predict(values, verbose=0)
     with quiet():
         float_onnx, again = onnx_from_keras(model, entry), onnx_from_keras(model, entry)
-        float_tflite, int8_tflite = (tflite_from_keras(model, values, quantize) for quantize in ("none", "int8"))
+        float_tflite, int8_tflite = (tflite_from_keras(model, values, variant) for variant in (FLOAT, PLAIN))
         outputs = {
             "tflite": tflite_outputs(float_tflite, values),
             "tflite int8": tflite_outputs(int8_tflite, values),
@@ -61,7 +63,7 @@ def tried(name):
             "onnx int8": onnx_outputs(quantize_static(float_onnx, pixels), pixels),
         }
     off = {way: float(np.abs(given - expected).max()) for way, given in outputs.items()}
-    operators = tflite_contents(float_tflite).operators
+    operators = contents(float_tflite).operators
     return {**off, "work": work(model), "same": float_onnx == again, "operators": operators}
 
 

@@ -13,7 +13,7 @@ from conftest import refused, run
 
 from convert.__main__ import screen
 from convert.model_card import record
-from convert.processes.all_engines import answers
+from convert.processes.engines import answers_by_engine
 from convert.proof import prove
 from edgecnn.dataset import Dataset, read_dataset
 from edgecnn.files import sha256
@@ -98,9 +98,9 @@ def test_an_engine_that_dies_is_told(trained: Path, monkeypatch: pytest.MonkeyPa
     model = read_model(trained / "model_int8.tflite")
     images = np.zeros((1, 28, 28, 1), np.uint8)
     with monkeypatch.context() as patched:
-        patched.setattr("convert.processes.all_engines._Runner.run", _die)
-        assert answers(model, images)["litert"] == "litert died of it (SIGSEGV)"
-    (found,) = answers(model, images)["litert"]
+        patched.setattr("convert.processes.engines._Runner.run", _die)
+        assert answers_by_engine(model, images)["litert"] == "litert died of it (SIGSEGV)"
+    (found,) = answers_by_engine(model, images)["litert"]
     assert found.sum() == pytest.approx(1, abs=0.02)
 
 

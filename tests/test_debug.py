@@ -8,7 +8,8 @@ import pytest
 from conftest import ROOT, refused, run
 from PIL import Image
 
-from convert.quantization_noise import _measured
+from convert.contents import LayerOutput
+from convert.quantization_noise import measure
 from edgecnn.interpreters import TensorSpec
 
 pytestmark = pytest.mark.slow
@@ -67,5 +68,5 @@ def test_own_rounding_is_measured_as_all_rounding_is() -> None:
     exact = random.normal(0, (100.0, 0.5), (1000, 2)).astype(np.float32)
     tensor = TensorSpec((), np.dtype(np.int8), 2.0, 0)
     stored = (np.rint((exact + random.normal(0, 1, exact.shape)) / tensor.scale)).clip(-128, 127).astype(np.int8)
-    noise = _measured("it", exact, stored, tensor, 1)
+    noise = measure(LayerOutput("it", exact, stored, tensor, 1))
     assert noise.sqnr_db < noise.own_db

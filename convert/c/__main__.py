@@ -23,14 +23,15 @@ from pathlib import Path
 from typing import Any
 
 from convert.c.build import HOST, TARGETS, resolved
-from convert.c.c_files import PLAIN, c_files, plain_model, program
-from convert.gate import make
+from convert.c.c_files import c_files, plain_model, program
+from convert.conversion import Conversion
+from convert.gate import convert_and_prove, write
 from convert.keras_files.keras2 import file_format
-from convert.model_card import record
 from convert.options import add_gate_option, add_parent_options
 from convert.parent import load_parent
 from convert.processes.converter import survived
-from convert.proof import Conversion, document, summary
+from convert.summary import summary
+from convert.variant import PLAIN
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.file_lock import locked
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if _is_tflite(path):
         return _export(path, read_model(path), None, targets, options)
     parent = load_parent(path, options)
-    conversion = make(parent, PLAIN, options.max_drop)
+    conversion = convert_and_prove(parent, PLAIN, options.max_drop)
     if not conversion.passed:
         print(summary(conversion, parent, path.with_name(PLAIN.file_name)))
         return GATE_FAILED
@@ -79,9 +80,12 @@ def _export(
     with locked(description_file(output)):  # it keeps the libraries that it describes already
         files, facts = c_files(model, output, targets)
         models = _model_beside(model, beside, is_wanted=conversion is not None or bool(targets))
-        _write(files | models, [program(output, target) for target in targets])
-    if conversion and models:
-        record(beside, document(conversion, beside))
+        if conversion:
+            write(conversion, beside, files | models)
+        else:
+            _write(files | models)
+        for target in targets:
+            program(output, target).chmod(0o755)
     if rewrites := ", ".join(model.manifest.rewrites):
         why = f"{model.path.name} was rewritten for engines ({rewrites})"
         print(f"warning: {why}: C of the .keras file is faster", file=sys.stderr)
@@ -105,11 +109,9 @@ def _is_of(path: Path, model: ModelFile) -> bool:
         return False
 
 
-def _write(files: Mapping[Path, bytes], programs: Sequence[Path]) -> None:
+def _write(files: Mapping[Path, bytes]) -> None:
     for file, content in files.items():
         write_file(file, content)
-        if file in programs:
-            file.chmod(0o755)
 
 
 def _screen(head: str, facts: dict[str, Any]) -> str:

@@ -13,16 +13,13 @@ from convert.c.network import read_network
 from convert.c.plan import Plan
 from convert.c.reference import golden_inputs, golden_outputs, try_library
 from convert.c.syntax import check_file_name
-from convert.formats.tflite import variant
-from convert.proof import Conversion
-from convert.variant import Variant
+from convert.conversion import Conversion
+from convert.variant import PLAIN
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, find_manifest
 from edgecnn.native_description import SCHEMA, description_file, source_hashes, target
-
-PLAIN: Variant = variant("int8")  # without rewrites: what fast code is generated from
 
 
 def plain_model(path: Path, conversion: Conversion) -> ModelFile:

@@ -9,7 +9,7 @@ from convert.c.build import Built
 from convert.c.c_text import pixel_table
 from convert.c.plan import Plan
 from convert.c.step import Bytes
-from convert.processes.engine import apart
+from convert.processes.engines import in_engine_process
 from edgecnn.dataset import read_dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import ModelFile
@@ -44,7 +44,7 @@ def golden_outputs(model: ModelFile, plan: Plan, inputs: Bytes) -> Bytes:
     operators = plan.network.operators
     places = {place for operator in operators for place in (*operator.inputs, *operator.outputs)}
     shapes = {place: plan.tensor(place).shape for place in places}
-    return apart(f"{model.path} on the reference kernels", reference_outputs, model.data, inputs, shapes)
+    return in_engine_process(f"{model.path} on the reference kernels", reference_outputs, model.data, inputs, shapes)
 
 
 def reference_outputs(flatbuffer: bytes, inputs: Bytes, shapes: dict[int, tuple[int, ...]]) -> Bytes:
@@ -84,7 +84,7 @@ def try_library(built: Built, symbol: str, inputs: Bytes, outputs: Bytes) -> Non
         file.write(built.library)
         file.flush()
         label = f"the library for {built.target}"
-        computed = apart(label, library_outputs, file.name, symbol, inputs, outputs.shape[1])
+        computed = in_engine_process(label, library_outputs, file.name, symbol, inputs, outputs.shape[1])
     if wrong := int((computed != outputs).sum()):
         raise EdgecnnError(f"the library differs from TFLite's reference kernels in {wrong} of {outputs.size} outputs")
 

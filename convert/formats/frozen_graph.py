@@ -21,6 +21,17 @@ _COMPILED = "_XlaMustCompile"  # such a function is not inlined
 _RANDOM = re.compile(r"Random|Multinomial|TruncatedNormal|Stateful(Uniform|StandardNormal)|RngReadAndSkip")
 
 
+def with_fixed_batch(model: "keras.Model", batch: int | None = 1) -> "keras.Model":
+    """The same model for batches of one size, at inference: layers that augment images pass them through.
+
+    None leaves the batch open; tflite-runtime then runs without XNNPACK.
+    """
+    import keras
+
+    inputs = keras.Input(batch_shape=(batch, *model.inputs[0].shape[1:]), name="image")
+    return keras.Model(inputs, model(inputs, training=False), name="edge")
+
+
 def frozen(function: Any) -> Any:
     """The same function, its weights and captured values constants, float32 throughout, without functions for XLA.
 

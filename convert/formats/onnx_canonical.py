@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from convert.formats.onnx_graph import onnx_nodes
+from convert.formats.onnx_graph import all_nodes
 
 if TYPE_CHECKING:
     import onnx
@@ -34,13 +34,13 @@ def make_canonical(proto: "onnx.ModelProto") -> None:
 
 def _graphs(graph: "onnx.GraphProto") -> list["onnx.GraphProto"]:
     """A graph, and the bodies of its loops and branches."""
-    bodies = [attribute.g for node in onnx_nodes(graph) for attribute in node.attribute if attribute.HasField("g")]
+    bodies = [attribute.g for node in all_nodes(graph) for attribute in node.attribute if attribute.HasField("g")]
     return [graph, *bodies]
 
 
 def _rename(graph: "onnx.GraphProto", renamed: Callable[[str], str]) -> None:
     """Give everything in a graph another name: nodes, values, constants, in the order of the graph."""
-    for node in onnx_nodes(graph):
+    for node in all_nodes(graph):
         node.name = renamed(node.name)
         node.input[:], node.output[:] = map(renamed, node.input), map(renamed, node.output)
     for each in _graphs(graph):
@@ -51,7 +51,7 @@ def _rename(graph: "onnx.GraphProto", renamed: Callable[[str], str]) -> None:
 def _shared_constants(graph: "onnx.GraphProto") -> dict[str, str]:
     """Names by their first reader for constants that tf2onnx merged of several: numbered, and read more than once."""
     readings: dict[str, list[str]] = {each.name: [] for each in graph.initializer if _NUMBERED.search(each.name)}
-    for node in onnx_nodes(graph):
+    for node in all_nodes(graph):
         for place, name in enumerate(node.input):
             if name in readings:
                 readings[name].append(f"{node.name}_{place}_shared")

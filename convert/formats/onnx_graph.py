@@ -1,38 +1,19 @@
-"""What is in an ONNX model: its nodes, its layers, its bytes."""
+"""What is in an ONNX model: its operators, its layers, the values of its tensors, its bytes."""
 
 import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from convert.contents import Contents
 from convert.layer_names import by_layer
+from edgecnn.interpreters import TensorSpec
 
 PIXELS = "pixels"  # the input's name
-_INTEGER_OPS = {"ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"}
-_ONNX_PLUMBING = {"QuantizeLinear", "DequantizeLinear"}
-
-
-def onnx_nodes(graph: Any) -> Iterator[Any]:
-    """All nodes of an ONNX graph in their order, those of the bodies of its loops and branches too."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for body in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from onnx_nodes(body)
-
-
-def onnx_layers(model: bytes) -> dict[str, list[str]]:
-    """By layer, in order: the names of its nodes."""
-    import onnx
-
-    return by_layer([(node.name, node.name) for node in onnx.load_from_string(model).graph.node])
-
-
-def onnx_outputs(model: bytes) -> dict[str, list[str]]:
-    """By layer, in order: the names of the tensors that its nodes write."""
-    import onnx
-
-    return by_layer([(node.name, node.output[0]) for node in onnx.load_from_string(model).graph.node])
+_INTEGER_OPERATORS = {"ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"}
+_QUANTIZING = {"QuantizeLinear", "DequantizeLinear"}  # compute nothing of the network's own
 
 
 def serialised(proto: Any) -> bytes:
@@ -41,25 +22,81 @@ def serialised(proto: Any) -> bytes:
     return data
 
 
-def onnx_contents(payload: bytes) -> Contents:
+def all_nodes(graph: Any) -> Iterator[Any]:
+    """All nodes of an ONNX graph in their order, those of the bodies of its loops and branches too."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for body in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from all_nodes(body)
+
+
+def contents(model: bytes) -> Contents:
     """Count the operators and parameters of a serialised ModelProto."""
     import onnx
 
-    model = onnx.load_from_string(payload)
-    nodes = list(onnx_nodes(model.graph))
-    by_output = {output: node.op_type for node in nodes for output in node.output}
-    constants = {each.name: each for each in model.graph.initializer}
-    steps = {name for node in nodes if node.op_type in _ONNX_PLUMBING for name in node.input[1:]}
-    kinds = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
-    parameters = sum(
-        math.prod(each.dims) for each in constants.values() if each.data_type not in kinds and each.name not in steps
-    )
-    computing = [node for node in nodes if node.op_type not in _ONNX_PLUMBING]
+    proto = onnx.load_from_string(model)
+    nodes = list(all_nodes(proto.graph))
+    writers = {output: node.op_type for node in nodes for output in node.output}
+    constants = {constant.name: constant for constant in proto.graph.initializer}
+    scales = {name for node in nodes if node.op_type in _QUANTIZING for name in node.input[1:]}
+    shapes = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
+    parameters = [
+        math.prod(constant.dims)
+        for name, constant in constants.items()
+        if constant.data_type not in shapes and name not in scales
+    ]
 
     def is_integer(node: Any) -> bool:
         values = [name for name in node.input if name and name not in constants]
-        dequantized = bool(values) and all(by_output.get(name) == "DequantizeLinear" for name in values)
-        return node.op_type in _INTEGER_OPS or dequantized
+        dequantized = bool(values) and all(writers.get(name) == "DequantizeLinear" for name in values)
+        return node.op_type in _INTEGER_OPERATORS or dequantized
 
-    opset = next(each.version for each in model.opset_import if not each.domain)
-    return Contents(len(computing), parameters, sum(map(is_integer, computing)) / len(computing), opset)
+    operators = [is_integer(node) for node in nodes if node.op_type not in _QUANTIZING]
+    opset = next(version.version for version in proto.opset_import if not version.domain)
+    return Contents(len(operators), sum(parameters), sum(operators) / len(operators), opset)
+
+
+def layer_nodes(model: bytes) -> dict[str, list[str]]:
+    """By layer, in order: the names of its nodes."""
+    import onnx
+
+    return by_layer([(node.name, node.name) for node in onnx.load_from_string(model).graph.node])
+
+
+def layer_tensors(model: bytes) -> dict[str, list[str]]:
+    """By layer, in order: the names of the tensors that its nodes write; the last is the layer's output."""
+    import onnx
+
+    return by_layer([(node.name, node.output[0]) for node in onnx.load_from_string(model).graph.node])
+
+
+def quantized_tensors(model: bytes) -> dict[str, tuple[str, TensorSpec]]:
+    """By the name of a float tensor: the tensor that QuantizeLinear writes of it, and how that is quantized."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load_from_string(model).graph
+    constants = {constant.name: constant for constant in graph.initializer}
+    quantized = {}
+    for node in graph.node:
+        if node.op_type == "QuantizeLinear" and node.input[0] not in constants:
+            scale, zero_point = (numpy_helper.to_array(constants[name]) for name in node.input[1:3])
+            spec = TensorSpec((), zero_point.dtype, float(scale), int(zero_point))
+            quantized[node.input[0].removesuffix("_DequantizeLinear_Output")] = (node.output[0], spec)
+    return quantized
+
+
+def tensor_values(model: bytes, names: list[str], images: npt.NDArray[np.uint8]) -> list[npt.NDArray[Any]]:
+    """Run a model over raw pixels, (n, height, width, channels), and give the values of the tensors `names`."""
+    import onnx
+    import onnxruntime
+
+    proto = onnx.load_from_string(model)
+    outputs = {output.name for output in proto.graph.output}
+    proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in outputs)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
+    by_image = [session.run(names, {PIXELS: image[np.newaxis]}) for image in images]
+    return [np.concatenate(values) for values in zip(*by_image, strict=True)]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.formats.onnx_graph import onnx_nodes
+from convert.formats.onnx_graph import all_nodes
 from edgecnn.pixels import LEVELS
 
 _KEEPING = ("Slice", "Reshape", "Transpose", "Squeeze", "Unsqueeze")  # move values, and leave them as they are
@@ -49,7 +49,7 @@ class _Graph:
         self.constants = {each.name: each for each in proto.graph.initializer}
 
     def _nodes(self) -> list[Any]:
-        return list(onnx_nodes(self.proto.graph))
+        return list(all_nodes(self.proto.graph))
 
     def only_reader(self, name: str) -> Any:
         """The one node that reads a value; None where there are none or several, or it is in the body of a loop."""
@@ -152,5 +152,5 @@ def _quantized(scale: float, *steps: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 def _is_of_quantizing(graph: _Graph, zero_point: str) -> bool:
     """Whether only steps of quantizing read a zero point: then it may be another one for all of them."""
-    readers = [node.op_type for node in onnx_nodes(graph.proto.graph) if zero_point in node.input]
+    readers = [node.op_type for node in all_nodes(graph.proto.graph) if zero_point in node.input]
     return all(kind in ("QuantizeLinear", "DequantizeLinear") for kind in readers)
