@@ -10,7 +10,8 @@ import numpy as np
 from keras import layers
 
 from train.datasets import Data
-from train.fit import Job, fit
+from train.fit import fit
+from train.job import Job
 from train.networks import Network
 from train.recipes import RECIPES, TEACHER
 from train.splits import split_training

@@ -1,9 +1,9 @@
-"""What is said of networks that are named FILE.py:FUNCTION, a line each, where they do not fit."""
+"""Print the error of each network FILE.py:FUNCTION that does not fit, a line each."""
 
 import sys
 
 from edgecnn.errors import EdgecnnError
-from train.networks import load_network
+from train.own_network import load_network
 
 for words in sys.argv[1:]:
     try:

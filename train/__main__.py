@@ -1,17 +1,17 @@
 """Train a network and write all that conversion and a device need.
 
-The reference CNN on MNIST, or on your own images: a folder with a folder of images for each class, or IDX files made
-like MNIST's. Folders are read however deep; dot files and what systems leave (`__MACOSX`) are passed over, a picture
-that cannot be read is left out with a word, train/ and test/ are refused: name one of them. Another network is a
-function (shape, classes) -> Keras model in a file of yours, ending in a softmax.
+It trains the reference CNN on MNIST or on your own images: a folder that holds a folder of images for each class, or
+IDX files like MNIST's. Folders may be deep; dot files and system files (`__MACOSX`) are skipped, a picture that cannot
+be read is skipped with a warning. If the folder holds train/ and test/, name one of them. Another network is a function
+(shape, classes) -> Keras model, ending in a softmax, in a file of yours.
 
 Writes into artifacts/<dataset>/:
   model.keras        the network, its manifest inside
   calibration.npz    images of the training split, for quantization
-  validation.npz     others of it: every gate and every automatic choice reads these
+  validation.npz     other images of it: every gate and every automatic choice reads these
   evaluation.npz     the test split: it only reports
   curves.png, confusion.png, mistakes.png, history.json, summary.txt, logs/ (tensorboard --logdir logs)
-  checkpoint.zip     while training: --resume goes on after its last whole epoch
+  checkpoint.zip     while training: --resume goes on after the last whole epoch
 
 Examples:
   python -m train --dataset auto --seed 1
@@ -32,14 +32,15 @@ from edgecnn import arguments
 from edgecnn.command import OK, command, command_parser, print_json, quiet, table
 from edgecnn.confidence import wilson
 from edgecnn.manifest import Baseline
-from train.datasets import Data, load
+from train.datasets import DATA_SETS, Data, load
 from train.recipes import RECIPES
 
 if TYPE_CHECKING:
-    from train.fit import Job
+    from train.artifacts import Result
+    from train.job import Fitted, Job
 
-_SHOWN = 12  # classes
-_UNKNOWN = "0" * 64  # hash of weights that are still to be fitted
+_MOST_CLASSES = 12  # on one line
+_UNKNOWN = "0" * 64  # in place of the hash of weights that are still to be fitted
 
 
 @command
@@ -49,41 +50,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     data = load(options.dataset, options.data, options.labels, (*options.image_size, options.channels))
     output = options.output or Path("artifacts") / data.name
     output.mkdir(parents=True, exist_ok=True)  # better to fail now than after the training
-    for line in (*(f"warning: {words}" for words in data.warnings), f"{data.name}: {_counts(data)}"):
+    for line in (*(f"warning: {warning}" for warning in data.warnings), f"{data.name}: {_counts(data)}"):
         print(line, file=sys.stderr)
-    with quiet():  # TensorFlow greets; it takes seconds to import, so only after the input was found good
-        from train.artifacts import manifest_of, write
-        from train.fit import CHECKPOINT, fit
-        from train.teachers import soft_labels
+    with quiet():  # TensorFlow greets, and takes seconds to load: so only once the input is known to be good
+        from train.artifacts import write
+        from train.fit import CHECKPOINT
 
-    job = _job(options, data)
-    manifest_of(job, job.epochs, _UNKNOWN, {})  # what it refuses is told now, and not after the last epoch
-    softs = soft_labels(job) if job.recipe.teachers else None
-    fitted = fit(job, output, options.resume, softs)
+    fitted = _fitted(_job(options, data), output, options.resume)
     result = write(output, fitted)
     (output / CHECKPOINT).unlink()
-    accuracy = result.accuracy["evaluation"]
-    held = None if data.baseline is None else accuracy >= data.baseline.accuracy - data.baseline.max_drop
+    held = _baseline_held(data.baseline, result.accuracy["evaluation"])
     if options.json:
         print_json(result.as_document() | {"baseline_held": held, "images": data.counts})
     else:
-        low, high = wilson(accuracy, len(data.test_images))
-        sizes = f"{len(data.train_images):,} images for training, {len(data.test_images):,} for the test"
-        rows = [
-            ("data", f"{data.name}, {sizes}"),
-            ("network", f"{job.network.name}, {fitted.model.count_params():,} parameters"),
-            ("accuracy", f"{accuracy:.4f} on the test   95 % interval {low:.4f} to {high:.4f}"),
-            ("baseline", _baseline(data.baseline, held)),
-            ("time", f"{result.seconds:.0f} s, {result.epochs} epochs"),
-            ("written", f"{output}/model.keras and what belongs to it"),
-        ]
-        print(table(("", f"recipe {job.recipe.name}, seed {options.seed}"), rows))
+        print(_summary(fitted, result, held))
     return OK
 
 
 def _job(options: argparse.Namespace, data: Data) -> "Job":
-    from train.fit import Job
-    from train.networks import load_network, reference_network
+    from train.job import Job
+    from train.networks import reference_network
+    from train.own_network import load_network
 
     recipe = RECIPES[options.recipe]
     if options.learning_rate is not None:
@@ -97,12 +84,43 @@ def _job(options: argparse.Namespace, data: Data) -> "Job":
     return Job(data, network, recipe, epochs, options.seed, options.patience)
 
 
+def _fitted(job: "Job", output: Path, resume: bool) -> "Fitted":
+    """The network of a job, after its teachers if the recipe has some."""
+    from train.artifacts import manifest_of
+    from train.fit import fit
+    from train.teachers import soft_labels
+
+    manifest_of(job, job.epochs, _UNKNOWN, {})  # reports now, and not after the last epoch, what it refuses
+    softs = soft_labels(job) if job.recipe.teachers else None
+    return fit(job, output, resume, softs)
+
+
+def _baseline_held(baseline: Baseline | None, accuracy: float) -> bool | None:
+    return None if baseline is None else accuracy >= baseline.accuracy - baseline.max_drop
+
+
+def _summary(fitted: "Fitted", result: "Result", held: bool | None) -> str:
+    """The result as a table for people."""
+    job, data, accuracy = fitted.job, fitted.job.data, result.accuracy["evaluation"]
+    low, high = wilson(accuracy, len(data.test_images))
+    sizes = f"{len(data.train_images):,} images for training, {len(data.test_images):,} for the test"
+    rows = [
+        ("data", f"{data.name}, {sizes}"),
+        ("network", f"{job.network.name}, {fitted.model.count_params():,} parameters"),
+        ("accuracy", f"{accuracy:.4f} on the test   95 % interval {low:.4f} to {high:.4f}"),
+        ("baseline", _baseline(data.baseline, held)),
+        ("time", f"{result.seconds:.0f} s, {result.epochs} epochs"),
+        ("written", f"{result.output}/model.keras and what belongs to it"),
+    ]
+    return table(("", f"recipe {job.recipe.name}, seed {job.seed}"), rows)
+
+
 def _counts(data: Data) -> str:
-    """Images of each class, for people."""
+    """The number of images by class, on one line."""
     counts = data.counts
-    shown = ", ".join(f"{label}: {count:,}" for label, count in list(counts.items())[:_SHOWN])
-    more = f", … {len(counts) - _SHOWN} more, each {min(counts.values()):,} to {max(counts.values()):,}"
-    return f"{sum(counts.values()):,} images: {shown}{more if len(counts) > _SHOWN else ''}"
+    first = ", ".join(f"{label}: {count:,}" for label, count in list(counts.items())[:_MOST_CLASSES])
+    rest = f", … {len(counts) - _MOST_CLASSES} more, of {min(counts.values()):,} to {max(counts.values()):,} images"
+    return f"{sum(counts.values()):,} images: {first}{rest if len(counts) > _MOST_CLASSES else ''}"
 
 
 def _baseline(baseline: Baseline | None, held: bool | None) -> str:
@@ -127,15 +145,22 @@ def _parser() -> argparse.ArgumentParser:
         default=0,
         help="of weights, order and distortions (default 0)",
     )
-    parser.add_argument("--resume", action="store_true", help="go on where a training with the same words was cut off")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with a training of the same options that was cut off"
+    )
     parser.add_argument("--model", metavar="FILE.py:FUNCTION", help="another network (default: the reference CNN)")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default artifacts/<dataset>")
     images = parser.add_argument_group("images")
     images.add_argument(
-        "--dataset", default="auto", metavar="NAME", help="mnist, digits or a folder; auto: mnist, or else digits"
+        "--dataset",
+        default="auto",
+        metavar="NAME",
+        help=f"{', '.join(DATA_SETS)} or a folder; auto: mnist, or else digits",
     )
-    images.add_argument("--data", type=Path, metavar="FOLDER", help="where MNIST's four files lie (or set MNIST_DIR)")
-    images.add_argument("--labels", help="--data is like MNIST: its classes, by commas or in a file with one a line")
+    images.add_argument("--data", type=Path, metavar="FOLDER", help="holds MNIST's four files (or set MNIST_DIR)")
+    images.add_argument(
+        "--labels", help="for --data in MNIST's format: the classes, by commas or in a file with one a line"
+    )
     images.add_argument(
         "--image-size", type=arguments.square, default=(28, 28), metavar="N or HxW", help="folder (default 28)"
     )

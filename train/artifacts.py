@@ -1,4 +1,4 @@
-"""Write what a training gave: the model with its manifest, and the images that belong to it."""
+"""Write the files of a training: the model with its manifest, its images, and pictures of the training."""
 
 import json
 import tempfile
@@ -19,7 +19,7 @@ from edgecnn.manifest import Manifest, Training
 from edgecnn.modelfile import pack_model
 from edgecnn.pixels import normalize
 from train.decorate import decorating
-from train.fit import Fitted, Job
+from train.job import Fitted, Job
 from train.pictures import confusion, curves, mistakes
 from train.splits import split_training
 
@@ -28,7 +28,7 @@ _BATCH = 256
 
 @dataclass(frozen=True)
 class Result:
-    """What a training gave."""
+    """What a training came to."""
 
     recipe: str
     seed: int
@@ -44,41 +44,41 @@ class Result:
 
 
 def write(output: Path, fitted: Fitted) -> Result:
-    """Write all files into `output`: the images that belong to `model.keras`, then that, then what only decorates.
+    """Write all files into `output`: the images for `model.keras`, then the model, then pictures and logs.
 
     Raises:
         OSError: `output` cannot be written.
     """
     weights = hash_arrays(fitted.model.get_weights())
-    made = splits(fitted, weights)
-    for split, images in made.items():
-        images.save(output / f"{split}.npz")
-    accuracy = {split: _accuracy(images) for split, images in made.items()}
+    datasets = splits(fitted, weights)
+    for split, dataset in datasets.items():
+        dataset.save(output / f"{split}.npz")
+    accuracy = {split: _accuracy(dataset) for split, dataset in datasets.items()}
     write_file(output / "history.json", json.dumps(fitted.history, indent=1).encode())
     write_file(output / "model.keras", pack_keras(fitted, weights, accuracy))
-    for name, draw in _decorations(fitted, made).items():
+    for name, draw in _decorations(fitted, datasets).items():
         with decorating(name):
             write_file(output / name, draw())
     job = fitted.job
     return Result(job.recipe.name, job.seed, fitted.epochs, fitted.seconds, accuracy, weights, str(output))
 
 
-def _decorations(fitted: Fitted, made: dict[str, Dataset]) -> dict[str, Callable[[], bytes]]:
-    """Files for people, by name: the confusion and the mistakes are on images that the network was not fitted to."""
+def _decorations(fitted: Fitted, datasets: dict[str, Dataset]) -> dict[str, Callable[[], bytes]]:
+    """Files for people, by name; confusion and mistakes are of images that the network was not fitted to."""
     names, history = fitted.job.data.labels, fitted.history
     split = "validation" if fitted.job.holds_out else "evaluation"
-    data, found = made[split], _probabilities(made[split])
-    labels = np.asarray(data.labels)
+    dataset, probabilities = datasets[split], _probabilities(datasets[split])
+    labels = np.asarray(dataset.labels)
     return {
-        "curves.png": lambda: curves(history, _accuracy(made["evaluation"])),
-        "confusion.png": lambda: confusion(labels, found.argmax(axis=1), names, split),
-        "mistakes.png": lambda: mistakes(data, found, names, split),
+        "curves.png": lambda: curves(history, _accuracy(datasets["evaluation"])),
+        "confusion.png": lambda: confusion(labels, probabilities.argmax(axis=1), names, split),
+        "mistakes.png": lambda: mistakes(dataset, probabilities, names, split),
         "summary.txt": lambda: summary(fitted.model).encode(),
     }
 
 
 def splits(fitted: Fitted, weights: str) -> dict[str, Dataset]:
-    """The images for calibration, validation and evaluation, with what the network makes of them."""
+    """The images for calibration, validation and evaluation, with the network's probabilities."""
     data = fitted.job.data
     calibration, validation, _ = split_training(data.train_images, data.strata)
     training = data.train_images, data.train_labels, data.train_names
@@ -88,14 +88,14 @@ def splits(fitted: Fitted, weights: str) -> dict[str, Dataset]:
         "validation": (training, validation, not fitted.job.holds_out),
         "evaluation": (test, np.arange(len(data.test_images)), False),
     }
-    made = {}
+    datasets = {}
     for split, ((images, labels, names), indices, trained_on) in sources.items():
         inputs = normalize(images[indices], fitted.job.input)
         probabilities = fitted.model.predict(inputs, batch_size=_BATCH, verbose=0)
         source = Source(data.name, split, trained_on, weights)
-        told = indices if names is None else names[indices]
-        made[split] = Dataset(images[indices], labels[indices], told, probabilities, source)
-    return made
+        origins = indices if names is None else names[indices]
+        datasets[split] = Dataset(images[indices], labels[indices], origins, probabilities, source)
+    return datasets
 
 
 def _accuracy(data: Dataset) -> float:
@@ -107,10 +107,10 @@ def _probabilities(data: Dataset) -> npt.NDArray[np.float32]:
 
 
 def manifest_of(job: Job, epochs: int, weights: str, accuracy: dict[str, float]) -> Manifest:
-    """What the file of a job's network says of itself.
+    """The manifest of a job's network.
 
     Raises:
-        EdgecnnError: the data set, its labels or its images are beyond what a manifest holds.
+        EdgecnnError: a manifest cannot hold the data set's name, its labels or the size of its images.
     """
     data = job.data
     return Manifest(
@@ -145,7 +145,7 @@ def pack_keras(fitted: Fitted, weights: str, accuracy: dict[str, float]) -> byte
 
 
 def summary(model: keras.Model) -> str:
-    """The table of layers, shapes and parameters that Keras prints."""
+    """Keras's table of layers, shapes and parameters."""
     lines: list[str] = []
     model.summary(print_fn=lines.append, line_length=80)
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The state of a training after an epoch, so that one that was cut off goes on and ends with the same weights."""
+"""The state of a training after an epoch: one that was cut off resumes, and ends with the same weights."""
 
 import io
 import json
@@ -23,22 +23,22 @@ History = dict[str, list[float]]
 class State:
     """All that the next epoch depends on."""
 
-    job: dict[str, Any]  # what determines the weights, see `train.fit.Job`
+    job: dict[str, Any]  # what determines the weights, see `train.job.Job`
     epochs: int  # done
-    history: History  # of each epoch
+    history: History  # by epoch
     arrays: Arrays  # weights, seeds of dropout, the optimizer's moments
-    best: Arrays  # weights of the best epoch, where early stopping asks for them
+    best: Arrays  # weights of the best epoch, if the training may stop early
     seconds: float
 
     def save(self, path: Path) -> None:
-        """Write it, whole or not at all.
+        """Write the state, whole or not at all.
 
         Raises:
-            OSError: the folder cannot be written, or the disk is full; an older state stays.
+            OSError: the folder cannot be written, or the disk is full; an older state then stays.
         """
-        words = {"job": self.job, "epochs": self.epochs, "history": self.history, "seconds": self.seconds}
+        document = {"job": self.job, "epochs": self.epochs, "history": self.history, "seconds": self.seconds}
         members = {
-            "state.json": json.dumps(words).encode(),
+            "state.json": json.dumps(document).encode(),
             "arrays.npz": _packed(self.arrays),
             "best.npz": _packed(self.best),
         }
@@ -46,10 +46,10 @@ class State:
 
 
 def read_state(path: Path, job: dict[str, Any]) -> State:
-    """Read the state that a training of the same `job` left.
+    """Read the state of an earlier training of the same `job`.
 
     Raises:
-        EdgecnnError: there is none, it is damaged, or it is of another job.
+        EdgecnnError: there is none, it is damaged, or it is another job's.
     """
     if not path.exists():
         raise EdgecnnError(f"{path} does not exist, so there is nothing to resume: leave --resume away")
@@ -57,31 +57,33 @@ def read_state(path: Path, job: dict[str, Any]) -> State:
     try:
         check_seal(str(path), data)
         members = unzip_members(data)
-        words = json.loads(members["state.json"])
-        state = State(**words, arrays=_unpacked(members["arrays.npz"]), best=_unpacked(members["best.npz"]))
+        document = json.loads(members["state.json"])
+        state = State(**document, arrays=_unpacked(members["arrays.npz"]), best=_unpacked(members["best.npz"]))
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError):
         raise EdgecnnError(f"{path} is no checkpoint of python -m train: leave --resume away") from None
     differing = [f"{name} {state.job.get(name)}, not {job[name]}" for name in job if state.job.get(name) != job[name]]
     if differing:
-        raise EdgecnnError(f"{path} is of another training ({'; '.join(differing)}): say the same, or no --resume")
+        raise EdgecnnError(
+            f"{path} is of another training ({'; '.join(differing)}): repeat its options, or leave --resume away"
+        )
     return state
 
 
 def variables(model: keras.Model) -> list[Any]:
-    """The variables of a compiled model that the next epoch depends on."""
+    """The variables of a compiled model that the next epoch depends on, none twice."""
     model.optimizer.build(model.trainable_variables)
-    mine = [*model.variables, *model.optimizer.variables]
-    return list({id(each): each for each in mine}.values())
+    both = [*model.variables, *model.optimizer.variables]
+    return list({id(variable): variable for variable in both}.values())
 
 
-def values(of: list[Any]) -> Arrays:
-    """What variables hold now."""
-    return [keras.ops.convert_to_numpy(each) for each in of]
+def values(variables: list[Any]) -> Arrays:
+    """What the variables hold now."""
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
-def assign(to: list[Any], arrays: Arrays) -> None:
-    """Give variables the values that `values` took."""
-    for variable, array in zip(to, arrays, strict=True):
+def assign(variables: list[Any], arrays: Arrays) -> None:
+    """Set the variables to what `values` returned."""
+    for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
 
 

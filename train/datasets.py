@@ -1,6 +1,7 @@
-"""The data sets one can train on, by name."""
+"""The data sets one can train on. To add one, write a function that returns `Data`, and a row in `DATA_SETS`."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,9 +40,9 @@ class Data:
     test_labels: Labels
     frame: CharacterFrame | None = None
     baseline: Baseline | None = None
-    train_names: Names | None = None  # (n,): of the images' files, where they came from files
+    train_names: Names | None = None  # (n,): the images' files, if they came from files
     test_names: Names | None = None
-    stratified: bool = True  # whether each split has its share of every class
+    stratified: bool = True  # whether every split has its share of every class
     warnings: tuple[str, ...] = ()  # what to know of the images, in words
 
     @property
@@ -56,13 +57,13 @@ class Data:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many images of each class there are, for training and for the test."""
+        """The number of images by class, for training and for the test together."""
         labels = np.concatenate([self.train_labels, self.test_labels])
         return dict(zip(self.labels, np.bincount(labels, minlength=len(self.labels)).tolist(), strict=True))
 
     @property
     def repeats(self) -> int:
-        """Epochs that stand for one of a recipe's: a small set is gone through more often."""
+        """Epochs for one of a recipe's: a small set is seen more often."""
         return 1 if len(self.train_images) >= _LARGE else _REPEATS
 
 
@@ -70,31 +71,33 @@ def load(name: str, folder: Path | None, labels: str | None, shape: tuple[int, i
     """Load a data set.
 
     Args:
-        name: `mnist`, `digits`, a folder of class folders, or `auto`: MNIST where it can be had, else digits, which is
-            said aloud on stderr.
-        folder: where MNIST's files lie, if the user says so, or others made like them.
+        name: a key of `DATA_SETS`, a folder of class folders, or `auto`: MNIST if it can be had, else digits, with a
+            warning on stderr.
+        folder: where MNIST's files lie, or, with `labels`, other files in MNIST's format.
         labels: what the classes of such other files are called, see `edgecnn.labels.split_labels`.
         shape: height, width and channels that images in class folders are scaled to.
 
     Raises:
-        EdgecnnError: a file is missing or damaged, or the words do not fit each other.
+        EdgecnnError: a file is missing or damaged, or the arguments do not fit each other.
     """
     if labels:
-        return _like_mnist(name, folder, labels)
-    if folder and name in ("mnist", "auto"):
-        return mnist(folder)
+        return _in_mnist_format(name, folder, labels)
     if folder:
-        raise EdgecnnError("--data names the folder of MNIST's four files, or with --labels of others made like them")
-    if name == "mnist":
-        return mnist(None)
-    if name == "digits":
-        return digits()
-    return _mnist_or_digits() if name == "auto" else _class_folders(Path(name), shape)
+        return _mnist_of(name, folder)
+    if name == "auto":
+        return _mnist_or_digits()
+    return DATA_SETS[name]() if name in DATA_SETS else _class_folders(Path(name), shape)
+
+
+def _mnist_of(name: str, folder: Path) -> Data:
+    if name not in ("mnist", "auto"):
+        raise EdgecnnError("--data names the folder of MNIST's four files, or with --labels of others in their format")
+    return mnist(folder)
 
 
 def _mnist_or_digits() -> Data:
     try:
-        return mnist(None)
+        return mnist()
     except UnavailableError as error:
         line = (
             f"MNIST IS NOT HERE ({error}). TRAINING ON scikit-learn's digits INSTEAD: THE 0.99 BASELINE DOES NOT APPLY."
@@ -103,9 +106,9 @@ def _mnist_or_digits() -> Data:
         return digits()
 
 
-def _like_mnist(name: str, folder: Path | None, labels: str) -> Data:
+def _in_mnist_format(name: str, folder: Path | None, labels: str) -> Data:
     if folder is None or name != "auto":
-        raise EdgecnnError("--labels names the classes of IDX files made like MNIST's: say their folder with --data")
+        raise EdgecnnError("--labels names the classes of files in MNIST's format: name their folder with --data")
     classes, arrays = split_labels(labels), read_idx_folder(folder)
     highest = max(int(arrays[1].max()), int(arrays[3].max()))
     if highest >= len(classes):
@@ -130,7 +133,7 @@ def _class_folders(folder: Path, shape: tuple[int, int, int]) -> Data:
     )
 
 
-def mnist(folder: Path | None) -> Data:
+def mnist(folder: Path | None = None) -> Data:
     """MNIST: 60,000 handwritten digits for training and 10,000 for the test.
 
     Its splits, and those of `digits`, are cut without regard to classes: published figures were measured on them.
@@ -139,7 +142,7 @@ def mnist(folder: Path | None) -> Data:
 
 
 def digits() -> Data:
-    """scikit-learn's 1,797 handwritten digits (8x8, 17 grey levels), brought into MNIST's frame. Needs no network.
+    """scikit-learn's 1,797 handwritten digits (8x8, 17 grey levels) in MNIST's frame. Needs no network.
 
     One in five is the test split. Source: E. Alpaydin, C. Kaynak (1998), "Optical Recognition
     of Handwritten Digits", UCI Machine Learning Repository.
@@ -156,3 +159,5 @@ def digits() -> Data:
 
 
 _DIGITS = tuple("0123456789")
+
+DATA_SETS: dict[str, Callable[[], Data]] = {"mnist": mnist, "digits": digits}

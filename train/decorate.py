@@ -1,4 +1,4 @@
-"""What only decorates a training, pictures and logs, never endangers what counts."""
+"""Pictures and logs only decorate a training: if they fail, the training goes on."""
 
 import contextlib
 import sys
@@ -8,7 +8,11 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def decorating(name: str) -> Iterator[None]:
-    """Whatever goes wrong within is one line on stderr, and the training goes on; what is only warned of is no news."""
+    """Turn any error inside into one line on stderr, and ignore warnings.
+
+    Args:
+        name: of the file that is left out after an error.
+    """
     try:
         with warnings.catch_warnings(action="ignore"):
             yield

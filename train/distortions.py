@@ -1,9 +1,9 @@
-"""Random distortions of drawn characters: each a slightly different hand.
+"""Random distortions of drawn characters: every copy looks like a slightly different hand.
 
-An image is looked up at places that a random affine map (rotation, zoom, shear, shift) and a smooth random field of
-displacements give, bilinearly. Source: P. Simard, D. Steinkraus, J. Platt (2003), "Best Practices for Convolutional
-Neural Networks Applied to Visual Document Analysis" (elastic distortions; here the field is drawn on a coarse grid of
-knots and smoothed by a Gaussian as wide as their distance, which comes to the same and costs less).
+A copy's pixel is read, bilinearly, at a place in the original that a random affine map (rotation, zoom, shear, shift)
+and a smooth random field of displacements determine. Source: P. Simard, D. Steinkraus, J. Platt (2003), "Best Practices
+for Convolutional Neural Networks Applied to Visual Document Analysis" (elastic distortions; here the field is drawn on
+a coarse grid of knots and smoothed by a Gaussian as wide as their distance, which is equivalent and costs less).
 """
 
 from collections.abc import Sequence
@@ -22,18 +22,18 @@ _SPREAD = 0.6  # standard deviation of the smoothing, in distances of knots
 
 @dataclass(frozen=True)
 class Distortion:
-    """The largest of each; drawn uniformly from minus that to plus that, the elastic one from a normal distribution."""
+    """The largest distortions: all but the elastic one are drawn uniformly from minus that value to plus that value."""
 
     rotation: float  # degrees
-    zoom: float  # of the logarithm, for height and width each
+    zoom: float  # of the logarithm; height and width are drawn apart
     shear: float  # pixels a pixel
     shift: float  # pixels
-    elastic: float  # standard deviation of the displacements, pixels
-    knots: int = 6  # on each side
+    elastic: float  # standard deviation of normally distributed displacements, pixels
+    knots: int = 6  # along height and along width
 
 
 def distort(images: Images, by: Distortion, seed: Sequence[int]) -> Images:
-    """A distorted copy of each image; the same seed gives the same copies.
+    """Distorted copies of images, one for each; the same seed gives the same copies.
 
     Args:
         images: uint8, shape (n, height, width, channels).
@@ -41,14 +41,14 @@ def distort(images: Images, by: Distortion, seed: Sequence[int]) -> Images:
         seed: any integers.
 
     Returns:
-        uint8, the shape of `images`; what lies outside of an image is 0.
+        uint8, the shape of `images`; pixels outside of an image are 0.
     """
     copies = np.empty_like(images)
 
     def fill(chunk: int) -> None:
         part = slice(chunk * _CHUNK, (chunk + 1) * _CHUNK)
         random = np.random.default_rng([*seed, chunk])
-        copies[part] = _look_up(images[part], *_places(images[part].shape, by, random))
+        copies[part] = _interpolated(images[part], *_places(images[part].shape, by, random))
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(fill, range(-(-len(images) // _CHUNK))))
@@ -56,15 +56,15 @@ def distort(images: Images, by: Distortion, seed: Sequence[int]) -> Images:
 
 
 def _places(shape: tuple[int, ...], by: Distortion, random: np.random.Generator) -> tuple[_Floats, _Floats]:
-    """Row and column, (n, height, width) each, at which each pixel of a copy is looked up."""
+    """Rows and columns, both (n, height, width), at which the pixels of a copy are read."""
     n, height, width, _ = shape
     (a, b), (c, d) = _affine(n, by, random)
     rows, columns = (np.arange(side, dtype=np.float32) - (side - 1) / 2 for side in (height, width))
     shift = random.uniform(-by.shift, by.shift, (2, n, 1, 1)).astype(np.float32)
     field = random.standard_normal((2, n, by.knots, by.knots), np.float32) * np.float32(by.elastic)
-    moved = _smoothing(height, by.knots) @ field @ _smoothing(width, by.knots).T + shift
-    down = a * rows[:, None] + b * columns + moved[0] + np.float32((height - 1) / 2)
-    across = c * rows[:, None] + d * columns + moved[1] + np.float32((width - 1) / 2)
+    displacements = _smoothing(height, by.knots) @ field @ _smoothing(width, by.knots).T + shift
+    down = a * rows[:, None] + b * columns + displacements[0] + np.float32((height - 1) / 2)
+    across = c * rows[:, None] + d * columns + displacements[1] + np.float32((width - 1) / 2)
     return down, across
 
 
@@ -79,7 +79,7 @@ def _affine(n: int, by: Distortion, random: np.random.Generator) -> _Floats:
 
 
 def _smoothing(side: int, knots: int) -> _Floats:
-    """From knots to pixels, (side, knots); each row of norm 1, so that the displacements keep their variance."""
+    """From knots to pixels, (side, knots); every row has norm 1, so that displacements keep their variance."""
     between = (side - 1) / (knots - 1)
     away = (np.arange(side)[:, None] - np.arange(knots) * between) / (between * _SPREAD)
     weights = np.exp(-(away**2) / 2)
@@ -87,7 +87,7 @@ def _smoothing(side: int, knots: int) -> _Floats:
     return smoothing
 
 
-def _look_up(images: Images, down: _Floats, across: _Floats) -> Images:
+def _interpolated(images: Images, down: _Floats, across: _Floats) -> Images:
     """Bilinear values of `images` at rows `down` and columns `across`."""
     n, height, width, channels = images.shape
     padded = np.pad(images, ((0, 0), (1, 2), (1, 2), (0, 0)))

@@ -26,11 +26,11 @@ def read_folder(folder: Path, shape: tuple[int, int, int]) -> tuple[Dataset, tup
     """
     if not folder.is_dir():
         raise EdgecnnError(f"--dataset {folder}: neither a data set's name nor a folder of class folders")
-    found = find_images(folder)
-    names = tuple(found.classes)
-    _check_classes(folder, names, [name for name, files in found.classes.items() if not files])
+    files = find_images(folder)
+    names = tuple(files.classes)
+    _check_classes(folder, names, [name for name, paths in files.classes.items() if not paths])
     places = {name: place for place, name in enumerate(names)}
-    data = of_folder(found, places, Input(shape, pixel_scale=(1.0,), pixel_offset=(0.0,)), _bar)
+    data = of_folder(files, places, Input(shape, pixel_scale=(1.0,), pixel_offset=(0.0,)), _bar)
     counts = np.bincount(np.asarray(data.labels), minlength=len(names))
     _check_classes(folder, names, [name for name, count in zip(names, counts, strict=True) if count == 0])
     if len(data) < LEAST_IMAGES:
@@ -40,8 +40,8 @@ def read_folder(folder: Path, shape: tuple[int, int, int]) -> tuple[Dataset, tup
 
 def _check_classes(folder: Path, names: tuple[str, ...], empty: list[str]) -> None:
     if len(names) < 2 or empty:
-        found = f"no images in {listed(empty)}" if empty else f"{len(names)} class folders"
-        raise EdgecnnError(f"{folder} has {found}; wanted: a folder of images for each class, two or more")
+        problem = f"no images in {listed(empty)}" if empty else f"{len(names)} class folders"
+        raise EdgecnnError(f"{folder} has {problem}; wanted: a folder of images for each class, two or more")
 
 
 def _bar(files: list[Path]) -> "tqdm[Path]":

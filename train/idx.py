@@ -1,4 +1,4 @@
-"""IDX, the format of MNIST's files and of those made like them (Fashion-MNIST, KMNIST, EMNIST)."""
+"""IDX, the format of MNIST and of data sets like it (Fashion-MNIST, KMNIST, EMNIST)."""
 
 import gzip
 import zlib
@@ -17,13 +17,13 @@ Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 
 def read_idx_folder(folder: Path) -> tuple[*Split, *Split]:
-    """Read the four files, gzipped or not, of a data set made like MNIST.
+    """Read the four files, gzipped or not, of a data set in MNIST's format.
 
     Returns:
         Training images (n, height, width, 1), their labels (n,), test images, their labels.
 
     Raises:
-        EdgecnnError: a file is missing or damaged, or images and labels are not of one number.
+        EdgecnnError: a file is missing or damaged, or there are not as many labels as images.
     """
     paths = [gzipped if (gzipped := folder / f"{name}.gz").exists() else folder / name for name in NAMES]
     return as_splits(folder, [parse_idx(str(path), read_file(path)) for path in paths])
@@ -33,7 +33,7 @@ def as_splits(source: Path, arrays: list[npt.NDArray[np.uint8]]) -> tuple[*Split
     """The four arrays of a data set as images with a channel axis and labels.
 
     Raises:
-        EdgecnnError: they are not images and labels of one number, or none.
+        EdgecnnError: they are not as many labels as images, or none.
     """
     train_images, train_labels, test_images, test_labels = arrays
     for images, labels in ((train_images, train_labels), (test_images, test_labels)):
@@ -51,7 +51,7 @@ def parse_idx(source: str, data: bytes) -> npt.NDArray[np.uint8]:
     """The array in an IDX file: two zero bytes, type (8: uint8), rank, each side as big-endian int32, values.
 
     Raises:
-        EdgecnnError: it is none, not of bytes, or cut short.
+        EdgecnnError: it is no IDX file of bytes, or it is cut short.
     """
     try:
         data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data

@@ -1,4 +1,4 @@
-"""MNIST's four files: found, or downloaded and resumed, checked and read."""
+"""MNIST's four files: read from a folder or downloaded, and checked."""
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 _TIMEOUT = 10  # seconds without a byte
-_CHUNK = 1 << 12  # bytes; what a broken transfer may lose
+_CHUNK = 1 << 12  # bytes that a broken transfer may lose
 
 
 class UnavailableError(EdgecnnError):
@@ -32,48 +32,48 @@ class UnavailableError(EdgecnnError):
 def read_mnist(folder: Path | None = None) -> tuple[*Split, *Split]:
     """Read MNIST from `folder`, else from the folder that `MNIST_DIR` names, else from the user's cache.
 
-    What the cache lacks is downloaded.
+    Files that the cache lacks are downloaded.
 
     Returns:
         Training images (60000, 28, 28, 1), their labels, test images (10000, 28, 28, 1), their labels.
 
     Raises:
         UnavailableError: nothing names a folder, and the download failed.
-        EdgecnnError: a file is missing from the folder named, or is not the original.
+        EdgecnnError: a file is missing from the folder, or is not the original.
     """
-    named = folder or (Path(os.environ["MNIST_DIR"]) if os.environ.get("MNIST_DIR") else None)
-    where = named or download()
-    return as_splits(where, [parse_idx(name, _genuine(where / name, hashed)) for name, hashed in FILES.items()])
+    folder = folder or (Path(os.environ["MNIST_DIR"]) if os.environ.get("MNIST_DIR") else download())
+    return as_splits(folder, [parse_idx(name, _read_original(folder / name, sha)) for name, sha in FILES.items()])
 
 
-def _genuine(path: Path, expected: str) -> bytes:
+def _read_original(path: Path, expected: str) -> bytes:
+    """The bytes of a file whose SHA-256 is the one expected."""
     data = read_file(path)
-    found = sha256(data)
-    if found != expected:
+    actual = sha256(data)
+    if actual != expected:
         raise EdgecnnError(
-            f"{path} is damaged or another file: SHA-256 {expected} expected, {found} found; get it again,"
+            f"{path} is damaged or another file: SHA-256 {expected} expected, but it is {actual}; get it again,"
             " or name the classes of another data set with --labels"
         )
     return data
 
 
 def download(cache: Path | None = None, mirrors: tuple[str, ...] = MIRRORS) -> Path:
-    """Bring MNIST's files into `cache` (default: the user's), from the first mirror that gives each of them whole.
+    """Download MNIST's files into `cache` (default: the user's), each from the first mirror that has it whole.
 
-    A transfer that broke off is resumed, from whichever mirror; a file whose SHA-256 is wrong is not kept. Of two
-    downloads at once into the same cache the second waits for each file of the first.
+    A transfer that broke off is resumed, from any mirror; a file whose SHA-256 is wrong is not kept. If two downloads
+    share a cache, the second one waits for each file of the first.
 
     Returns:
         The folder.
 
     Raises:
-        UnavailableError: no mirror gave a file whole.
+        UnavailableError: no mirror has a file whole.
     """
     cache = cache or Path(pooch.os_cache("edgecnn")) / "mnist"
     for name, expected in FILES.items():
         with locked(cache / name):
-            had = _fetch(name, expected, cache, mirrors)
-        if not had:
+            fetched = _fetch(name, expected, cache, mirrors)
+        if not fetched:
             raise UnavailableError(
                 f"no mirror gave {name}; put MNIST's four .gz files in a folder and name it: --data FOLDER"
             )
@@ -81,6 +81,7 @@ def download(cache: Path | None = None, mirrors: tuple[str, ...] = MIRRORS) -> P
 
 
 def _fetch(name: str, expected: str, cache: Path, mirrors: tuple[str, ...]) -> bool:
+    """Download a file from the first mirror that has it; whether one had."""
     for mirror in mirrors:
         try:
             pooch.retrieve(mirror + name, f"sha256:{expected}", name, cache, downloader=_resume)
@@ -91,23 +92,23 @@ def _fetch(name: str, expected: str, cache: Path, mirrors: tuple[str, ...]) -> b
 
 
 def _resume(url: str, output: str, _: pooch.Pooch) -> None:
-    """A downloader for pooch that goes on where a broken transfer of the same file stopped."""
+    """A downloader for pooch: continues a broken transfer of the same file."""
     from tqdm import tqdm
 
     part = Path(output).parent / (url.rsplit("/", 1)[1] + ".part")
-    have = part.stat().st_size if part.exists() else 0
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    start = part.stat().st_size if part.exists() else 0
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
-        if answer.status_code == requests.codes.requested_range_not_satisfiable:  # it is all here already
+        if answer.status_code == requests.codes.requested_range_not_satisfiable:  # the file is whole already
             part.replace(output)
             return
         answer.raise_for_status()
         resumed = answer.status_code == requests.codes.partial_content
-        have = have if resumed else 0
-        total = have + int(answer.headers.get("Content-Length", 0))
+        start = start if resumed else 0
+        total = start + int(answer.headers.get("Content-Length", 0))
         with (
             part.open("ab" if resumed else "wb") as file,
-            tqdm(desc=part.stem, total=total or None, initial=have, unit="B", unit_scale=True) as bar,
+            tqdm(desc=part.stem, total=total or None, initial=start, unit="B", unit_scale=True) as bar,
         ):
             for chunk in answer.iter_content(_CHUNK):
                 bar.update(file.write(chunk))

@@ -1,8 +1,5 @@
-"""The networks that can be trained: the reference network, the larger ones that teach it, and your own."""
+"""The reference network, and the larger one that teaches it."""
 
-import importlib.util
-import tempfile
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,10 +10,9 @@ import numpy.typing as npt
 from keras import layers
 
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import read_file, sha256
+from edgecnn.files import sha256
 
-_LEAST_SIDE = 18  # pixels: what two poolings and three convolutions leave something of
-_WHY = 200  # characters of an error of Keras
+_LEAST_SIDE = 18  # pixels: the least that two poolings and three convolutions can take
 _MOMENTUM = 0.9  # of batch normalization's running means
 
 Build = Callable[[tuple[int, ...], int], keras.Model]
@@ -24,18 +20,18 @@ Build = Callable[[tuple[int, ...], int], keras.Model]
 
 @dataclass(frozen=True)
 class Network:
-    """A network by name; `build(shape, classes)` gives it untrained.
+    """A network by name; `build(shape, classes)` returns it untrained.
 
-    It takes float32 in 0 to 1, (batch, *shape), and gives probabilities, (batch, classes).
+    Its input is float32 from 0 to 1, (batch, *shape), its output probabilities, (batch, classes).
     """
 
     name: str
     build: Build
-    sha256: str  # of the file it is built by
-    folded: Build | None = None  # what is left of it once it is fitted, see `fold`
+    sha256: str  # of the file with its function
+    folded: Build | None = None  # builds the network without batch normalization, see `fold`
 
     def finish(self, model: keras.Model) -> keras.Model:
-        """What is delivered of the fitted network."""
+        """The fitted network as it is delivered."""
         if self.folded is None:
             return model
         return fold(model, self.folded(model.input_shape[1:], model.output_shape[1]))
@@ -60,10 +56,10 @@ def reference_cnn(shape: tuple[int, ...], classes: int) -> keras.Model:
 
 
 def normalized_cnn(shape: tuple[int, ...], classes: int) -> keras.Model:
-    """The reference network as it learns best: with batch normalization.
+    """The reference network with batch normalization, with which it learns best.
 
-    Batch normalization comes behind the pooling, where there is a quarter to compute. It does not scale: so it is
-    increasing, pooling and ReLU may change places with it, and `fold` leaves the reference network.
+    Batch normalization follows the pooling, where there is a quarter to compute. It has no scale of its own, so it is
+    increasing: it may change places with pooling and ReLU, and `fold` leaves the reference network.
     """
     stack: list[keras.Layer] = [keras.Input(shape)]
     for filters, pools in ((32, True), (64, True), (64, False)):
@@ -73,7 +69,7 @@ def normalized_cnn(shape: tuple[int, ...], classes: int) -> keras.Model:
 
 
 def teacher_cnn(shape: tuple[int, ...], classes: int) -> keras.Model:
-    """A network of six convolutions with batch normalization that teaches: 166,000 parameters on 28x28x1."""
+    """The teacher: six convolutions with batch normalization, 166,000 parameters on 28x28x1."""
     stack: list[keras.Layer] = [keras.Input(shape)]
     for filters, padding in ((24, "valid"), (48, "valid"), (96, "same")):
         for pools in (False, True):
@@ -88,14 +84,14 @@ def _normal() -> list[keras.Layer]:
 
 
 def fold(fitted: keras.Model, plain: keras.Model) -> keras.Model:
-    """Give `plain` the weights with which it does what `fitted` does, whose batch normalization is folded away.
+    """Set the weights of `plain` so that it computes what `fitted` does with batch normalization.
 
     (W x - mean) / deviation + beta = (W / deviation) x + (beta - mean / deviation), where deviation is
     sqrt(variance + epsilon). Source: B. Jacob et al. (2018), "Quantization and Training of Neural Networks for
     Efficient Integer-Arithmetic-Only Inference", 3.2.
 
     Args:
-        fitted: a Sequential of layers without a bias, each with batch normalization behind it, and others.
+        fitted: a Sequential; a layer before batch normalization has no bias.
         plain: the same layers in the same order, with a bias, without batch normalization.
     """
     weights: list[npt.NDArray[np.float32]] = []
@@ -111,10 +107,10 @@ def fold(fitted: keras.Model, plain: keras.Model) -> keras.Model:
 
 
 def reference_network(shape: tuple[int, ...], normalized: bool) -> Network:
-    """The reference network, for images that it has room for; `normalized` while it is fitted.
+    """The reference network; `normalized`: with batch normalization while it is fitted.
 
     Raises:
-        EdgecnnError: they are too small.
+        EdgecnnError: the images are too small for it.
     """
     if min(shape[:2]) < _LEAST_SIDE:
         raise EdgecnnError(
@@ -127,67 +123,3 @@ def reference_network(shape: tuple[int, ...], normalized: bool) -> Network:
 def network_of(build: Build) -> Network:
     """The network of a function in this file, named after it."""
     return Network(build.__name__, build, sha256(Path(__file__).read_bytes()))
-
-
-def load_network(words: str, shape: tuple[int, ...], classes: int) -> Network:
-    """The network that `FILE.py:FUNCTION` names; the function takes (shape, classes) and gives a Keras model.
-
-    Raises:
-        EdgecnnError: there is no such file or function, it fails, or its model does not give probabilities.
-    """
-    file, _, function = words.rpartition(":")
-    if not file:
-        raise EdgecnnError(f"--model {words}: say FILE.py:FUNCTION")
-    source = read_file(Path(file))
-    build = getattr(_imported(file), function, None)
-    if not callable(build):
-        raise EdgecnnError(f"--model {words}: {file} has no function {function}")
-    _try(words, build, shape, classes)
-    return Network(function, build, sha256(source + function.encode()))
-
-
-def _imported(file: str) -> object:
-    spec = importlib.util.spec_from_file_location(Path(file).stem, file)
-    if spec is None or spec.loader is None:
-        raise EdgecnnError(f"--model {file}: it is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise _told(file, error) from None
-    return module
-
-
-def _try(words: str, build: Build, shape: tuple[int, ...], classes: int) -> None:
-    """Build the network once, to see that it gives probabilities and can be saved.
-
-    Raises:
-        EdgecnnError: it does not.
-    """
-    try:
-        model = build(shape, classes)
-        answer = np.asarray(model(np.zeros((2, *shape), np.float32)))
-    except Exception as error:
-        raise _told(words, error) from None
-    if answer.shape != (2, classes):
-        raise EdgecnnError(f"--model {words}: it gives {answer.shape[1:]} an image; wanted {classes} probabilities")
-    if answer.min() < 0 or not np.allclose(answer.sum(axis=1), 1, atol=1e-3):
-        raise EdgecnnError(f"--model {words}: what it gives does not add up to 1: end it with a softmax")
-    _try_saving(words, model)
-
-
-def _try_saving(words: str, model: keras.Model) -> None:
-    """See that the network can be saved, before hours go into fitting it."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            model.save(Path(folder) / "model.keras")
-        except Exception as error:
-            why = " ".join(str(error).split())[:_WHY]
-            raise EdgecnnError(f"--model {words}: it cannot be saved: {type(error).__name__}: {why}") from None
-
-
-def _told(words: str, error: Exception) -> EdgecnnError:
-    """One line of what went wrong in the user's file, and where."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    first = str(error).strip().splitlines()[:1]
-    return EdgecnnError(f"--model {words}: {type(error).__name__} in {last.filename}:{last.lineno}: {' '.join(first)}")

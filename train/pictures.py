@@ -17,25 +17,25 @@ _STYLE = _PLAIN | {"axes.spines.top": False, "axes.spines.right": False, "font.s
 _TRAINING, _HELD_OUT, _TEST = "#2f6db5", "#b5472f", "#444444"
 _SHOWN = 24  # mistakes
 _COLUMNS = 8
-_WIDE = 20  # characters of a file's name, its end, that fit over a picture
+_WIDE = 20  # characters: the end of a file's name that fits over a picture
 _MANY = 25  # classes, above which no number fits into a cell
 
 
 def curves(history: Mapping[str, Sequence[float]], evaluation: float) -> bytes:
-    """Loss and accuracy of each epoch, on training and validation, and the accuracy on the test split at the end."""
+    """Loss and accuracy by epoch, on training and validation, and the accuracy on the test split at the end."""
     epochs = range(1, len(history["loss"]) + 1)
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(9, 3.6), layout="constrained")
-        for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
             marker = "o" if len(epochs) <= 10 else None
-            axes.plot(epochs, history[what], marker=marker, color=_TRAINING, label="training")
-            if f"val_{what}" in history:
-                axes.plot(epochs, history[f"val_{what}"], marker=marker, color=_HELD_OUT, label="validation")
-            if what == "accuracy":
+            axes.plot(epochs, history[metric], marker=marker, color=_TRAINING, label="training")
+            if f"val_{metric}" in history:
+                axes.plot(epochs, history[f"val_{metric}"], marker=marker, color=_HELD_OUT, label="validation")
+            if metric == "accuracy":
                 axes.axhline(evaluation, color=_TEST, linestyle="--", label=f"test, at the end: {evaluation:.4f}")
             else:
                 axes.set_ylim(0, None)
-            axes.set(title=what, xlabel="epoch")
+            axes.set(title=metric, xlabel="epoch")
             axes.legend(frameon=False)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.25)
@@ -43,7 +43,7 @@ def curves(history: Mapping[str, Sequence[float]], evaluation: float) -> bytes:
 
 
 def confusion(labels: npt.NDArray[np.int64], answers: npt.NDArray[np.intp], names: Sequence[str], split: str) -> bytes:
-    """How often images of each class (row) were given each answer (column); mistakes are coloured by their number."""
+    """The confusion matrix: classes in rows, answers in columns; the colour is the number of mistakes."""
     counts = np.zeros((len(names), len(names)), np.int64)
     np.add.at(counts, (labels, answers), 1)
     wrong = np.where(np.eye(len(names), dtype=bool), 0, counts)
@@ -62,7 +62,7 @@ def confusion(labels: npt.NDArray[np.int64], answers: npt.NDArray[np.intp], name
 
 
 def mistakes(data: Dataset, probabilities: npt.NDArray[np.float32], names: Sequence[str], split: str) -> bytes:
-    """The mistakes that the network was surest of, each with its label, the answer, how sure it was, and its file."""
+    """The mistakes with the highest probabilities, with label, answer, probability and the name of the file."""
     labels, answers = np.asarray(data.labels), probabilities.argmax(axis=1)
     wrong = np.flatnonzero(answers != labels)
     shown = wrong[np.argsort(-probabilities[wrong, answers[wrong]])][:_SHOWN]

@@ -1,4 +1,4 @@
-"""What watches a fit: the progress bar, Ctrl-C, and a loss that is no number any more."""
+"""Watch a fit: its progress bar, Ctrl-C, and a loss that became nan."""
 
 import contextlib
 import math
@@ -14,7 +14,7 @@ from edgecnn.errors import EdgecnnError
 
 
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """A callback for every epoch of a training."""
+    """A Keras callback for all epochs of a training."""
 
     def __init__(self, bar: "tqdm[Never]") -> None:
         """Show on `bar`, which counts batches."""
@@ -25,24 +25,24 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         """Count the batch.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C was heard; raised within a batch, TensorFlow may swallow it.
-            EdgecnnError: the loss is no number any more.
+            KeyboardInterrupt: after Ctrl-C; raised within a batch, TensorFlow might swallow it.
+            EdgecnnError: the loss became nan or infinite.
         """
         if self.interrupted:
             raise KeyboardInterrupt
         if logs and not math.isfinite(logs["loss"]):
-            raise EdgecnnError(f"the loss became {logs['loss']}: take a smaller --learning-rate")
+            raise EdgecnnError(f"the loss became {logs['loss']}: choose a smaller --learning-rate")
         self.bar.update()
 
-    def tell(self, epoch: int, found: Mapping[str, float]) -> None:
-        """Show what an epoch came to."""
-        on_validation = f", validation {found['val_accuracy']:.4f}" if "val_accuracy" in found else ""
-        self.bar.set_postfix_str(f"epoch {epoch}: loss {found['loss']:.4f}{on_validation}")
+    def show(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Show the loss of an epoch, and its accuracy on validation."""
+        on_validation = f", validation {metrics['val_accuracy']:.4f}" if "val_accuracy" in metrics else ""
+        self.bar.set_postfix_str(f"epoch {epoch}: loss {metrics['loss']:.4f}{on_validation}")
 
 
 @contextlib.contextmanager
 def watching(name: str, epochs: int, done: int, steps: int) -> Iterator[Watch]:
-    """A bar with the time left, on stderr, and Ctrl-C heard between two batches."""
+    """A bar on stderr with the time left; Ctrl-C is obeyed between two batches."""
     form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
     total, initial = epochs * steps, done * steps
     with tqdm(desc=name, total=total, initial=initial, bar_format=form, leave=False, mininterval=_pace()) as bar:
@@ -51,15 +51,15 @@ def watching(name: str, epochs: int, done: int, steps: int) -> Iterator[Watch]:
         def note(*_: object) -> None:
             watch.interrupted = True
 
-        usual = signal.getsignal(signal.SIGINT)
-        if usual is not signal.SIG_IGN:  # as in a shell's background job
+        handler = signal.getsignal(signal.SIGINT)
+        if handler is not signal.SIG_IGN:  # as in a shell's background job
             signal.signal(signal.SIGINT, note)
         try:
             yield watch
         finally:
-            signal.signal(signal.SIGINT, usual)
+            signal.signal(signal.SIGINT, handler)
 
 
 def _pace() -> float:
-    """Seconds between two states of the progress bar: seldom where no terminal can overwrite the last."""
+    """Seconds between two states of the progress bar: many where no terminal can overwrite the last one."""
     return 0.1 if sys.stderr.isatty() else 30.0

@@ -1,35 +1,35 @@
-"""How to fit a network, by name."""
+"""How to fit a network. To add a recipe, write a row in `_ROWS`."""
 
 from dataclasses import dataclass
 
 from train.distortions import Distortion
 
-# As strong as leaves every digit what it is.
+# The strongest that leave every digit legible.
 _HANDS = Distortion(rotation=12, zoom=0.12, shear=0.15, shift=2, elastic=0.8)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A way to fit a network."""
+    """A way to fit a network; `python -m train --recipe NAME`."""
 
     name: str
     epochs: int
     batch: int
     learning_rate: float
     holds_out_validation: bool  # whether the images of validation.npz are kept out of the fit
-    cosine: bool = False  # a tenth of warm-up, an epoch at most, then down to nothing along a cosine; else constant
+    cosine: bool = False  # the rate warms up over a tenth, at most an epoch, then falls to 0 along a cosine
     weight_decay: float = 0.0
     normalized: bool = False  # the reference network has batch normalization while it is fitted
-    distortion: Distortion | None = None  # each epoch sees the images distorted anew
-    teachers: int = 0  # larger networks, trained first, whose answers are learnt instead of the labels
-    copies: int = 0  # distorted copies of each image that the teachers answer
-    temperature: float = 1.0  # at which their answers are learnt
+    distortion: Distortion | None = None  # every epoch sees the images distorted anew
+    teachers: int = 0  # larger networks, trained first, whose answers are learned instead of the labels
+    copies: int = 0  # distorted copies of an image that the teachers answer
+    temperature: float = 1.0  # at which their answers are learned
 
 
-RECIPES = {
+_ROWS = (
     # https://www.tensorflow.org/tutorials/images/cnn, on MNIST: all of the training split, adam as Keras sets it.
-    "tutorial": Recipe("tutorial", epochs=5, batch=32, learning_rate=1e-3, holds_out_validation=False),
-    "best": Recipe(
+    Recipe("tutorial", epochs=5, batch=32, learning_rate=1e-3, holds_out_validation=False),
+    Recipe(
         "best",
         epochs=40,
         batch=128,
@@ -43,8 +43,9 @@ RECIPES = {
         copies=10,
         temperature=2.0,
     ),
-}
-# How the networks are fitted that teach the one of `best`.
+)
+RECIPES = {recipe.name: recipe for recipe in _ROWS}
+# For the networks that teach the one of `best`.
 TEACHER = Recipe(
     "teacher",
     epochs=12,

@@ -1,12 +1,12 @@
-"""Larger networks that are trained first, and whose answers a small one learns: knowledge distillation.
+"""Knowledge distillation: a small network learns the answers of larger ones, which are trained first.
 
-A label says which digit an image was meant to be; a teacher also says what else it could be read as. The teachers are
-trained on distorted copies of the images, then all of them answer a number of such copies, and the mean of their
-probabilities is what is learnt. Source: G. Hinton, O. Vinyals, J. Dean (2015), "Distilling the Knowledge in a Neural
+A label tells which digit an image was meant to be; a teacher also tells what else it could be. The teachers are trained
+on distorted copies of the images, then they all answer a number of such copies, and the small network learns the mean
+of their probabilities. Source: G. Hinton, O. Vinyals, J. Dean (2015), "Distilling the Knowledge in a Neural
 Network".
 
-Teachers and answers are kept in the user's cache, by all that determines them: another seed or a resumed training finds
-them there.
+Teachers and answers are kept in the user's cache under a hash of all that determines them, for other seeds and for
+trainings that resume.
 """
 
 import io
@@ -24,27 +24,30 @@ from tqdm import tqdm
 
 from edgecnn.files import read_file, sha256, write_file
 from edgecnn.pixels import normalize
-from train.fit import CHECKPOINT, Job, Softs, distorted, fit, fitted_indices
+from train.fit import CHECKPOINT, fit
+from train.job import Job, Softs, distorted
 from train.networks import network_of, teacher_cnn
+from train.optimization import LEAST_PROBABILITY
 from train.recipes import TEACHER
 
 _BATCH = 500
-_LEAST = 1e-7  # probability below which a logarithm is not taken: float16 holds it
 
 
 def soft_labels(job: Job) -> Softs:
-    """What the teachers of a job say of `recipe.copies` distorted copies of its images; trained where they are not yet.
+    """The answers of a job's teachers to `recipe.copies` distorted copies of its images; trains missing teachers.
 
     Returns:
-        float16, (copies, images, classes): logarithms of mean probabilities.
+        float16, (copies, images, classes): logarithms of mean probabilities, which float16 holds.
 
     Raises:
         EdgecnnError, OSError: as `fit`.
     """
     jobs = [_teacher(job, number) for number in range(job.recipe.teachers)]
-    path = _cached("answers", [each.as_document() for each in jobs], job.as_document() | {"seed": None}) / "answers.npy"
+    documents = [teacher.as_document() for teacher in jobs]
+    path = _cached("answers", documents, job.as_document() | {"seed": None}) / "answers.npy"
     if not path.exists():
-        teachers = [_trained(each, f"teacher {number + 1} of {len(jobs)}") for number, each in enumerate(jobs)]
+        names = [f"teacher {number + 1} of {len(jobs)}" for number in range(len(jobs))]
+        teachers = [_trained(teacher, name) for teacher, name in zip(jobs, names, strict=True)]
         buffer = io.BytesIO()
         np.save(buffer, _answers(job, teachers))
         write_file(path, buffer.getvalue())
@@ -58,7 +61,7 @@ def _teacher(job: Job, number: int) -> Job:
 
 
 def _trained(job: Job, name: str) -> keras.Model:
-    """The teacher of a job, out of the cache or trained now; one that was cut off goes on."""
+    """The teacher of a job, from the cache or trained now; a training that was cut off resumes."""
     folder = _cached("teacher", job.as_document())
     path = folder / "teacher.keras"
     if not path.exists():
@@ -71,19 +74,19 @@ def _trained(job: Job, name: str) -> keras.Model:
 
 
 def _answers(job: Job, teachers: Sequence[keras.Model]) -> Softs:
-    indices = fitted_indices(job)
+    indices = job.fitted_indices
     answers = np.empty((min(job.recipe.copies, job.epochs), len(indices), len(job.data.labels)), np.float16)
-    shown = tqdm(range(len(answers)), desc="the teachers answer", leave=False, disable=not sys.stderr.isatty())
-    for copy in shown:
+    bar = tqdm(range(len(answers)), desc="the teachers answer", leave=False, disable=not sys.stderr.isatty())
+    for copy in bar:
         inputs = normalize(distorted(job, indices, copy), job.input)
-        mean = np.mean([each.predict(inputs, batch_size=_BATCH, verbose=0) for each in teachers], axis=0)
-        answers[copy] = np.log(mean + _LEAST)
+        mean = np.mean([teacher.predict(inputs, batch_size=_BATCH, verbose=0) for teacher in teachers], axis=0)
+        answers[copy] = np.log(mean + LEAST_PROBABILITY)
     return answers
 
 
-def _cached(kind: str, *words: Any) -> Path:
-    """The folder in the user's cache for what `words` determine."""
-    key = sha256(json.dumps(words, sort_keys=True).encode())[:16]
+def _cached(kind: str, *documents: Any) -> Path:
+    """The folder in the user's cache for what the documents determine."""
+    key = sha256(json.dumps(documents, sort_keys=True).encode())[:16]
     folder = Path(pooch.os_cache("edgecnn")) / "teachers" / f"{kind}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -1,0 +1,97 @@
+"""What a training is to do, what an epoch of it sees, and the network that comes out."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from edgecnn.manifest import Input
+from edgecnn.pixels import normalize
+from train.checkpoint import History
+from train.datasets import Data
+from train.distortions import distort
+from train.networks import Network
+from train.recipes import Recipe
+from train.splits import split_training
+
+PIXEL_SCALE = 1 / 255
+
+Softs = npt.NDArray[np.float16]  # (copies, images, classes): logarithms of the teachers' probabilities
+Batch = tuple[npt.NDArray[np.float32], npt.NDArray[Any]]  # inputs, and labels or logarithms of probabilities
+
+
+@dataclass(frozen=True)
+class Job:
+    """What determines the weights."""
+
+    data: Data
+    network: Network
+    recipe: Recipe
+    epochs: int
+    seed: int
+    patience: int | None = None  # stop after so many epochs without a better accuracy on validation
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether the images of validation.npz are kept out of the fit."""
+        return self.recipe.holds_out_validation or self.patience is not None
+
+    @property
+    def input(self) -> Input:
+        """The network's input: pixels scaled to 0 to 1."""
+        shape = self.data.train_images.shape[1:]
+        return Input(shape, pixel_scale=(PIXEL_SCALE,), pixel_offset=(0.0,), frame=self.data.frame)
+
+    @property
+    def fitted_indices(self) -> npt.NDArray[np.intp]:
+        """Indices of the training images that the network is fitted to."""
+        data = self.data
+        if self.holds_out:
+            return split_training(data.train_images, data.strata)[2]
+        return np.arange(len(data.train_images))
+
+    def as_document(self) -> dict[str, Any]:
+        """For a comparison with the job of a checkpoint."""
+        recipe = asdict(self.recipe)
+        return {
+            "recipe": recipe.pop("name"),
+            "epochs": self.epochs,
+            "seed": self.seed,
+            "patience": self.patience,
+            "learning rate": recipe.pop("learning_rate"),
+            "network": f"{self.network.name} {self.network.sha256[:16]}",
+            "data": f"{self.data.name} {self.data.sha256[:16]}",
+            "tools": f"tensorflow {tf.__version__}, keras {keras.__version__}",
+            "details": recipe,
+        }
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A network that was fitted, and how."""
+
+    model: keras.Model
+    job: Job
+    epochs: int
+    history: History
+    seconds: float
+
+
+def distorted(job: Job, indices: npt.NDArray[np.intp], *seed: int) -> npt.NDArray[np.uint8]:
+    """The training images at `indices`, distorted if the recipe says so."""
+    images = job.data.train_images[indices]
+    return images if job.recipe.distortion is None else distort(images, job.recipe.distortion, seed)
+
+
+def epoch_batch(job: Job, indices: npt.NDArray[np.intp], epoch: int, softs: Softs | None) -> Batch:
+    """All that the network sees in an epoch, in its order; the seed and the epoch's number determine it."""
+    order = np.random.default_rng([job.seed, epoch]).permutation(len(indices))
+    if softs is None:
+        images, targets = distorted(job, indices, job.seed, epoch), job.data.train_labels[indices]
+    else:
+        copy = epoch % len(softs)
+        images, targets = distorted(job, indices, copy), softs[copy].astype(np.float32)
+    return normalize(images[order], job.input), targets[order]

@@ -1,0 +1,47 @@
+"""The optimizer, the course of its learning rate, and the loss."""
+
+from typing import Any
+
+import keras
+
+from train.recipes import Recipe
+
+LEAST_PROBABILITY = 1e-7  # the logarithm of a smaller one is taken to be that of this one
+
+
+def compile_model(model: keras.Model, recipe: Recipe, epochs: int, steps: int, soft: bool) -> None:
+    """Compile a model that ends in a softmax.
+
+    Args:
+        model: to be fitted.
+        recipe: its learning rate, weight decay and temperature count.
+        epochs: of the whole training.
+        steps: batches in an epoch.
+        soft: whether the targets are logarithms of teachers' probabilities; else they are labels.
+    """
+    rate = _cosine(recipe.learning_rate, epochs, steps) if recipe.cosine else recipe.learning_rate
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
+    loss = soft_loss(recipe.temperature) if soft else "sparse_categorical_crossentropy"
+    model.compile(optimizer, loss, metrics=["accuracy"])
+
+
+def _cosine(peak: float, epochs: int, steps: int) -> Any:
+    """A learning rate that warms up for a tenth of the training, at most an epoch, then falls to 0."""
+    warm_up = max(1, min(steps, steps * epochs // 10))
+    decay = max(1, steps * epochs - warm_up)
+    return keras.optimizers.schedules.CosineDecay(0.0, decay, warmup_target=peak, warmup_steps=warm_up)
+
+
+def soft_loss(temperature: float) -> Any:
+    """Cross-entropy between a teacher's and a student's probabilities, both at a temperature.
+
+    Source: G. Hinton, O. Vinyals, J. Dean (2015), "Distilling the Knowledge in a Neural Network", with its factor of
+    the temperature squared. The softmax of a logit and of the logarithm of its probability are the same.
+    """
+
+    def loss(teacher: Any, student: Any) -> Any:
+        wanted = keras.ops.softmax(teacher / temperature)
+        actual = keras.ops.log_softmax(keras.ops.log(student + LEAST_PROBABILITY) / temperature)
+        return -(temperature**2) * keras.ops.sum(wanted * actual, axis=-1)
+
+    return loss
