@@ -35,7 +35,7 @@ FAST = bool(os.environ.get("TEST_FAST"))  # make test-fast: nothing that is mark
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With FAST: deselect the tests that are marked slow, or take what was trained or converted once."""
+    """With FAST: deselect the tests that are marked slow or that need a network trained or converted once."""
     if FAST:
         slow = {item for item in items if item.get_closest_marker("slow") or "once" in item.fixturenames}
         config.hook.pytest_deselected(items=slow)
@@ -43,13 +43,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def skip_if_fast() -> None:
-    """With FAST: skip the test that runs, since it loads TensorFlow."""
+    """With FAST: skip the running test: it loads TensorFlow."""
     if FAST:
         pytest.skip("it loads TensorFlow: make test", allow_module_level=True)
 
 
 class NoTensorFlow:
-    """A finder of modules, for FAST: it finds none, and skips the test that imports TensorFlow."""
+    """A finder of modules, for FAST: it skips the test that imports TensorFlow."""
 
     @staticmethod
     def find_spec(name: str, *_: object) -> None:
@@ -64,13 +64,14 @@ if FAST:
 def run(*words: object, env: dict[str, str] | None = None, **options: object) -> "subprocess.CompletedProcess[str]":
     """Run `python -m words...` in the checkout, as a user does; a word that ends in .py runs that file.
 
-    What loads TensorFlow is forked from a process that has it (see warm.py), unless `options` of subprocess are given.
+    A command that loads TensorFlow is forked from a process that has it (see warm.py), unless there are `options`, for
+    `subprocess.run`.
     """
-    told, environment = list(map(str, words)), os.environ | (env or {})
-    if not options and re.fullmatch(_WARM, told[0]):
-        return warm_process().run(told, environment)
+    arguments, environment = list(map(str, words)), os.environ | (env or {})
+    if not options and re.fullmatch(_WARM, arguments[0]):
+        return warm_process().run(arguments, environment)
     return subprocess.run(
-        [sys.executable, "-m", *told],
+        [sys.executable, "-m", *arguments],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -82,7 +83,7 @@ def run(*words: object, env: dict[str, str] | None = None, **options: object) ->
 
 
 def run_here(*words: object) -> "subprocess.CompletedProcess[str]":
-    """Run `python -m words...` within this process, which saves a start; TensorFlow has no place here."""
+    """Run `python -m words...` within this process, which saves a start; not for commands that load TensorFlow."""
     name, *rest = map(str, words)
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
         status = main_of(name)(rest)
@@ -110,11 +111,11 @@ class Warm:
 
     def run(self, words: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
         """Run a command in a fork of it."""
-        asked = json.dumps({"words": words, "environment": environment}).encode()
+        request = json.dumps({"words": words, "environment": environment}).encode()
         with socket.socket(socket.AF_UNIX) as client, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             client.settimeout(600)
             client.connect(self._socket)
-            socket.send_fds(client, [asked], [out.fileno(), err.fileno()])
+            socket.send_fds(client, [request], [out.fileno(), err.fileno()])
             status = int(client.recv(16))
             out.seek(0)
             err.seek(0)
@@ -128,20 +129,20 @@ class Warm:
 
 @functools.cache
 def warm_process() -> Warm:
-    """Started when it is first wanted, one for each of pytest's workers."""
+    """The process that has TensorFlow loaded: started at its first use, once in every worker of pytest."""
     skip_if_fast()
-    made = Warm()
-    atexit.register(made.close)
-    return made
+    process = Warm()
+    atexit.register(process.close)
+    return process
 
 
 def heed_interrupts() -> None:
-    """For a child that is to be interrupted: a shell's background jobs are born deaf to Ctrl-C."""
+    """For a child that a test interrupts: background jobs of a shell ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def refused(done: "subprocess.CompletedProcess[str]", *words: str) -> None:
-    """Assert that a command ended as it should on wrong input: status 2, one line, no stack trace."""
+    """Assert that a command reported wrong input: status 2, one line with these words, no stack trace."""
     assert done.returncode == 2, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "Traceback" not in done.stderr
@@ -154,9 +155,9 @@ Once = Callable[[str, Callable[[Path], None]], Path]
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
-    """A function that gives the folder of a name, filled by whichever of pytest's workers asks first, for all of them.
+    """A function that returns a folder by name; the first worker of pytest that asks for it fills it, for all workers.
 
-    With TRAINED=FOLDER these folders are kept there, for the next run of pytest. They are not to be written into.
+    With TRAINED=FOLDER the folders are kept there for the next run of pytest. Do not write into them.
     """
     base = tmp_path_factory.getbasetemp()
     kept = Path(os.environ.get("TRAINED", base if worker_id == "master" else base.parent))
@@ -196,7 +197,7 @@ def copied(trained: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def mnist_dir() -> Path:
-    """The folder with the real MNIST; tests that need it are skipped where there is none."""
+    """The folder with the real MNIST; without it, tests that need it are skipped."""
     folder = os.environ.get("MNIST_DIR")
     if not folder:
         pytest.skip("MNIST_DIR is not set: needs the real MNIST")
@@ -225,9 +226,9 @@ def bundle(trained: Path, once: Once) -> Path:
         words = ("deploy.bundle", trained / "model_int8.tflite", "--target", BUNDLED, "--offline", "--images", 100)
         done = run(*words, "--output", path, "--json")
         assert done.returncode == 0, done.stderr
-        said = json.loads(done.stdout)
-        assert (said["bytes"], said["sha256"]) == (path.stat().st_size, sha256(path.read_bytes()))
-        assert said["engines"] == ["litert"]
+        report = json.loads(done.stdout)
+        assert (report["bytes"], report["sha256"]) == (path.stat().st_size, sha256(path.read_bytes()))
+        assert report["engines"] == ["litert"]
         again = path.with_name("again.bundle")
         assert run(*words, "--output", again).returncode == 0
         assert again.read_bytes() == path.read_bytes()  # the same inputs, the same bytes

@@ -1,4 +1,4 @@
-"""Hosts for tests: real SSH servers on loopback, each with a home of its own, and one with a fresh user `pi`."""
+"""Hosts for tests: real SSH servers on loopback with homes of their own, and one with a fresh user `pi`."""
 
 import contextlib
 import os
@@ -49,7 +49,7 @@ class Fleet:
         return self.folder / name
 
     def add(self, name: str, known: bool = True, **data: object) -> None:
-        """Start a host; with a key that is known, or one that is refused, and further data for pyinfra."""
+        """Start a host, which refuses our key unless it is `known`; `data` are pyinfra's."""
         self.home(name).mkdir()
         port = _free_port()
         text = _CONFIG.format(port=port, folder=self.folder, home=self.home(name), keys="user.pub" if known else "none")
@@ -73,7 +73,7 @@ class Fleet:
 
 
 def available() -> str:
-    """Why no hosts can be started here; nothing where they can."""
+    """Why no hosts can be started here; empty if they can."""
     if not (Path(SSHD).exists() and shutil.which("ssh-keygen")):
         return "needs Debian's openssh-server"
     return "" if os.geteuid() == 0 else "needs root: sshd starts sessions"
@@ -86,25 +86,25 @@ def fleet(folder: Path) -> Iterator[Fleet]:
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
     (folder / "none").write_text("")
-    made = Fleet(folder)
+    servers = Fleet(folder)
     try:
-        yield made
+        yield servers
     finally:
-        for name in list(made.running):
-            made.stop(name)
+        for name in list(servers.running):
+            servers.stop(name)
 
 
 @dataclass(frozen=True)
 class Kitchen:
-    """The Raspberry Pi of docs/first-raspberry-pi.md, as far as it can be had here, and the workstation beside it."""
+    """A stand-in for the Raspberry Pi of docs/first-raspberry-pi.md, and the workstation beside it."""
 
     desk: Path  # the home of the workstation's user, whose .ssh knows pi@kitchen.local
     port: int
 
     def ssh(self, words: str) -> "subprocess.CompletedProcess[str]":
         """Log in there, and run words in its shell."""
-        told = ["ssh", "-F", self.desk / ".ssh/config", "pi@kitchen.local", words]
-        return subprocess.run(told, capture_output=True, text=True, check=False)
+        command = ["ssh", "-F", self.desk / ".ssh/config", "pi@kitchen.local", words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 _DESK = """\
@@ -118,7 +118,7 @@ Host kitchen.local
 
 @contextlib.contextmanager
 def kitchen() -> Iterator[Kitchen]:
-    """A fresh user `pi` without privileges, whom a server lets in; both are gone in the end."""
+    """A fresh user `pi` without privileges and a server that lets it in; both are removed at the end."""
     Path("/run/sshd").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         folder, port = Path(scratch), _free_port()
@@ -133,7 +133,7 @@ def kitchen() -> Iterator[Kitchen]:
         (ssh / "config").write_text(_DESK.format(port=port, folder=ssh))
         key = (folder / "host.pub").read_text()
         (ssh / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}[::1]:{port} {key}")
-        added = [
+        words = [
             "useradd",
             "--create-home",
             "--home-dir",
@@ -144,7 +144,7 @@ def kitchen() -> Iterator[Kitchen]:
             "*",
             "pi",
         ]
-        subprocess.run(added, check=True, capture_output=True)
+        subprocess.run(words, check=True, capture_output=True)
         server = _served(folder / "sshd_config", port)
         try:
             yield Kitchen(folder / "desk", port)
@@ -179,10 +179,10 @@ def _free_port() -> int:
 
 def _children(pid: int) -> list[int]:
     """All processes below one, the deepest first."""
-    found: list[int] = []
+    pids: list[int] = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
                 child = int(stat.parent.name)
-                found += [*_children(child), child]
-    return found
+                pids += [*_children(child), child]
+    return pids

@@ -1,4 +1,4 @@
-"""A bundle installs on a device from itself alone, proves itself there, and is refused where it was changed."""
+"""A bundle installs on a device without anything else, is checked there, and is refused if it was changed."""
 
 import io
 import json
@@ -42,8 +42,8 @@ def on_device(
     bundle: Path, home: Path, *words: object, before: tuple[str, ...] = ()
 ) -> "subprocess.CompletedProcess[str]":
     """Run a bundle as a user of the device does, with Python's standard library alone."""
-    told = [*before, sys.executable, "-I", "-S", bundle, "--to", home, *words]
-    return subprocess.run(list(map(str, told)), capture_output=True, text=True, check=False)
+    command = [*before, sys.executable, "-I", "-S", bundle, "--to", home, *words]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
 
 
 def changed(bundle: Path, path: Path, how: Callable[[Members, dict[str, object]], None]) -> Path:
@@ -66,12 +66,12 @@ def test_it_installs_without_network_upgrades_rolls_back_and_changes_nothing_twi
     first = json.loads(done.stdout)["current"]
     command = home / "current" / "edgecnn"
     doctor = subprocess.run([command, "doctor", "--json"], capture_output=True, text=True, check=True)
-    found = {each["engine"]: each["state"] for each in json.loads(doctor.stdout)["engines"]}
-    assert found == {"litert": "works", "tflite": "not installed", "onnx": "not installed"}
+    states = {engine["engine"]: engine["state"] for engine in json.loads(doctor.stdout)["engines"]}
+    assert states == {"litert": "works", "tflite": "not installed", "onnx": "not installed"}
     assert not list((home / "current").glob("wheels/*"))
     (tmp_path / "numpy.py").write_text("print('not numpy')")
-    told = [command, "classify", "--json"]  # the picture beside the bundle's own model; Pillow reads it
-    done = subprocess.run(told, cwd=tmp_path, capture_output=True, text=True, check=False)
+    classify = [command, "classify", "--json"]  # the picture beside the bundle's own model; Pillow reads it
+    done = subprocess.run(classify, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (answer,) = json.loads(done.stdout)
     assert (answer["label"], Path(answer["image"]).parent) == ("3", (home / "current/models").resolve())
@@ -108,7 +108,7 @@ def test_it_installs_without_network_upgrades_rolls_back_and_changes_nothing_twi
 
 
 def stand_in(home: Path, name: str) -> Path:
-    """A version that was installed before, of which no more is asked than that it starts."""
+    """A version that was installed before, and does nothing but start."""
     folder = home / "versions" / name
     folder.mkdir(parents=True)
     (folder / "edgecnn").write_text("#!/bin/sh\n")
@@ -144,8 +144,8 @@ def test_a_version_that_no_longer_starts_is_built_again_and_nothing_is_lost_mean
 
     done = on_device(bundle, home, "--json")
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert (said["changed"], said["current"], said["previous"]) == (True, version, "before")
+    report = json.loads(done.stdout)
+    assert (report["changed"], report["current"], report["previous"]) == (True, version, "before")
     assert subprocess.run([home / "current/edgecnn", "--version"], check=False).returncode == 0
     assert not (home / "versions" / version).exists()
     assert "nothing changed" in on_device(bundle, home).stdout
@@ -162,19 +162,19 @@ def test_two_at_once_wait_for_each_other_and_one_that_ends_early_leaves_nothing(
             assert ended.poll() is None
             time.sleep(0.01)
         ended.send_signal(signal.SIGTERM)
-        _, said = ended.communicate(timeout=60)
-    assert (ended.returncode, "interrupted" in said, list((home / "versions").iterdir())) == (2, True, [])
+        _, errors = ended.communicate(timeout=60)
+    assert (ended.returncode, "interrupted" in errors, list((home / "versions").iterdir())) == (2, True, [])
     both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    told = [(*each.communicate(timeout=300), each.returncode) for each in both]
-    assert [status for *_, status in told] == [0, 0], told
-    assert sorted(json.loads(out)["changed"] for out, *_ in told) == [False, True]
-    assert ["waiting for it" in err for _, err, _ in told].count(True) == 1
+    outputs = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert sorted(json.loads(out)["changed"] for out, _ in outputs) == [False, True]
+    assert ["waiting for it" in errors for _, errors in outputs].count(True) == 1
 
 
 def test_a_version_is_on_the_disk_before_it_counts_as_whole(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a power cut, a mark that is there says the truth."""
+    """After a power cut, the mark `complete` is on the disk only if all files are."""
     synced: list[str] = []
     fsync = os.fsync
 
@@ -246,26 +246,26 @@ def test_a_file_that_the_index_does_not_list_is_refused(bundle: Path, tmp_path: 
     ],
     ids=str,
 )  # fmt: skip
-def test_an_index_that_is_none_is_told(bundle: Path, tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_a_wrong_index_is_refused(bundle: Path, tmp_path: Path, wrong: dict[str, object]) -> None:
     members = unzip_members(bundle.read_bytes())
     small = {name: data for name, data in members.items() if name.startswith("models/model")}
     index = json.loads(members[INDEX]) | {"files": {name: sha256(data) for name, data in small.items()}} | wrong
     path = tmp_path / "wrong.bundle"
     path.write_bytes(zip_members({INDEX: json.dumps(index).encode(), **small}))
-    with pytest.raises(InstallError) as told:
+    with pytest.raises(InstallError) as refusal:
         open_bundle(path)
-    assert str(path) in str(told.value)
+    assert str(path) in str(refusal.value)
 
 
 def entry(name: str, method: int = zipfile.ZIP_STORED, mode: int = 0o600) -> zipfile.ZipInfo:
     """A member as a ZIP's directory describes it."""
-    made = zipfile.ZipInfo(name)
-    made.compress_type, made.external_attr = method, mode << 16
-    return made
+    info = zipfile.ZipInfo(name)
+    info.compress_type, info.external_attr = method, mode << 16
+    return info
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_an_archive_that_is_no_bundles_is_told_before_it_is_unpacked(tmp_path: Path) -> None:
+def test_an_archive_that_is_no_bundle_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     index = b"[" * 200_000
     archives: dict[str, list[tuple[zipfile.ZipInfo, bytes]]] = {
         "bomb": [(entry("models/m", zipfile.ZIP_DEFLATED), bytes(100_000_000))],
@@ -296,8 +296,8 @@ def test_an_archive_that_is_no_bundles_is_told_before_it_is_unpacked(tmp_path: P
             open_bundle(endless)
 
 
-def test_bytes_of_an_archive_that_are_wrong_under_a_valid_seal_are_told(tmp_path: Path) -> None:
-    """Its directory, its members' heads, its index: whatever it is, it is one line, or another sound bundle."""
+def test_wrong_bytes_under_a_valid_seal_are_refused(tmp_path: Path) -> None:
+    """In the directory, the heads of members or the index: the error is one line, or the bundle is still sound."""
     files = {"models/model.tflite": b"m" * 100, "wheels/requirements.txt": b"r"}
     index = {
         "schema": 1, "name": "m", "version": "m-1", "target": BUNDLED, "engines": [], "models": ["model.tflite"],
@@ -328,7 +328,7 @@ def keys(folder: Path, *names: str) -> None:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
 
 
-def test_a_device_that_asks_for_a_signature_gets_one_no_older_than_the_last(bundle: Path, tmp_path: Path) -> None:
+def test_a_device_that_requires_a_signature_accepts_none_older_than_the_last(bundle: Path, tmp_path: Path) -> None:
     keys(tmp_path, "mine", "other")
     home, path = tmp_path / "home", tmp_path / "signed.bundle"
     home.mkdir()
@@ -351,12 +351,12 @@ def test_a_device_that_asks_for_a_signature_gets_one_no_older_than_the_last(bund
     done = on_device(signed(made=1_800_000_000), home, "--json")
     assert done.returncode == 0, done.stderr
 
-    # Another version from now on, for the same files as they are would be in use already.
+    # Another version from now on: the same files would be in use already.
     index["target"] = "pi5-bookworm"
     refused(on_device(signed(made=1_700_000_000), home), "was made 2023-11-14", "2027-01-15", "--allow-downgrade")
     refused(on_device(signed(), home), "was made 1970-01-01")
 
-    # The program of a bundle says what it likes; the one that is here already looks before anything of it runs.
+    # A bundle's own program may do anything; the installed one checks the bundle before anything in it runs.
     def evil(members: Members, index: dict[str, object]) -> None:
         members["__main__.py"] = f"open({str(tmp_path / 'ran')!r}, 'w').close()".encode()
 
@@ -400,7 +400,7 @@ def test_a_signed_bundle_says_when_it_was_made(tmp_path: Path, monkeypatch: pyte
     assert unsigned.version == signed.version  # the same files are the same version, whenever they were packed
 
 
-def test_another_device_is_told_what_it_needs(bundle: Path, tmp_path: Path) -> None:
+def test_another_device_refuses_it_and_names_what_it_needs(bundle: Path, tmp_path: Path) -> None:
     def other(members: Members, index: dict[str, object]) -> None:
         index["device"] = {"python": "3.13", "machine": "aarch64"}
 
@@ -436,11 +436,11 @@ def test_an_adopted_model_with_images_alone_goes_into_a_bundle_and_runs_there(tr
     assert building.failed_checks(tmp_path / "device", adopted.index) == []
     models = tmp_path / "device/models"
     assert Image.open(models / PICTURE).size == (28, 28)  # without a frame, the first that is to be evaluated
-    for told in (
+    for words in (
         ("tune", models, "--threads", "1"),
         ("classify", "--model", models),
     ):
-        done = run("edgecnn", *told, "--json")
+        done = run("edgecnn", *words, "--json")
         assert done.returncode == 0, done.stderr
 
 
@@ -449,7 +449,7 @@ def test_every_target_has_what_a_bundle_may_hold() -> None:
         assert {"numpy", "pillow", *EXTRAS.values()} <= {*locked(system.name), *system.provided}
 
 
-def test_mistakes_on_the_workstation_are_told(trained: Path, tmp_path: Path) -> None:
+def test_mistakes_on_the_workstation_get_a_line(trained: Path, tmp_path: Path) -> None:
     words = ("deploy.bundle", "--target", BUNDLED)
     refused(run(*words, tmp_path / "none.tflite"), "none.tflite cannot be read")
     refused(run(*words, trained / "model_int8.tflite", tmp_path / "m.tflite"), "lie in one folder")

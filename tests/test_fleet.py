@@ -1,4 +1,4 @@
-"""One command for many hosts, on real SSH servers: what it brings back, that it is safe to repeat, what faults do."""
+"""One command for many hosts, on real SSH servers: its results, its repetition, and faults of hosts."""
 
 import json
 import os
@@ -34,71 +34,71 @@ def kitchen() -> Iterator[Kitchen]:
         pytest.skip("the Python of this system is not that of the bundle")
     if "pi" in {line.partition(":")[0] for line in Path("/etc/passwd").read_text().splitlines()}:
         pytest.skip("there is a user pi on this machine already")
-    with hosts.kitchen() as made:
-        yield made
+    with hosts.kitchen() as pi:
+        yield pi
 
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
     if reason := hosts.available():
         pytest.skip(reason)
-    with hosts.fleet(tmp_path) as made:
-        yield made
+    with hosts.fleet(tmp_path) as servers:
+        yield servers
 
 
 def deployed(fleet: Fleet, *words: object, status: int = 0) -> dict[str, dict[str, object]]:
-    """Run the command on all hosts; what is told of each."""
+    """Run the command on all hosts; returns the document of each by name."""
     done = run("deploy.fleet", fleet.inventory, *words, "--output", fleet.folder / "results", "--json")
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
-    return {each["host"]: each for each in json.loads(done.stdout)}
+    return {host["host"]: host for host in json.loads(done.stdout)}
 
 
 def test_all_hosts_get_it_and_a_second_run_changes_nothing(bundle: Path, fleet: Fleet) -> None:
     for name in ("kitchen", "garage"):
         fleet.add(name)
     words = ("--bundle", bundle, "--quick")
-    found = deployed(fleet, *words)
-    for name, each in found.items():
-        assert (each["state"], each["step"], each["cause"]) == ("changed", "done", None)
-        assert each["bytes_sent"] > bundle.stat().st_size
-        results = each["results"]
+    documents = deployed(fleet, *words)
+    for name, host in documents.items():
+        assert (host["state"], host["step"], host["cause"]) == ("changed", "done", None)
+        assert host["bytes_sent"] > bundle.stat().st_size
+        results = host["results"]
         assert {engine["engine"]: engine["state"] for engine in results["doctor"]["engines"]}["litert"] == "works"
         assert all(golden["passed"] for golden in results["check"]["golden"])
         assert results["check"]["checks"]["model_int8.tflite"]["verdict"] == "PASS"
         assert results["tune"]["winner"]["model"] == "model_int8.tflite"
         assert results["bench"][0]["results"][0]["end_to_end"]["calls"] >= 500
-        assert json.loads((fleet.folder / "results" / "hosts" / f"{name}.json").read_text()) == each
+        assert json.loads((fleet.folder / "results" / "hosts" / f"{name}.json").read_text()) == host
         assert (fleet.home(name) / "edgecnn/current/edgecnn").exists()
     card = (fleet.folder / "results" / "fleet.md").read_text()
     assert "fastest" in card
     assert "slowest" in card
     again = deployed(fleet, *words, "--steps", "put,install,check,tune")
-    assert {each["state"] for each in again.values()} == {"unchanged"}
-    assert all(each["bytes_sent"] < 100_000 for each in again.values())
+    assert {host["state"] for host in again.values()} == {"unchanged"}
+    assert all(host["bytes_sent"] < 100_000 for host in again.values())
     assert "nothing was changed" in (fleet.folder / "results" / "fleet.md").read_text()
 
 
 def guided(start: str) -> list[str]:
-    """The guide's words that begin with `start`, without what is said of them."""
+    """The guide's lines that begin with `start`, without their comments."""
     lines = [line.strip().partition("  #")[0].strip() for line in GUIDE.splitlines()]
     return [line for line in lines if line.startswith(start)]
 
 
-def test_the_guides_words_do_what_they_promise(bundle: Path, kitchen: Kitchen, tmp_path: Path) -> None:
-    """As a fresh user without privileges meets them; the bundle is for this machine, and the bench in a hurry."""
+def test_the_commands_of_the_guide_do_what_it_promises(bundle: Path, kitchen: Kitchen, tmp_path: Path) -> None:
+    """For a fresh user without privileges; the bundle is for this machine, and bench is quick."""
     (visit,) = guided("ssh ")
     assert visit == "ssh pi@kitchen.local"
     assert kitchen.ssh("true").returncode == 0
     (line,) = guided("python -m deploy.fleet")
     words = line.replace("artifacts/mnist/mnist-pi4-bookworm.bundle", str(bundle)).split()[2:]
-    told = {"env": {"HOME": str(kitchen.desk)}}
-    done = run(*words, "--quick", "--output", tmp_path / "results", **told)
+    desk = {"env": {"HOME": str(kitchen.desk)}}
+    done = run(*words, "--quick", "--output", tmp_path / "results", **desk)
     assert done.returncode == 0, done.stderr + done.stdout
     assert "pi@kitchen.local" in done.stdout
     document = json.loads((tmp_path / "results/hosts/pi@kitchen.local.json").read_text())
     assert (document["state"], document["step"]) == ("changed", "done")
-    done = run(*words, "--steps", "put,install,check,tune", "--output", tmp_path / "results", **told)
+    done = run(*words, "--steps", "put,install,check,tune", "--output", tmp_path / "results", **desk)
     assert "nothing was changed" in done.stdout
     assert kitchen.ssh("mkdir ~/pictures && cp ~/edgecnn/current/models/picture.png ~/pictures").returncode == 0
     for line in guided("~/edgecnn/current/edgecnn"):
@@ -110,10 +110,10 @@ def test_the_guides_words_do_what_they_promise(bundle: Path, kitchen: Kitchen, t
     (python,) = re.findall(r"`(~/edgecnn/current/env/bin/python)`, then `(from edgecnn import Classifier)`", GUIDE)
     assert kitchen.ssh(f"cd / && {python[0]} -c '{python[1]}'").returncode == 0
     for name in (f"pi@127.0.0.1:{kitchen.port}", f"pi@[::1]:{kitchen.port}"):
-        (found,) = json.loads(
-            run("deploy.fleet", name, "--steps", "doctor", "--json", "--output", tmp_path, **told).stdout
+        (host,) = json.loads(
+            run("deploy.fleet", name, "--steps", "doctor", "--json", "--output", tmp_path, **desk).stdout
         )
-        assert (found["host"], found["cause"]) == (name, None)
+        assert (host["host"], host["cause"]) == (name, None)
 
 
 def test_hosts_are_named_as_ssh_names_them() -> None:
@@ -153,7 +153,7 @@ def test_hosts_are_named_as_ssh_names_them() -> None:
     assert file_name("pi@kitchen.local,pi@garage.local") == "pi@kitchen.local,pi@garage.local"
 
 
-def test_mistakes_in_an_inventory_are_told(tmp_path: Path) -> None:
+def test_mistakes_in_an_inventory_get_a_line(tmp_path: Path) -> None:
     for text, words in {
         "hosts = [": "no inventory of pyinfra", "hosts = [nobody]": "NameError", "hosts = []": "names no host",
         "hosts = ['@local']": "not reached by SSH", "hosts = ['pi@:22']": "is no host",
@@ -172,7 +172,7 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-def test_one_hosts_fault_is_told_and_stays_its_own(bundle: Path, fleet: Fleet, tmp_path: Path) -> None:
+def test_one_hosts_fault_is_reported_and_stops_no_other(bundle: Path, fleet: Fleet, tmp_path: Path) -> None:
     """A host that is down, refuses the key, is not known, has the wrong Python, a full disk, or hangs."""
     for name in ("well", "down"):
         fleet.add(name)
@@ -190,15 +190,15 @@ def test_one_hosts_fault_is_told_and_stays_its_own(bundle: Path, fleet: Fleet, t
     fleet.add("liar", edgecnn_python=str(script(tmp_path / "liar.sh", "echo '[1, 2]'")))
     fleet.add("odd", edgecnn_python=str(script(tmp_path / "odd.sh", "printf 'no \\033[2J[/bold] JSON'")))
     fleet.stop("down")
-    found = deployed(fleet, "--bundle", bundle, "--steps", "put,install,check", status=70)
-    assert [found[name]["state"] for name in ("well", "fleet")] == ["changed", "changed"]
+    documents = deployed(fleet, "--bundle", bundle, "--steps", "put,install,check", status=70)
+    assert [documents[name]["state"] for name in ("well", "fleet")] == ["changed", "changed"]
     assert (fleet.home("fleet") / "edge's/current/edgecnn").exists()
     assert {path.stem for path in (fleet.folder / "results/hosts").iterdir()} == set(fleet.hosts)
     assert [host["host"] for host in json.loads((fleet.folder / "results/fleet.json").read_text())["hosts"]] == [
         *fleet.hosts
     ]
-    assert "Traceback" in found["liar"]["fault"]
-    told = {name: str(each["cause"]) for name, each in found.items() if each["cause"]}
+    assert "Traceback" in documents["liar"]["fault"]
+    causes = {name: str(host["cause"]) for name, host in documents.items() if host["cause"]}
     for name, words in {
         "down": ("cannot be reached", "Unable to connect"),
         "refusing": ("refuses the key", "ssh-copy-id"),
@@ -209,8 +209,8 @@ def test_one_hosts_fault_is_told_and_stays_its_own(bundle: Path, fleet: Fleet, t
         "liar": ("a fault of edgecnn", "report it"),
         "odd": ("is no JSON", "no ", "JSON"),
     }.items():
-        assert all(word in told[name] for word in words), (name, told[name])
-    assert not [text for text in told.values() if not text.isprintable()]
+        assert all(word in causes[name] for word in words), (name, causes[name])
+    assert not [text for text in causes.values() if not text.isprintable()]
     fleet.start("down")
     fleet.hosts = {name: data for name, data in fleet.hosts.items() if name not in ("liar", "odd", "mute")}
     again = deployed(fleet, "--bundle", bundle, "--steps", "put,install,check", status=1)
@@ -232,7 +232,7 @@ def test_one_hosts_fault_is_told_and_stays_its_own(bundle: Path, fleet: Fleet, t
     assert (running.returncode, states) == (2, {"well": None, "sleepy": "interrupted"})
 
 
-def test_a_host_that_dies_in_the_middle_keeps_what_worked_and_is_mended(
+def test_a_host_that_dies_in_the_middle_keeps_its_version_and_the_next_run_repairs_it(
     bundle: Path,
     fleet: Fleet,
     tmp_path: Path,
@@ -246,8 +246,19 @@ def test_a_host_that_dies_in_the_middle_keeps_what_worked_and_is_mended(
     first = deployed(fleet, "--bundle", bundle, "--steps", "put,install")["shed"]["results"]["install"]["version"]
     command = fleet.home("shed") / "edgecnn/current/edgecnn"
     words = ("--bundle", changed(bundle, tmp_path / "newer.bundle", newer), "--steps", "put,install,check")
-    told = [sys.executable, "-m", "deploy.fleet", fleet.inventory, *words, "--output", tmp_path / "out", "--json"]
-    with subprocess.Popen(list(map(str, told)), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+    command_line = [
+        sys.executable,
+        "-m",
+        "deploy.fleet",
+        fleet.inventory,
+        *words,
+        "--output",
+        tmp_path / "out",
+        "--json",
+    ]
+    with subprocess.Popen(
+        list(map(str, command_line)), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
         while not (fleet.home("shed") / "edgecnn/versions/digits-newer/env").exists():
             assert running.poll() is None
             time.sleep(0.02)
@@ -260,8 +271,8 @@ def test_a_host_that_dies_in_the_middle_keeps_what_worked_and_is_mended(
     assert subprocess.run([command, "--version"], check=False, capture_output=True).returncode == 0
     assert (fleet.home("shed") / "edgecnn/current").readlink().name == first
     fleet.start("shed")
-    found = deployed(fleet, *words)["shed"]
-    assert (found["state"], found["results"]["install"]["version"]) == ("changed", "digits-newer")
+    shed = deployed(fleet, *words)["shed"]
+    assert (shed["state"], shed["results"]["install"]["version"]) == ("changed", "digits-newer")
     back = deployed(fleet, "--rollback")["shed"]
     assert back["results"]["rollback"]["current"] == first
     assert (fleet.home("shed") / "edgecnn/current").readlink().name == first
@@ -277,8 +288,8 @@ def test_a_full_disk_leaves_the_version_that_worked(bundle: Path, fleet: Fleet) 
         pytest.skip("mounting a small file system is not allowed here")
     try:
         size = f"{bundle.stat().st_size / 1e6:.0f} MB"
-        found = deployed(fleet, "--bundle", bundle, "--steps", "put,install", status=1)["small"]
-        assert "is the disk full?" in found["cause"] or "make room" in found["cause"], (size, found)
+        small = deployed(fleet, "--bundle", bundle, "--steps", "put,install", status=1)["small"]
+        assert "is the disk full?" in small["cause"] or "make room" in small["cause"], (size, small)
         assert not list(home.glob("versions/*"))
         assert shutil.disk_usage(home).free > 0
     finally:

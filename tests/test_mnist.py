@@ -1,4 +1,4 @@
-"""MNIST is found, downloaded, resumed and checked; tried on a local server with small files of the same kind."""
+"""MNIST's files: read from folders, downloaded, resumed and checked, from a local server with small files."""
 
 import functools
 import gzip
@@ -24,16 +24,16 @@ def idx(array: np.ndarray) -> bytes:
 
 @pytest.fixture
 def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """Four small files in MNIST's stead, whose hashes are asked for."""
+    """Four small files in place of MNIST's, with their hashes."""
     random = np.random.default_rng(0)
-    made = {
+    contents = {
         name: idx(random.integers(0, 256, (30, 28, 28) if "images" in name else (30,), np.uint8))
         for name in mnist.FILES
     }
-    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in made.items()}
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     monkeypatch.setattr(mnist, "FILES", hashes)
     monkeypatch.delenv("MNIST_DIR", raising=False)
-    return made
+    return contents
 
 
 class Mirror(http.server.BaseHTTPRequestHandler):
@@ -65,7 +65,7 @@ class Mirror(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def serve() -> Iterator[object]:
-    """A function that starts a mirror on loopback and gives its address and its handler."""
+    """A function that starts a mirror on loopback and returns its address and its handler."""
     servers = []
 
     def start(content: dict[str, bytes], limit: int | None = None) -> tuple[str, type[Mirror]]:
@@ -137,12 +137,14 @@ def test_a_damaged_part_does_not_block_the_next_try(tmp_path: Path, files: dict[
     assert same(folder, files)
 
 
-def test_without_a_mirror_it_is_said_what_to_do(tmp_path: Path, files: dict[str, bytes]) -> None:
+def test_without_a_mirror_the_error_names_the_remedy(tmp_path: Path, files: dict[str, bytes]) -> None:
     with pytest.raises(mnist.UnavailableError, match="--data FOLDER"):
         mnist.download(tmp_path, ("http://127.0.0.1:9/",))
 
 
-def test_folders_are_looked_for_in_order(tmp_path: Path, files: dict[str, bytes], monkeypatch) -> None:
+def test_the_folder_of_the_option_comes_before_that_of_the_environment(
+    tmp_path: Path, files: dict[str, bytes], monkeypatch
+) -> None:
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     monkeypatch.setenv("MNIST_DIR", str(tmp_path / "nowhere"))
@@ -164,12 +166,12 @@ def test_a_damaged_file_is_named_with_both_hashes(tmp_path: Path, files: dict[st
         (tmp_path / name).write_bytes(data)
     name = "t10k-images-idx3-ubyte.gz"
     (tmp_path / name).write_bytes(files[name][:-5])
-    found = hashlib.sha256(files[name][:-5]).hexdigest()
-    with pytest.raises(EdgecnnError, match=f"{name} is damaged.*{mnist.FILES[name]} expected, {found} found"):
+    actual = hashlib.sha256(files[name][:-5]).hexdigest()
+    with pytest.raises(EdgecnnError, match=f"{name} is damaged.*{mnist.FILES[name]} expected, but it is {actual}"):
         mnist.read_mnist(tmp_path)
 
 
-def test_the_published_files_are_what_is_asked_for(mnist_dir: Path) -> None:
+def test_the_published_files_are_accepted(mnist_dir: Path) -> None:
     images, labels, test_images, _ = mnist.read_mnist(mnist_dir)
     assert (len(images), len(test_images)) == (60000, 10000)
     assert np.bincount(labels).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]

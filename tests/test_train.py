@@ -1,4 +1,4 @@
-"""Training writes all that conversion and devices need, and says what it did."""
+"""Training writes all files that conversion and devices need, and can be interrupted and resumed."""
 
 import json
 import resource
@@ -36,9 +36,9 @@ def test_all_files_are_there(trained: Path) -> None:
         )
         assert (images[data.indices] == data.images).all()
         assert (labels[data.indices] == data.labels).all()
-        found = float((data.probabilities.argmax(1) == data.labels).mean())
+        accuracy = float((data.probabilities.argmax(1) == data.labels).mean())
         assert manifest.training is not None
-        assert manifest.training.accuracy[split] == found > 0.85
+        assert manifest.training.accuracy[split] == accuracy > 0.85
         if split != "evaluation":
             assert seen.isdisjoint(data.indices.tolist())
             seen |= set(data.indices.tolist())
@@ -58,7 +58,7 @@ def test_numpy_reads_the_data_files_too(trained: Path) -> None:
         assert set(plain) >= {"images", "labels", "indices", "probabilities"}
 
 
-def test_auto_says_aloud_that_it_took_digits(tmp_path: Path) -> None:
+def test_auto_warns_that_it_trains_on_digits(tmp_path: Path) -> None:
     """No folder, an empty cache, and a proxy that refuses every connection."""
     nothing = {"MNIST_DIR": "", "XDG_CACHE_HOME": str(tmp_path), "HTTPS_PROXY": "http://127.0.0.1:9"}
     done = run("train", "--epochs", 1, "--output", tmp_path / "out", env=nothing)
@@ -76,10 +76,10 @@ def test_early_stop_keeps_the_best_epoch(tmp_path: Path) -> None:
     done = run(*words)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    found = json.loads((tmp_path / "history.json").read_text())["val_accuracy"]
-    assert document["epochs"] == len(found) < 30
-    assert document["accuracy"]["validation"] == max(found)
-    assert found[-1] <= max(found[:-1])
+    accuracies = json.loads((tmp_path / "history.json").read_text())["val_accuracy"]
+    assert document["epochs"] == len(accuracies) < 30
+    assert document["accuracy"]["validation"] == max(accuracies)
+    assert accuracies[-1] <= max(accuracies[:-1])
 
 
 @pytest.mark.slow
@@ -91,7 +91,7 @@ def test_a_loss_that_is_no_number_ends_with_a_line(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_small_network_learns_from_larger_ones(tmp_path: Path) -> None:
-    """The recipe `best` on digits, one epoch of each; the teachers are found in the cache by another seed."""
+    """The recipe `best` on digits, one epoch of each network; another seed takes the teachers from the cache."""
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     words = ("train", "--recipe", "best", "--dataset", "digits", "--epochs", 1, "--json", "--output", tmp_path / "out")
     kept = []
@@ -103,7 +103,7 @@ def test_a_small_network_learns_from_larger_ones(tmp_path: Path) -> None:
         )
     assert len(kept[0]) == 5  # two teachers with their logs, their answers
     assert kept[1] == kept[0]
-    assert "93,322" in (tmp_path / "out" / "summary.txt").read_text()  # nothing of batch normalization is left
+    assert "93,322" in (tmp_path / "out" / "summary.txt").read_text()  # batch normalization is folded away
     training = read_model(tmp_path / "out" / "model.keras").manifest.training
     assert training is not None
     assert (training.recipe, training.seed, training.trained_on_validation) == ("best", 1, False)
@@ -118,7 +118,7 @@ def test_batch_normalization_is_folded_away() -> None:
 
 
 def test_images_for_validation_have_no_part_in_the_fit() -> None:
-    """Other labels of them leave the weights as they are; only the tutorial's recipe fits to them too."""
+    """Changing their labels changes no weight; only the tutorial's recipe is fitted to them too."""
     done = run(ROOT / "tests/held_out.py")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
@@ -135,8 +135,8 @@ def weights(folder: Path) -> str:
 
 def killed(folder: Path, *words: object) -> None:
     """Start a training, and kill it once it has written a checkpoint."""
-    told = [sys.executable, "-m", *map(str, words), "--output", folder]
-    with subprocess.Popen(told, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as training:
+    command = [sys.executable, "-m", *map(str, words), "--output", folder]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as training:
         while not (folder / "checkpoint.zip").exists():
             assert training.poll() is None
             time.sleep(0.01)
@@ -145,7 +145,7 @@ def killed(folder: Path, *words: object) -> None:
 
 @pytest.mark.slow
 def test_a_training_that_is_killed_goes_on_and_ends_with_the_same_weights(tmp_path: Path) -> None:
-    """In between the disk is full, for which a limit on the size of files stands in, and the words are not the same."""
+    """In between the disk is full (a limit on the size of files stands in for that), and an option differs."""
     words = ("train", "--dataset", "digits", "--epochs", 3, "--seed", 3)
     left_alone, cut_off = tmp_path / "left_alone", tmp_path / "cut_off"
     assert run(*words, "--output", left_alone).returncode == 0
@@ -165,7 +165,7 @@ def test_a_training_that_is_killed_goes_on_and_ends_with_the_same_weights(tmp_pa
 
 
 @pytest.mark.slow
-def test_what_cannot_be_resumed_is_told(tmp_path: Path) -> None:
+def test_nothing_to_resume_gets_a_line(tmp_path: Path) -> None:
     words = ("train", "--dataset", "digits", "--resume", "--output", tmp_path)
     refused(run(*words), "nothing to resume", "leave --resume away")
     (tmp_path / "checkpoint.zip").write_bytes(b"PK\x05\x06 not a checkpoint")

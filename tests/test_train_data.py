@@ -1,4 +1,4 @@
-"""What one trains on: splits, distortions, your own images, files made like MNIST's, networks of your own."""
+"""Data for training: splits, distortions, your own images, files in MNIST's format, and your own networks."""
 
 import gzip
 import shutil
@@ -44,10 +44,10 @@ def test_distorted_copies_follow_their_seed() -> None:
     assert (distort(wide, Distortion(0, 0, 0, 0, 0), [0]) == wide).all()
 
 
-def looked_up(**by: float) -> np.ndarray:
-    """Row and column, from the centre, at which 2,000 copies look up their 17 x 17 inner pixels: (2000, 17, 17, 2).
+def places_read(**by: float) -> np.ndarray:
+    """Row and column, from the centre, at which 2,000 copies read their 17 x 17 inner pixels: (2000, 17, 17, 2).
 
-    The image is two ramps, of rows and of columns: what a copy shows is where it comes from, to 1/20 of a pixel.
+    The image is two ramps, of rows and of columns: a pixel of a copy is its place in the original, to 1/20 of a pixel.
     """
     ramps = np.stack(np.indices((25, 25)), axis=-1).astype(np.uint8) * 10
     still = dict.fromkeys(("rotation", "zoom", "shear", "shift", "elastic"), 0.0)
@@ -61,13 +61,13 @@ def drawn_evenly(values: np.ndarray, most: float) -> bool:
 
 
 def test_a_rotation_keeps_distances_and_turns_as_far_as_it_may() -> None:
-    down, across = looked_up(rotation=20)[:, 8, 16].T  # 8 pixels to the right of the centre
+    down, across = places_read(rotation=20)[:, 8, 16].T  # 8 pixels to the right of the centre
     assert abs(np.hypot(down, across) - 8).max() < 0.1
     assert drawn_evenly(np.rad2deg(np.arctan2(down, across)), 20)
 
 
 def test_a_zoom_stretches_height_and_width_each_by_its_own() -> None:
-    places = looked_up(zoom=0.2)
+    places = places_read(zoom=0.2)
     taller, wider = np.log(places[:, 16, 8, 0] / 8), np.log(places[:, 8, 16, 1] / 8)
     assert drawn_evenly(taller, 0.2)
     assert drawn_evenly(wider, 0.2)
@@ -76,20 +76,20 @@ def test_a_zoom_stretches_height_and_width_each_by_its_own() -> None:
 
 
 def test_a_shear_moves_a_column_by_its_distance() -> None:
-    places = looked_up(shear=0.3)
+    places = places_read(shear=0.3)
     assert drawn_evenly(places[:, 8, 16, 0] / 8, 0.3)
     assert (places[..., 1] == np.arange(-8, 9)).all()
 
 
 def test_a_shift_moves_all_pixels_alike() -> None:
-    moves = looked_up(shift=3) - looked_up()
+    moves = places_read(shift=3) - places_read()
     assert (abs(moves - moves[:, 8:9, 8:9]) < 0.06).all()
     assert drawn_evenly(moves[:, 8, 8, 0], 3)
     assert drawn_evenly(moves[:, 8, 8, 1], 3)
 
 
 def test_an_elastic_distortion_moves_neighbours_alike_and_others_not() -> None:
-    moves = looked_up(elastic=0.8) - looked_up()
+    moves = places_read(elastic=0.8) - places_read()
     for axis in (0, 1):
         assert abs(moves[:, 8, 8, axis].std() / 0.8 - 1) < 0.05
         assert np.corrcoef(moves[:, 8, 8, axis], moves[:, 8, 9, axis])[0, 1] > 0.9
@@ -110,9 +110,9 @@ def test_a_class_of_few_is_in_every_split() -> None:
     labels = np.repeat([0, 1, 2, 3, 4], [940, 40, 16, 3, 1])
     random.shuffle(labels)
     for copy in np.flatnonzero(labels == 2)[:4]:
-        images[copy] = images[np.flatnonzero(labels == 2)[5]]  # on one side, with their original
+        images[copy] = images[np.flatnonzero(labels == 2)[5]]  # in one split, with their original
     test, training = split_test(images, labels)
-    assert np.bincount(labels[training], minlength=5).tolist()[3:] == [2, 1]  # what there is one of is trained on
+    assert np.bincount(labels[training], minlength=5).tolist()[3:] == [2, 1]  # a single image is for training
     within = labels[training]
     calibration, validation, fitted = split_training(images[training], within)
     assert sorted([*validation, *fitted]) == list(range(len(training)))
@@ -123,7 +123,7 @@ def test_a_class_of_few_is_in_every_split() -> None:
     assert counts[1][:2].tolist() == [94, 4]
     assert counts[2][:2].tolist() == [188, 8]
     twins = [images[part][labels[part] == 2] for part in (test, training)]
-    assert not {each.tobytes() for each in twins[0]} & {each.tobytes() for each in twins[1]}
+    assert not {image.tobytes() for image in twins[0]} & {image.tobytes() for image in twins[1]}
 
 
 def test_equal_images_of_two_classes_are_on_one_side() -> None:
@@ -189,7 +189,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_your_own_pictures_and_network_reach_the_device(pictures: Path, tmp_path: Path) -> None:
-    """What decorates cannot be written: folders lie where a picture would, and a file where the logs would."""
+    """A picture and the logs cannot be written: a folder is in the picture's place, a file in that of the logs."""
     words = ("--dataset", pictures / "leaves", "--image-size", "20x24", "--channels", 3, "--epochs", 12)
     network = ("--model", f"{pictures / 'networks.py'}:small", "--output", tmp_path)
     (tmp_path / "curves.png").mkdir()
@@ -226,8 +226,8 @@ def test_your_own_pictures_and_network_reach_the_device(pictures: Path, tmp_path
 
 
 @pytest.mark.slow
-def test_a_network_that_does_not_fit_is_told(pictures: Path) -> None:
-    """In one process, since each that loads TensorFlow takes seconds."""
+def test_a_network_that_does_not_fit_gets_a_line(pictures: Path) -> None:
+    """In one process: loading TensorFlow takes seconds."""
     file = pictures / "networks.py"
     expected = {
         f"{pictures / 'none.py'}:small": ("none.py", "No such file"),
@@ -244,7 +244,7 @@ def test_a_network_that_does_not_fit_is_told(pictures: Path) -> None:
 
 
 @pytest.mark.slow
-def test_folders_that_do_not_do_are_told(pictures: Path, tmp_path: Path) -> None:
+def test_unsuitable_folders_get_a_line(pictures: Path, tmp_path: Path) -> None:
     words = ("train", "--output", tmp_path / "out", "--dataset")
     refused(run(*words, tmp_path / "nowhere"), "neither a data set's name nor a folder")
     refused(run(*words, pictures), "1 class folders", "two or more")
@@ -275,7 +275,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 
 @pytest.fixture
 def fashion(tmp_path: Path) -> Path:
-    """Digits as the four files of a data set made like MNIST, two of them gzipped."""
+    """Digits as the four files of a data set in MNIST's format, two of them gzipped."""
     data, folder = digits(), tmp_path / "fashion"
     folder.mkdir()
     write_idx(folder / "train-images-idx3-ubyte.gz", data.train_images[..., 0])
@@ -285,7 +285,7 @@ def fashion(tmp_path: Path) -> Path:
     return folder
 
 
-def test_files_made_like_mnists_are_read(fashion: Path, tmp_path: Path) -> None:
+def test_files_in_mnists_format_are_read(fashion: Path, tmp_path: Path) -> None:
     names = "top,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,boot"
     words = ("train", "--data", fashion, "--epochs", 1, "--output", tmp_path / "out")
     done = run(*words, "--labels", names)

@@ -1,7 +1,7 @@
-"""A process that has TensorFlow loaded, and forks for every command it is asked to run: python tests/warm.py SOCKET.
+"""A process that has TensorFlow loaded and forks for every command: python tests/warm.py SOCKET.
 
-Loading TensorFlow takes most of the seconds that a command on a tiny model takes, and the tests run a hundred of them.
-A command runs here as by `python -m`, a file as by `python FILE`: its own process, words, environment and streams.
+A command on a tiny model spends most of its seconds on loading TensorFlow, and the tests run a hundred such commands.
+Here they run as by `python -m`, and files as by `python FILE`: with their own process, words, environment and streams.
 """
 
 import json
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def load() -> None:
-    """Load what is slow and the same for all commands; no operation may run, or a fork would miss its threads."""
+    """Load the slow modules that all commands share; nothing may be computed, or a fork would miss its threads."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras  # noqa: F401
     import matplotlib.figure  # noqa: F401
@@ -43,14 +43,14 @@ def serve(path: str) -> None:
                 client.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def _run(asked: dict[str, Any], streams: list[int]) -> int:
-    """In the child: become the command, and give its exit status."""
+def _run(request: dict[str, Any], streams: list[int]) -> int:
+    """In the child: become the command; returns its exit status."""
     os.environ.clear()
-    os.environ.update(asked["environment"])
+    os.environ.update(request["environment"])
     for number, stream in zip((1, 2), streams, strict=True):
         os.dup2(stream, number)
-    name = asked["words"][0]
-    sys.argv[:] = asked["words"]
+    name = request["words"][0]
+    sys.argv[:] = request["words"]
     try:
         if name.endswith(".py"):
             sys.path.insert(0, str(Path(name).parent))
