@@ -20,18 +20,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.library import library_of
 from benchmarks.origin import origin
 from benchmarks.peak import compiled
 from benchmarks.peak import measured as peak_of
 from benchmarks.startup import EDGECNN, compiling
 from edgecnn import arguments
-from edgecnn.bounds import parsed, text, whole
 from edgecnn.command import OK, command, command_parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import read_file
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import newest_model, read_model
-from edgecnn.native_description import description_file, target
 from edgecnn.programs import last_line, run_program
 
 TURNS, STARTS = 9, 25
@@ -60,7 +58,8 @@ def measured(model: Path) -> dict[str, Any]:
     Raises:
         EdgecnnError: they are not there.
     """
-    program, macs, arena = _described(model)
+    library = library_of(model)
+    program, macs = library.program, library.macs
     with tempfile.TemporaryDirectory() as folder:
         peak = compiled(Path(folder) / "peak")
         picture = _picture(Path(folder), read_model(model).manifest)
@@ -88,32 +87,12 @@ def measured(model: Path) -> dict[str, Any]:
         "floor_us": floor and round(floor, 2),
         "of_floor": floor and round(call / floor, 2),
         "program_bytes": program.stat().st_size,
-        "arena_bytes": arena,
+        "arena_bytes": library.arena,
         "resident_kb": memory,
         "start_to_label_ms": round(1000 * begun, 2),
         "python_start_to_label_ms": round(1000 * slow, 1),
         "of_python": round(begun / slow, 4),
     }
-
-
-def _described(model: Path) -> tuple[Path, int, int]:
-    """The program for this machine, multiply-accumulates of a call, and bytes of the arena.
-
-    Raises:
-        EdgecnnError: nothing says so.
-    """
-    path = description_file(model)
-    if not path.exists():
-        raise EdgecnnError(f"{model} has no libraries: python -m convert.c --build host")
-    try:
-        said = parsed(read_file(path))
-        entry = said["libraries"].get(target())
-        if entry is None:
-            raise EdgecnnError(f"{model} has no library for {target()}: python -m convert.c --build host")
-        program = model.with_name(text(entry["program"])).resolve()
-        return program, whole(said["multiply_accumulates"], least=1), whole(said["arena"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EdgecnnError(f"{path} cannot be read ({error}): python -m convert.c --build host") from None
 
 
 def _picture(folder: Path, manifest: Manifest) -> Path:

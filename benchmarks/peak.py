@@ -19,10 +19,14 @@ def peaks() -> dict[str, float]:
         return measured(compiled(Path(folder) / "peak"))
 
 
-def compiled(output: Path) -> Path:
-    """Compile the loops into a program."""
-    words = [sys.executable, "-m", "ziglang", "cc", "-std=c11", "-O2", _SOURCE, "-o", output]
-    run_program(*words, failure="benchmarks/peak.c cannot be compiled")
+def compiled(output: Path, source: Path = _SOURCE, *options: str) -> Path:
+    """Compile C for this machine: the loops into a program, if no other source is named.
+
+    Raises:
+        EdgecnnError: the compiler fails.
+    """
+    words = [sys.executable, "-m", "ziglang", "cc", "-std=c11", "-O2", *options, source, "-o", output]
+    run_program(*words, failure=f"{source.name} cannot be compiled")
     return output
 
 

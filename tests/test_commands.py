@@ -37,6 +37,7 @@ COMMANDS = (
     "benchmarks.report",
     "benchmarks.seeds",
     "benchmarks.startup",
+    "benchmarks.suite",
     "deploy.bundle",
     "deploy.fleet",
     "edgecnn",

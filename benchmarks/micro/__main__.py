@@ -10,13 +10,13 @@ Example:
 
 import re
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.elf import flash_and_ram
 from benchmarks.origin import origin
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
@@ -84,19 +84,7 @@ def size(source: Path, aimed: Sequence[str]) -> tuple[int, int]:
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "network.o"
         compiled(aimed, "-c", source, "-o", output)
-        return elf_sizes(output.read_bytes())
-
-
-def elf_sizes(data: bytes) -> tuple[int, int]:
-    """Flash and RAM that the allocated sections of a 32-bit ELF object take. Source: elf(5)."""
-    (begin,), (entry, count) = struct.unpack_from("<L", data, 32), struct.unpack_from("<2H", data, 46)
-    flash = ram = 0
-    for number in range(count):
-        _, kind, flags, _, _, length = struct.unpack_from("<6L", data, begin + number * entry)
-        if flags & 2:  # allocated
-            ram += length if flags & 1 else 0
-            flash += length if not flags & 1 or kind != 8 else 0  # what is written at the start lies in flash too
-    return flash, ram
+        return flash_and_ram(output.read_bytes())
 
 
 def golden(name: str, sources: Sequence[Path]) -> str:

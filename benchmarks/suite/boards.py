@@ -1,0 +1,33 @@
+"""The instructions of one call of a network on emulated boards."""
+
+from collections.abc import Sequence
+
+from benchmarks.arm import instructions
+from benchmarks.boards import build
+from benchmarks.suite.build import Files
+from benchmarks.suite.subject import OURS
+from boards import Board
+from edgecnn.command import progress
+from edgecnn.modelfile import read_model
+
+ENGINES = (OURS, "litert")  # that are counted
+
+
+def counted(files: Files, boards: Sequence[Board]) -> dict[str, dict[str, int]]:
+    """Instructions by board and engine; `native` is left out if C refuses the network, LiteRT where it has no wheel."""
+    if not boards:
+        return {}
+    build(boards)
+    model = read_model(files.tflite)
+    counts: dict[str, dict[str, int]] = {}
+    for board in boards:
+        engines = [name for name in ENGINES if _runs(name, board, files)]
+        for engine in engines:
+            progress(f"counting {engine} on {board.name}")
+            counts.setdefault(board.name, {})[engine] = instructions(board, engine, [model])[model.path.name]
+    progress("")
+    return counts
+
+
+def _runs(engine: str, board: Board, files: Files) -> bool:
+    return not files.refusal if engine == OURS else board.system.architecture != "armhf"

@@ -1,0 +1,117 @@
+"""The rows of a network: every engine with every number of threads, in turns."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.elf import code_bytes
+from benchmarks.library import library_of
+from benchmarks.suite.build import Files
+from benchmarks.suite.subject import OURS, Subject, Turn
+from benchmarks.turns import in_turns, ratio
+from edgecnn.child_process import ChildProcess, DiedError
+from edgecnn.command import progress
+from edgecnn.engines import ENGINES
+from edgecnn.errors import EdgecnnError
+
+BASELINE = "litert"  # that ratios are to
+Interval = tuple[float, float, float]  # a ratio, the lower and the upper end of its 95 % interval
+Subjects = dict[str, "ChildProcess[Subject]"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """An engine with a number of threads; if it does not run the network, only the reason."""
+
+    engine: str
+    threads: int
+    call_us: float | None = None
+    predict_us: float | None = None
+    call_ratio: Interval | None = None  # to the baseline with as many threads
+    predict_ratio: Interval | None = None
+    arena_bytes: int | None = None  # of native
+    code_bytes: int | None = None  # of native
+    reason: str = ""
+
+
+def measured(
+    files: Files, engines: Sequence[str], threads: int, cores: Sequence[int], turns: int, seconds: float
+) -> list[Row]:
+    """Time engines in turns.
+
+    Args:
+        files: of the network.
+        engines: their names.
+        threads: for one inference.
+        cores: to pin them to, as many as there are threads or more.
+        turns: how many each takes.
+        seconds: of a turn, for each kind of call.
+    """
+    reasons: dict[str, str] = {}
+    engines = [engine for engine in engines if threads <= ENGINES[engine].most_threads]
+    with _started(files, engines, threads, cores[:threads], reasons) as subjects:
+        timed = in_turns(subjects, turns, Subject.turn, seconds)
+    return [
+        _row(files, engine, threads, timed[engine], timed.get(BASELINE, []))
+        if engine in timed
+        else Row(engine, threads, reason=reasons[engine])
+        for engine in engines
+    ]
+
+
+@contextlib.contextmanager
+def _started(
+    files: Files, engines: Sequence[str], threads: int, cores: Sequence[int], reasons: dict[str, str]
+) -> Iterator[Subjects]:
+    """The subjects in their processes; of an engine that does not run the network, the reason goes to `reasons`."""
+    subjects: Subjects = {}
+    with contextlib.ExitStack() as processes:
+        for engine in engines:
+            progress(f"starting {engine}")
+            try:
+                process = ChildProcess(Subject, _model(files, engine), engine, threads, cores)
+                processes.callback(process.close)
+                process.call(Subject.turn, 0.0)
+            except (EdgecnnError, DiedError) as error:
+                reasons[engine] = str(error)
+            else:
+                subjects[engine] = process
+        yield subjects
+
+
+def _model(files: Files, engine: str) -> Path:
+    """The file that an engine runs.
+
+    Raises:
+        EdgecnnError: there is none for it.
+    """
+    if engine == OURS and files.refusal:
+        raise EdgecnnError(files.refusal)
+    if engine == OURS or ENGINES[engine].format == "tflite":
+        return files.tflite
+    if files.onnx is None:
+        raise EdgecnnError("the network has no int8 ONNX")
+    return files.onnx
+
+
+def _row(files: Files, engine: str, threads: int, turns: Sequence[Turn], baseline: Sequence[Turn]) -> Row:
+    (calls, predicts), (others, other_predicts) = _figures(turns), _figures(baseline)
+    library = library_of(files.tflite) if engine == OURS else None
+    return Row(
+        engine=engine,
+        threads=threads,
+        call_us=float(np.median(calls)),
+        predict_us=float(np.median(predicts)),
+        call_ratio=ratio(calls, others) if baseline else None,
+        predict_ratio=ratio(predicts, other_predicts) if baseline else None,
+        arena_bytes=library.arena if library else None,
+        code_bytes=code_bytes(library.path.read_bytes()) if library else None,
+    )
+
+
+def _figures(turns: Sequence[Turn]) -> tuple["np.ndarray[tuple[int], np.dtype[np.float64]]", ...]:
+    """Microseconds of the calls and of `predict`, each (turns,)."""
+    return np.array([turn.call_us for turn in turns]), np.array([turn.predict_us for turn in turns])
