@@ -30,7 +30,8 @@ from benchmarks.models import model_files
 from benchmarks.origin import origin
 from boards import EMULATED, Board
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, progress, table
-from edgecnn.dataset import Dataset, read_answered
+from edgecnn.dataset import Dataset
+from edgecnn.dataset_reading import read_answered
 from edgecnn.engines import ENGINES, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file

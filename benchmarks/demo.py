@@ -22,7 +22,7 @@ from edgecnn.bench import leave_out
 from edgecnn.check import check
 from edgecnn.classifier import Classifier
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, quiet, table
-from edgecnn.dataset import read_dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.files import write_file
 from edgecnn.flips import lost_and_gained
 from edgecnn.measuring import QUICK, measure

@@ -28,7 +28,7 @@ from benchmarks.origin import origin
 from edgecnn import arguments
 from edgecnn.child_process import in_child
 from edgecnn.command import OK, command, command_parser, print_json, progress, quiet, table
-from edgecnn.dataset import read_answered
+from edgecnn.dataset_reading import read_answered
 from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import newest_model, read_model
 from edgecnn.programs import run_program

@@ -14,7 +14,8 @@ from convert.keras_files.loading import load_keras, reason, weights_hash
 from convert.keras_files.saved_model import is_saved_model
 from convert.output_kind import ending_in_sigmoid, last_activation, output_kind, probes
 from edgecnn.answers import as_probabilities, decided
-from edgecnn.dataset import Dataset, one_answer, read_dataset
+from edgecnn.dataset import Dataset
+from edgecnn.dataset_reading import one_answer, read_dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
 from edgecnn.labels import split_labels

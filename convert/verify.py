@@ -27,7 +27,8 @@ from convert.processes.engines import answers
 from edgecnn.answers import as_probabilities, decided
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.confidence import mcnemar
-from edgecnn.dataset import Dataset, read_dataset
+from edgecnn.dataset import Dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.engines import ENGINES, engines_for
 from edgecnn.errors import EdgecnnError
 from edgecnn.flips import listed_images

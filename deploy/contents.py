@@ -17,7 +17,8 @@ from deploy.program import program
 from deploy.targets import INSTALLER, engine_for, fetch, locked, wheels
 from edgecnn import PICTURE, SHIPPED, __version__
 from edgecnn.command import progress
-from edgecnn.dataset import Dataset, read_dataset
+from edgecnn.dataset import Dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.engines import ENGINES
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256

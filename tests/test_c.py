@@ -11,7 +11,7 @@ from conftest import ROOT, Once, refused, run
 
 from convert.c.build import COMPILER
 from edgecnn import Classifier, EdgecnnError
-from edgecnn.dataset import read_dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.files import sha256
 from edgecnn.modelfile import read_model
 from edgecnn.native_description import target

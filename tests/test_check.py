@@ -15,7 +15,7 @@ from PIL import Image
 from edgecnn import Classifier, EdgecnnError
 from edgecnn.check import check
 from edgecnn.confidence import loss_interval, mcnemar, wilson
-from edgecnn.dataset import read_dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.flips import find_flips, lost_and_gained
 from edgecnn.manifest import Baseline
 from edgecnn.verdict import allowed_loss, judge

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from edgecnn import Classifier, EdgecnnError
-from edgecnn.dataset import Dataset, read_dataset
+from edgecnn.dataset import Dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.device import cores
 from edgecnn.engines import ENGINES, engines_for, packaged
 from edgecnn.errors import EdgecnnWarning

@@ -15,7 +15,8 @@ from convert.__main__ import screen
 from convert.model_card import record
 from convert.processes.engines import answers_by_engine
 from convert.proof import prove
-from edgecnn.dataset import Dataset, read_dataset
+from edgecnn.dataset import Dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.files import sha256
 from edgecnn.manifest import Input, Manifest
 from edgecnn.modelfile import read_model

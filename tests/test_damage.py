@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgecnn import SHIPPED, Classifier, EdgecnnError
-from edgecnn.dataset import read_dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.modelfile import read_model
 from edgecnn.seal import unzip_members, zip_members
 

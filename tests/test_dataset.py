@@ -14,7 +14,8 @@ from conftest import run
 from PIL import Image
 
 from edgecnn import EdgecnnError
-from edgecnn.dataset import Dataset, Source, read_answered, read_dataset
+from edgecnn.dataset import Dataset, Source
+from edgecnn.dataset_reading import read_answered, read_dataset
 from edgecnn.labels import split_labels
 from edgecnn.manifest import CharacterFrame, Input, Manifest
 from edgecnn.seal import unzip_members, zip_members

@@ -8,7 +8,7 @@ import pytest
 from conftest import refused, run, run_here
 
 from edgecnn import PICTURE, SHIPPED
-from edgecnn.dataset import read_dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file
 from edgecnn.golden import FILE, compare, make

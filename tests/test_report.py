@@ -16,7 +16,7 @@ from selenium import webdriver
 from benchmarks.report.facts import Facts, _subject
 from benchmarks.report.page import render
 from edgecnn import Classifier
-from edgecnn.dataset import read_dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.modelfile import read_model
 from edgecnn.verdict import judge
 

@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT, refused, run
 from PIL import Image
 
-from edgecnn.dataset import read_dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.modelfile import read_model
 from train.datasets import digits
 

@@ -11,7 +11,7 @@ from conftest import ROOT, refused, run
 from PIL import Image
 
 from edgecnn import Classifier
-from edgecnn.dataset import read_dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.images import read_image
 from edgecnn.modelfile import read_model
 from train.datasets import digits

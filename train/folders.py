@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from edgecnn.dataset import Dataset, of_folder
+from edgecnn.dataset import Dataset
+from edgecnn.dataset_reading import of_folder
 from edgecnn.errors import EdgecnnError
 from edgecnn.folders import find_images
 from edgecnn.labels import listed

@@ -18,7 +18,8 @@ from benchmarks.profile import profile
 from edgecnn.bench import leave_out
 from edgecnn.classifier import Classifier
 from edgecnn.command import OK, progress, quiet
-from edgecnn.dataset import Dataset, read_answered
+from edgecnn.dataset import Dataset
+from edgecnn.dataset_reading import read_answered
 from edgecnn.engines import ENGINES
 from edgecnn.files import sha256
 from edgecnn.manifest import Manifest

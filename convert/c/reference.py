@@ -10,7 +10,7 @@ from convert.c.c_text import pixel_table
 from convert.c.plan import Plan
 from convert.c.step import Bytes
 from convert.processes.engines import in_engine_process
-from edgecnn.dataset import read_dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import ModelFile
 

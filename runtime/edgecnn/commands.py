@@ -11,7 +11,8 @@ from edgecnn.check import as_document
 from edgecnn.check import check as check_model
 from edgecnn.classifier import Classifier, Prediction
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
-from edgecnn.dataset import Dataset, read_dataset
+from edgecnn.dataset import Dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.engines import engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from edgecnn.answers import changed_answers
 from edgecnn.command import GATE_FAILED, OK, print_json, table
-from edgecnn.dataset import read_dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.engines import ENGINES, engine_names, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file

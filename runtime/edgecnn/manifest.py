@@ -8,50 +8,17 @@ import dataclasses
 import json
 import math
 from dataclasses import dataclass
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import ClassVar
 
 from edgecnn import bounds
+from edgecnn.bounded import Bounded, from_json_value
 from edgecnn.errors import EdgecnnError
 
-SCHEMA = 5  # 2: rewrites; 3: commit, teacher_seeds, reported; 4: without _DROPPED; 5: sigmoid, sigmoids
+SCHEMA = 5  # 2: rewrites; 3: commit, teacher_seeds, reported; 4: without CharacterFrame.dropped; 5: sigmoid, sigmoids
 FORMATS, LAYOUTS = ("keras", "tflite", "onnx"), ("NHWC", "NCHW")
 OUTPUTS = ("probabilities", "logits", "sigmoid", "sigmoids")  # see edgecnn.answers
-_DROPPED = ("polarity", "center")  # of a frame: nothing ever read them
 _SIDE, _AREA = 2**15, 2**26  # pixels of an image's side; values of an image
 _SCALE = 1e6  # of a pixel's factor and offset
-_SHA256 = frozenset("0123456789abcdef")
-
-_T = TypeVar("_T")
-
-
-class _Bounded:
-    """What is checked of every field when a value is made, so that what is written is what can be read."""
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            _check(getattr(self, field.name), field.name)
-
-
-def _check(value: Any, name: str) -> None:
-    """Check a value of any of the types that a manifest has.
-
-    Raises:
-        EdgecnnError: it is beyond the bounds of `edgecnn.bounds`.
-    """
-    if isinstance(value, str):
-        bounds.text(value, name)
-        if name.endswith("sha256") and not (len(value) == 64 and _SHA256.issuperset(value)):
-            raise EdgecnnError(f"{name} is {bounds.short(value)}, no SHA-256")
-    elif isinstance(value, float):
-        bounds.number(value, name)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        bounds.whole(value, name)
-    elif isinstance(value, (tuple, dict)):
-        for item in bounds.items(value, name):
-            _check(item, name)
-        for item in value.values() if isinstance(value, dict) else ():
-            _check(item, name)
 
 
 def _check_shares(*shares: float) -> None:
@@ -60,17 +27,19 @@ def _check_shares(*shares: float) -> None:
 
 
 @dataclass(frozen=True)
-class CharacterFrame(_Bounded):
+class CharacterFrame(Bounded):
     """How a drawn character of any size is brought into the picture the network was trained on, as in MNIST.
 
     It becomes light on dark, and its centre of mass the picture's centre.
     """
 
+    dropped: ClassVar = ("polarity", "center")  # fields of earlier schemas: nothing ever read them
+
     box: int  # pixels: the longer side of the character
 
 
 @dataclass(frozen=True)
-class Input(_Bounded):
+class Input(Bounded):
     """What the network takes, and how raw pixels (uint8, 0 to 255) become that: pixel * scale + offset."""
 
     shape: tuple[int, ...]  # height, width, channels
@@ -100,7 +69,7 @@ class Input(_Bounded):
 
 
 @dataclass(frozen=True)
-class Training(_Bounded):
+class Training(Bounded):
     """Where the weights come from."""
 
     recipe: str
@@ -119,7 +88,7 @@ class Training(_Bounded):
 
 
 @dataclass(frozen=True)
-class Baseline(_Bounded):
+class Baseline(Bounded):
     """The accuracy that a model of this data set is held to."""
 
     accuracy: float
@@ -131,7 +100,7 @@ class Baseline(_Bounded):
 
 
 @dataclass(frozen=True)
-class Agreement(_Bounded):
+class Agreement(Bounded):
     """How a converted model answered beside its float parent, on one split and one engine."""
 
     split: str
@@ -151,7 +120,7 @@ class Agreement(_Bounded):
 
 
 @dataclass(frozen=True)
-class Calibration(_Bounded):
+class Calibration(Bounded):
     """The images whose activations set the ranges of a quantized model."""
 
     images: int
@@ -159,7 +128,7 @@ class Calibration(_Bounded):
 
 
 @dataclass(frozen=True)
-class Manifest(_Bounded):
+class Manifest(Bounded):
     """What a model file says of itself."""
 
     name: str
@@ -206,32 +175,10 @@ class Manifest(_Bounded):
             document = bounds.parsed(text)
             schema = bounds.whole(document.pop("schema"), "schema", 1)
             if schema <= SCHEMA:
-                return _read(Manifest, document)
+                return from_json_value(Manifest, document)
         except (EdgecnnError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise EdgecnnError(f"{source} has a manifest that cannot be read ({error}): make the file again") from None
         raise EdgecnnError(
             f"{source} was made by a newer edgecnn (manifest schema {schema}, this one reads up to {SCHEMA}):"
             " update edgecnn here"
         )
-
-
-def _read(kind: type[_T], value: Any) -> _T:
-    """Build a value of the annotated type `kind` from what JSON gave."""
-    if isinstance(kind, UnionType):  # every union here is `X | None`
-        return value if value is None else _read(get_args(kind)[0], value)
-    if dataclasses.is_dataclass(kind):
-        hints = get_type_hints(kind)
-        if kind is CharacterFrame:
-            value = {name: item for name, item in value.items() if name not in _DROPPED}
-        if unknown := [name for name in value if name not in hints]:
-            raise EdgecnnError(f"{bounds.short(unknown[0])} is no field of it")
-        return kind(**{name: _read(hints[name], item) for name, item in value.items()})
-    if get_origin(kind) is tuple and isinstance(value, list):
-        return tuple(_read(get_args(kind)[0], item) for item in value)  # type: ignore[return-value]
-    if get_origin(kind) is dict:
-        return {str(name): _read(get_args(kind)[1], item) for name, item in value.items()}  # type: ignore[return-value]
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)  # type: ignore[return-value]
-    if type(value) is not kind:
-        raise TypeError(f"{bounds.short(value)} is not of type {getattr(kind, '__name__', kind)}")
-    return value

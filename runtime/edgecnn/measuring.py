@@ -24,7 +24,7 @@ from edgecnn.check import check
 from edgecnn.child_process import ChildProcess, DiedError
 from edgecnn.classifier import Classifier
 from edgecnn.command import progress, quiet
-from edgecnn.dataset import read_dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.energy import EnergyMeter
 from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import Manifest

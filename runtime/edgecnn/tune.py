@@ -19,7 +19,7 @@ import numpy as np
 from edgecnn.bench import usable
 from edgecnn.child_process import ChildProcess, DiedError
 from edgecnn.command import GATE_FAILED, OK, print_json, progress, table
-from edgecnn.dataset import read_dataset
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.device import cores
 from edgecnn.engines import ENGINES, engines_of
 from edgecnn.errors import EdgecnnError
