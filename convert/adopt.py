@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from convert.foreign_model import check_labels, pixel_values, read_labels
 from convert.options import add_foreign_options
 from convert.output_kind import output_kind, within_one
-from convert.parent import check_labels, pixel_values, read_labels
 from convert.processes.engines import in_engine_process
 from edgecnn.command import OK, command, command_parser, print_json, quiet, table
 from edgecnn.engine_loading import load_engine

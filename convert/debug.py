@@ -1,13 +1,14 @@
-"""Where int8 hurts: an int8 model beside its float parent, layer by layer, the worst first.
+"""Find where int8 loses: an int8 model beside its float parent, layer by layer, the worst first.
 
-For each layer, under the name it has in Keras: the signal to quantization noise ratio of its own rounding and with all
-that came from the layers before, both means over channels; the cosine between both outputs, the share of values at
-either end of the range, scale and zero point. A layer that stands out is a candidate for --keep-float.
+Each layer has the name that it has in Keras. Its columns: the signal to quantization noise ratio (SQNR) of its own
+rounding, and with the noise of all layers before, both means over channels; the cosine between both outputs; the share
+of values at either end of the range; scale and zero point. A layer that stands out is a candidate for --keep-float.
 
 Example:
   python -m convert.debug artifacts/mnist/model_int8.tflite
 """
 
+import argparse
 import io
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from convert.keras_files.saved_model import is_saved_model
 from convert.layer_names import layer_names
 from convert.mixed_precision import NOISE_IMAGES
 from convert.options import add_foreign_options, add_image_options
-from convert.parent import load_parent
+from convert.parent import Parent, load_parent
 from convert.processes.converter import survived
 from convert.quantization_noise import Noise, layer_noise, worst_first
 from convert.variant import PIXELS, quantizations
@@ -26,7 +27,7 @@ from edgecnn import arguments
 from edgecnn.command import OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file
-from edgecnn.modelfile import read_model
+from edgecnn.modelfile import ModelFile, read_model
 
 HEAD = ("layer", "own SQNR", "SQNR dB", "cosine", "low end", "high end", "scale", "zero")
 
@@ -46,33 +47,49 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_foreign_options(parser)
     options = parser.parse_args(argv)
     model = read_model(options.model)
-    row = quantizations(model.manifest.format).get(model.manifest.quantization)
-    if row is None or not row.is_integer:
-        raise EdgecnnError(f"{model.path} is {model.manifest.quantization}, not int8: export it with --quantize int8")
+    _check_integer(model)
     picture = options.picture or options.model.with_name(f"{options.model.stem}_{options.model.suffix[1:]}_debug.png")
     check_writable(picture)
+    layers = worst_first(_noise(model, _parent(model, options), options.images))
+    write_file(picture, draw(layers, str(options.model)))
+    if options.json:
+        print_json(
+            {"model": str(options.model), "picture": str(picture), "layers": [asdict(noise) for noise in layers]}
+        )
+    else:
+        print(table(HEAD, map(_cells, layers)))
+        print(f"\n{picture}")
+    return OK
+
+
+def _check_integer(model: ModelFile) -> None:
+    quantization = model.manifest.quantization
+    row = quantizations(model.manifest.format).get(quantization)
+    if row is None or not row.is_integer:
+        raise EdgecnnError(f"{model.path} is {quantization}, not int8: export it with --quantize int8")
+
+
+def _parent(model: ModelFile, options: argparse.Namespace) -> Parent:
+    """The float parent of a model, of the same weights."""
     path = options.parent or options.model.with_name("model.keras")
     if is_saved_model(path):
         raise EdgecnnError(f"{path} is a SavedModel, whose layers are gone: debug needs the .keras or .h5 file")
     parent = load_parent(path, options)
     if parent.manifest.weights_sha256 != model.manifest.weights_sha256:
         raise EdgecnnError(f"{model.path} was not made from {path}: name its parent with --parent")
-    own = layer_names(parent.model)
-    names = [name for name in model.manifest.rewrites if name != PIXELS]
-    if names:
-        from convert.rewrites import rewritten
+    return parent
 
-        parent = replace(parent, model=rewritten(parent.model, names)[0])
-    images = parent.validation.images[: options.images]
-    noise = layer_noise(parent, model.data, model.manifest.format, images)
-    found = worst_first([each for each in noise if each.layer in own])
-    write_file(picture, draw(found, str(options.model)))
-    if options.json:
-        print_json({"model": str(options.model), "picture": str(picture), "layers": [asdict(each) for each in found]})
-    else:
-        print(table(HEAD, map(_cells, found)))
-        print(f"\n{picture}")
-    return OK
+
+def _noise(model: ModelFile, parent: Parent, images: int) -> list[Noise]:
+    """The noise of the layers that the user named, over so many validation images."""
+    names = layer_names(parent.model)
+    rewrites = [name for name in model.manifest.rewrites if name != PIXELS]
+    if rewrites:
+        from convert.rewrites import rewritten  # it loads TensorFlow
+
+        parent = replace(parent, model=rewritten(parent.model, rewrites)[0])
+    noise = layer_noise(parent, model.data, model.manifest.format, parent.validation.images[:images])
+    return [layer for layer in noise if layer.layer in names]
 
 
 def _cells(noise: Noise) -> tuple[str, ...]:
@@ -88,17 +105,17 @@ def _cells(noise: Noise) -> tuple[str, ...]:
     )
 
 
-def draw(found: Sequence[Noise], title: str) -> bytes:
-    """Bars of each layer's own SQNR, the worst on top, as a PNG."""
+def draw(layers: Sequence[Noise], title: str) -> bytes:
+    """Draw bars of each layer's own SQNR, the first on top, as a PNG."""
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(
         {"text.parse_math": False, "axes.spines.top": False, "axes.spines.right": False, "font.size": 10}
     ):
-        figure = Figure(figsize=(8, 1.2 + 0.34 * len(found)), layout="constrained")
+        figure = Figure(figsize=(8, 1.2 + 0.34 * len(layers)), layout="constrained")
         axes = figure.subplots()
-        bars = axes.barh([each.layer for each in found], [each.own_db for each in found], color="#2f6db5")
+        bars = axes.barh([noise.layer for noise in layers], [noise.own_db for noise in layers], color="#2f6db5")
         axes.bar_label(bars, fmt="%.1f", padding=3, color="#444444")
         axes.invert_yaxis()
         axes.set(title=title, xlabel="signal to quantization noise of each layer's own rounding, dB (more is better)")

@@ -1,32 +1,34 @@
-"""Options that commands share, with what checks them."""
+"""Options that commands share, and how they are parsed."""
 
 import argparse
 from pathlib import Path
 
+from convert.foreign_model import NORMALIZATIONS
 from convert.mixed_precision import AUTO
-from convert.parent import NORMALIZATIONS
 from convert.variant import ALL, EDGE, NONE, quantizations
 from edgecnn import arguments
 from edgecnn.verdict import MAX_DROP
 
 
-def add_parent_options(to: argparse.ArgumentParser) -> None:
+def add_parent_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name a Keras model and the images that belong to it."""
-    to.add_argument("model", type=Path, nargs="?", help="a .keras or .h5 file, or a SavedModel (default: the newest)")
-    add_image_options(to)
-    add_foreign_options(to)
+    parser.add_argument(
+        "model", type=Path, nargs="?", help="a .keras or .h5 file, or a SavedModel (default: the newest)"
+    )
+    add_image_options(parser)
+    add_foreign_options(parser)
 
 
-def add_image_options(to: argparse.ArgumentParser) -> None:
+def add_image_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name the images that belong to a model."""
-    to.add_argument("--calibration", type=Path, metavar="SOURCE", help=".npz or folder of images (default: beside)")
-    to.add_argument("--calibration-count", type=arguments.count(), metavar="N", help="use N images drawn from it")
-    to.add_argument("--validation", type=Path, metavar="SOURCE", help=".npz or folder a label (default: beside)")
+    parser.add_argument("--calibration", type=Path, metavar="SOURCE", help=".npz or folder of images (default: beside)")
+    parser.add_argument("--calibration-count", type=arguments.count(), metavar="N", help="use N images drawn from it")
+    parser.add_argument("--validation", type=Path, metavar="SOURCE", help=".npz or folder a label (default: beside)")
 
 
-def add_foreign_options(to: argparse.ArgumentParser) -> None:
-    """Add the options that say of a model what its file does not."""
-    foreign = to.add_argument_group("for a model without a manifest")
+def add_foreign_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that replace a manifest."""
+    foreign = parser.add_argument_group("for a model without a manifest")
     foreign.add_argument("--labels", help="separated by commas, or a file with one a line")
     foreign.add_argument("--normalization", choices=NORMALIZATIONS, help="how a raw pixel becomes an input value")
     foreign.add_argument("--pixel-scale", type=arguments.nonzero, help="... or: pixel * scale + offset")
@@ -42,7 +44,7 @@ def add_quantization_options(parser: argparse.ArgumentParser, model_format: str)
 
 
 def add_gate_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says how much a conversion may lose."""
+    """Add the option for how much a conversion may lose."""
     parser.add_argument(
         "--max-drop",
         type=arguments.share,
@@ -57,21 +59,21 @@ def add_keep_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep-float", nargs="+", default=[], metavar="LAYER", help=words)
 
 
-def add_optimize_option(to: argparse.ArgumentParser) -> None:
-    """Add the option that says whether to rewrite layers."""
-    to.add_argument(
+def add_optimize_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option for rewrites of the layers."""
+    parser.add_argument(
         "--optimize", choices=(EDGE, NONE), default=EDGE, help="exact rewrites of the layers (default edge)"
     )
 
 
-def add_form_options(to: argparse.ArgumentParser) -> None:
-    """Add the options that say by which rewrites to export."""
-    add_optimize_option(to)
-    to.add_argument("--forms", choices=(EDGE, ALL), default=EDGE, help="all: write every form, for edgecnn tune")
+def add_form_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for rewrites of the layers, and for one file for each form."""
+    add_optimize_option(parser)
+    parser.add_argument("--forms", choices=(EDGE, ALL), default=EDGE, help="all: write every form, for edgecnn tune")
 
 
 def batch(text: str) -> int | None:
-    """A fixed batch; None for `dynamic`."""
+    """Parse a fixed batch; None for `dynamic`."""
     if text == "dynamic":
         return None
     try:

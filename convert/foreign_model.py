@@ -1,0 +1,82 @@
+"""A model of other tools, which has no manifest: the options that replace it, and the manifest that it gets."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convert.keras_predict import predict
+from convert.output_kind import ending_in_sigmoid, last_activation, output_kind, probes
+from edgecnn.errors import EdgecnnError
+from edgecnn.labels import split_labels
+from edgecnn.manifest import Input, Manifest
+
+if TYPE_CHECKING:
+    import keras
+
+# Scale and offset of a raw pixel, by the modes of Keras's preprocess_input and plain ones. edgecnn.pixels applies them.
+NORMALIZATIONS = {
+    "none": ((1.0,), (0.0,)),
+    "unit": ((1 / 255,), (0.0,)),  # 0 to 1
+    "tf": ((1 / 127.5,), (-1.0,)),  # -1 to 1
+    "torch": (  # ImageNet's mean and standard deviation
+        tuple(1 / 255 / deviation for deviation in (0.229, 0.224, 0.225)),
+        tuple(-mean / deviation for mean, deviation in zip((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True)),
+    ),
+}
+
+
+def pixel_values(path: Path, options: argparse.Namespace) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Scale and offset of a raw pixel, by --normalization or --pixel-scale and --pixel-offset.
+
+    Raises:
+        EdgecnnError: neither or both are there.
+    """
+    if options.normalization and options.pixel_scale is None:
+        return NORMALIZATIONS[options.normalization]
+    if options.pixel_scale is None or options.normalization:
+        choices = ", ".join(NORMALIZATIONS)
+        raise EdgecnnError(f"{path} has no manifest: say --normalization ({choices}) or --pixel-scale, one of them")
+    return (options.pixel_scale,), (options.pixel_offset or 0.0,)
+
+
+def read_labels(path: Path, words: str | None) -> tuple[str, ...]:
+    """The labels of --labels: separated by commas, or a file with one a line.
+
+    Raises:
+        EdgecnnError: there are none, or one stands twice.
+    """
+    if not words:
+        raise EdgecnnError(f"{path} has no manifest: name its classes in order with --labels cat,dog or --labels FILE")
+    return split_labels(words)
+
+
+def check_labels(path: Path, labels: tuple[str, ...], columns: int) -> None:
+    """Compare the number of labels with the number of outputs for an image.
+
+    Raises:
+        EdgecnnError: they differ; one output is the probability of the second of two classes.
+    """
+    classes = 2 if columns == 1 else columns
+    if len(labels) != classes:
+        one = ", as one value: the second one's probability" if columns == 1 else ""
+        raise EdgecnnError(f"{len(labels)} labels, but {path} gives {classes} classes{one}")
+
+
+def with_manifest(
+    path: Path, model: "keras.Model", weights_sha256: str, options: argparse.Namespace
+) -> tuple["keras.Model", Manifest]:
+    """The Keras model of other tools as it is converted, and its manifest.
+
+    A model with one output that is a logit gets its sigmoid; one whose outputs are each a probability is multi-label.
+    """
+    scale, offset = pixel_values(path, options)
+    labels = read_labels(path, options.labels)
+    entry = Input(tuple(int(side) for side in model.inputs[0].shape[1:]), scale, offset)
+    outputs = predict(model, probes(entry.shape), entry)
+    check_labels(path, labels, outputs.shape[1])
+    model = ending_in_sigmoid(path, model, outputs)
+    kind = output_kind(outputs, activation=last_activation(model))
+    if kind == "sigmoids":
+        print(f"{path} gives each label a probability of its own: taken as multi-label", file=sys.stderr)
+    return model, Manifest(path.stem, "keras", labels, entry, weights_sha256, kind)
