@@ -161,14 +161,17 @@ def conv(draw: Draw) -> bytes:
 
 
 def depthwise(draw: Draw) -> bytes:
-    """A depthwise convolution."""
+    """A depthwise convolution; kernels for a CPU's own instructions take so many channels, or do not."""
     taken, given = _ends(draw)
-    real = multipliers(draw, _CHANNELS)
-    weights, bias = _filled(draw, real, real, 2, 3)
+    channels, kernel, padding = draw.choice([35, 36, 24]), draw.choice([(2, 3), (3, 3), (3, 5)]), draw.choice([0, 1])
+    real = multipliers(draw, channels)
+    weights, bias = _filled(draw, real, real, *kernel)
     weights = np.ascontiguousarray(weights.transpose(1, 2, 0))[np.newaxis]
-    to = Builder((1, 4, 5, _CHANNELS), taken, draw.zero_point())
+    sides = (4 - kernel[0] + 1, 5 - kernel[1] + 1) if padding else (4, 5)
+    to = Builder((1, 4, 5, channels), taken, draw.zero_point())
     inputs = [0, to.tensor(weights.shape, real, 0, weights, 3), to.tensor(bias.shape, taken * real, 0, bias)]
-    to.op("DEPTHWISE_CONV_2D", inputs, (1, 3, 3, _CHANNELS), given, draw.zero_point(), padding=1, strideH=1, strideW=1,
+    zero_point = draw.zero_point()
+    to.op("DEPTHWISE_CONV_2D", inputs, (1, *sides, channels), given, zero_point, padding=padding, strideH=1, strideW=1,
           options="DepthwiseConv2DOptions", dilationHFactor=1, dilationWFactor=1, depthMultiplier=1,
           fusedActivationFunction=draw.choice([0, 1, 3]))  # fmt: skip
     return to.flatbuffer()

@@ -26,7 +26,7 @@ folder, examples = Path(sys.argv[1]), int(sys.argv[2])
 PADDING = st.sampled_from(["valid", "same"])
 RELUS = st.sampled_from([None, "relu", "relu6"])
 GOLDEN = 6
-EXTREMES = 4  # of each kind of layer
+EXTREMES = 6  # of each kind of layer
 written: list[str] = []
 
 
@@ -37,7 +37,7 @@ def networks(draw):
     keras.utils.set_random_seed(draw(st.integers(0, 2**16)))
     x = image = keras.Input((side, side + draw(st.integers(0, 2)), channels))
     for _ in range(draw(st.integers(2, 5))):
-        kernel = draw(st.sampled_from([(1, 1), (2, 2), (3, 3), (5, 3), (1, 4)]))
+        kernel = draw(st.sampled_from([(1, 1), (2, 2), (3, 3), (5, 3), (1, 4), (3, 5)]))
         kernel = tuple(map(min, kernel, x.shape[1:3]))
         strides, padding, activation = draw(st.sampled_from([1, 1, 2])), draw(PADDING), draw(RELUS)
         kind = draw(st.sampled_from(["conv", "conv", "conv", "depthwise", "max", "average", "add", "pad"]))

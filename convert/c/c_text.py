@@ -98,28 +98,26 @@ def _rendered(template: str, names: Names, **values: int | Code) -> Code:
 
 def _kernels(steps: Sequence[Step]) -> list[str]:
     """The kernels that steps call: of each the portable one, then those for a CPU's own instructions."""
-    texts, shared = [], {macro: _shared(macro) for macro in MACROS}
+    texts, shared = [], {macro: _shared(macro, steps) for macro in MACROS}
     for kernel in sorted({step.kernel for step in steps}, key=lambda kernel: (kernel != _FIRST, kernel)):
         texts += [kernel_file(kernel), *([kernel_file(f"{kernel}_portable")] if has_kernel(kernel, PORTABLE) else [])]
         if any(has_kernel(kernel, cpu) for cpu in CPUS if cpu.macro):
-            same = [step for step in steps if step.kernel == kernel]
-            parts = {macro: [*shared.pop(macro, ()), *_family(same, macro)] for macro in MACROS}
+            parts = {macro: [*shared.pop(macro, ()), *_family(kernel, macro)] for macro in MACROS}
             texts += [only(macro, *files) for macro, files in parts.items() if files]
     return texts
 
 
-def _shared(macro: str) -> list[str]:
+def _shared(macro: str, steps: Sequence[Step]) -> list[str]:
     """What all kernels for a family of CPUs share."""
     includes = dict.fromkeys(f"#include <{cpu.include}>\n" for cpu in of_macro(macro) if cpu.include)
-    return [*includes, *dict.fromkeys(kernel_file(cpu.shared) for cpu in of_macro(macro) if cpu.shared)]
+    size = max(step.scratch_bytes(macro) for step in steps)
+    scratch = [f"OF_THREAD int8_t ALIGNED scratch[{size}];  // of one step\n"] if size else []
+    return [*includes, *scratch, *dict.fromkeys(kernel_file(cpu.shared) for cpu in of_macro(macro) if cpu.shared)]
 
 
-def _family(steps: Sequence[Step], macro: str) -> list[str]:
+def _family(kernel: str, macro: str) -> list[str]:
     """The kernels of one kind for a family of CPUs."""
-    kernel = steps[0].kernel
-    definitions = type(steps[0]).definitions(steps, macro)
-    files = [kernel_file(f"{kernel}_{cpu.name}") for cpu in of_macro(macro) if has_kernel(kernel, cpu)]
-    return [definitions, *files] if definitions else files
+    return [kernel_file(f"{kernel}_{cpu.name}") for cpu in of_macro(macro) if has_kernel(kernel, cpu)]
 
 
 def _infer(cpu: Cpu, steps: Sequence[Step]) -> str:

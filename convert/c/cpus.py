@@ -27,8 +27,8 @@ class Cpu:
 PORTABLE = Cpu("portable")
 CPUS = (
     PORTABLE,
-    Cpu("avx2", "TARGET_X86", "AVX2", "portable", "immintrin.h"),
-    Cpu("avx512vnni", "TARGET_X86", "AVX512VNNI", "avx2", "immintrin.h"),
+    Cpu("avx2", "TARGET_X86", "AVX2", "portable", "immintrin.h", "x86"),
+    Cpu("avx512vnni", "TARGET_X86", "AVX512VNNI", "avx2", "immintrin.h", "x86"),
     Cpu("neon", "TARGET_NEON", "", "portable", "arm_neon.h", "neon"),
     Cpu("neon_dot", "TARGET_NEON_DOT", "NEON_DOT", "neon"),
 )

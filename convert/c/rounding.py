@@ -43,10 +43,10 @@ def fit_32_bits(least: Wide, largest: Wide) -> bool:
 
 
 def vectors_are_exact(least: Wide, largest: Wide, multipliers: Ints, shifts: Ints) -> bool:
-    """Whether 32 bits hold what the kernels for a CPU's own instructions add before they shift to the right."""
+    """Whether 32 bits hold twice a sum, and what the kernels for a CPU's own instructions add before they shift."""
     magnitude = np.minimum(np.maximum(np.abs(least), np.abs(largest)), _END)
     high = (magnitude * multipliers.astype(np.int64) + 2**30) >> 31
-    within = (shifts >= 1) & (shifts <= 31)
+    within = (shifts >= 1) & (shifts <= 31) & (magnitude < _END // 2)
     return bool(within.all() and (high + (1 << np.maximum(shifts.astype(np.int64) - 1, 0)) < _END).all())
 
 

@@ -89,10 +89,9 @@ class Step:
         """Multiply-accumulates."""
         return 0
 
-    @classmethod
-    def definitions(cls, steps: Sequence["Step"], macro: str) -> str:
-        """C that the kernels for a family of CPUs (`Cpu.macro`) need, of all steps of this kind."""
-        return ""
+    def scratch_bytes(self, macro: str) -> int:
+        """Bytes that the kernels for a family of CPUs (`Cpu.macro`) want beside the arena."""
+        return 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,6 @@
 // A tile is up to 4 positions by 8 channels. Bytes are widened, those of the input once for all: vpmaddwd adds pairs of
 // products of 16 bits exactly, so that a channel's sum lies in two lanes until the end.
-OF_THREAD int16_t ALIGNED widened[WIDEST + GROUP];
-
-AVX2 INLINE void widen_avx2(const int8_t *input, int size) {
+AVX2 INLINE void widen_avx2(const int8_t *input, int16_t *widened, int size) {
     int i = 0;
     for (; i + 16 <= size; i += 16)
         _mm256_store_si256((__m256i *)(widened + i), _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(input + i))));
@@ -74,8 +72,8 @@ AVX2 INLINE void tile_avx2(const struct conv *c, const int16_t *input, int8_t *o
 }
 
 AVX2 INLINE void conv_avx2(const struct conv *c, const int8_t *bytes, int8_t *output) {
-    const int16_t *input = widened;
-    widen_avx2(bytes, c->input_size);
+    int16_t *input = (int16_t *)scratch;
+    widen_avx2(bytes, input, c->input_size);
     for (int block = 0; block < c->blocks; block++)
         for (int half = 0; half < 2; half++) {
 #define TILE_OF(from, to) tile_avx2(c, from, to, block, half)

@@ -3,6 +3,7 @@
 #define TARGET_X86
 #define AVX2 __attribute__((target("avx2,fma")))
 #define AVX512VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma")))
+#define TARGET_DOT
 #define UNSIGNED_BIAS(name) name##_unsigned_bias
 #else
 #define UNSIGNED_BIAS(name) 0
@@ -12,8 +13,14 @@
 #define FEW_WEIGHTS(name) name##_few_weights
 #if defined __aarch64__
 #define TARGET_NEON_DOT
+#define TARGET_DOT
 #define NEON_DOT __attribute__((target("arch=armv8.2-a+dotprod")))
 #endif
 #else
 #define FEW_WEIGHTS(name) 0
+#endif
+#if defined TARGET_DOT  // instructions that add four products
+#define GROUPED_WEIGHTS(name) name##_grouped_weights
+#else
+#define GROUPED_WEIGHTS(name) 0
 #endif

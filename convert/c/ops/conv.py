@@ -1,6 +1,6 @@
 """CONV_2D: a convolution, with the maximum pooling that alone reads it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,13 +12,22 @@ from convert.c.fixed_point import LEAST
 from convert.c.initializers import array
 from convert.c.network import Network, Operator
 from convert.c.operators import lowers
-from convert.c.ops.layer import Layer, check_undilated, folded_bias, multipliers, output_fields, stored_bias
+from convert.c.ops.layer import (
+    BLOCK,
+    Layer,
+    check_undilated,
+    folded_bias,
+    multipliers,
+    output_fields,
+    stored_bias,
+    whole_blocks,
+)
 from convert.c.ops.windows import SAME, padded_input, sides_read, strides
 from convert.c.plan import Plan, Sides
 from convert.c.rounding import Reals, Wide, fit_32_bits, sums, vectors_are_exact
-from convert.c.step import Bytes, Ints, Step, Value
+from convert.c.step import Bytes, Ints, Value
 
-_BLOCK, _GROUP, _TILE = 16, 4, 4  # as in kernels/conv.h
+_GROUP, _TILE = 4, 4  # as in kernels/conv.h
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +56,9 @@ class Conv(Layer):
             pointers["scales"] = f"{self.name}_scales"
         return pointers
 
-    @classmethod
-    def definitions(cls, steps: Sequence[Step], macro: str) -> str:
-        """How large the copy of 16 bits is that AVX2 makes of an input."""
-        widest = max(step.inputs[0].size for step in steps)
-        enum = f"enum {{ WIDEST = {widest} }};  // bytes of the largest input of a convolution\n"
-        return enum if macro == "TARGET_X86" else ""
+    def scratch_bytes(self, macro: str) -> int:
+        """The copy of 16 bits that AVX2 makes of an input."""
+        return 2 * (self.inputs[0].size + _GROUP) if macro == "TARGET_X86" else 0
 
 
 @dataclass(frozen=True)
@@ -122,11 +128,11 @@ def conv_step(
         inputs=(value,),
         output=output,
         weights=packed,
-        bias=_rounded_up(bias),
-        multiplier=_rounded_up(rescaling.multiplier),
-        shift=_rounded_up(rescaling.shift),
+        bias=whole_blocks(bias),
+        multiplier=whole_blocks(rescaling.multiplier),
+        shift=whole_blocks(rescaling.shift),
         scales=rescaling.scales,
-        unsigned_bias=_rounded_up(unsigned),
+        unsigned_bias=whole_blocks(unsigned),
         few_weights=few,
         fields=shape | fields,
         multiply_accumulates=output.height * output.width * positions * weights.size,
@@ -162,26 +168,21 @@ def walk(value: Value, positions: Sides, position_steps: Sides, steps: Sides) ->
 def _packed(weights: Bytes) -> Bytes:
     """Weights as the kernels read them, (blocks, kernel height, groups of a row, 16, 4)."""
     outputs, height, width, channels = weights.shape
-    groups, blocks = -(-width * channels // _GROUP), -(-outputs // _BLOCK)
-    padded = np.zeros((blocks * _BLOCK, height, groups * _GROUP), np.int8)
+    groups, blocks = -(-width * channels // _GROUP), -(-outputs // BLOCK)
+    padded = np.zeros((blocks * BLOCK, height, groups * _GROUP), np.int8)
     padded[:outputs, :, : width * channels] = weights.reshape(outputs, height, width * channels)
-    return padded.reshape(blocks, _BLOCK, height, groups, _GROUP).transpose(0, 2, 3, 1, 4)
+    return padded.reshape(blocks, BLOCK, height, groups, _GROUP).transpose(0, 2, 3, 1, 4)
 
 
 def _few(weights: Bytes) -> npt.NDArray[np.int16] | None:
     """Weights by the byte, (blocks * 2, kernel height, bytes of a row, 8), where groups of four would waste many."""
     outputs, height, width, channels = weights.shape
-    taps, blocks = width * channels, -(-outputs // _BLOCK)
+    taps, blocks = width * channels, -(-outputs // BLOCK)
     if taps > 8 or taps % _GROUP == 0:
         return None
-    padded = np.zeros((blocks * _BLOCK, height, taps), np.int16)
+    padded = np.zeros((blocks * BLOCK, height, taps), np.int16)
     padded[:outputs] = weights.reshape(outputs, height, taps)
     return padded.reshape(blocks * 2, 8, height, taps).transpose(0, 2, 3, 1)
-
-
-def _rounded_up(values: Ints) -> Ints:
-    """Values of channels, with zeros up to a whole number of blocks."""
-    return np.pad(values, (0, -len(values) % _BLOCK))
 
 
 def _tile(width: int) -> int:

@@ -1,17 +1,34 @@
 """DEPTHWISE_CONV_2D: a convolution of each channel by itself."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from convert.c.cpus import Cpu, only
 from convert.c.fixed_point import LEAST
+from convert.c.initializers import array
 from convert.c.network import Network, Operator
 from convert.c.operators import lowers
-from convert.c.ops.layer import Layer, check_undilated, folded_bias, multipliers, output_fields, stored_bias
-from convert.c.ops.windows import padded_input, sides_read, strides
+from convert.c.ops.layer import (
+    BLOCK,
+    Layer,
+    check_undilated,
+    folded_bias,
+    multipliers,
+    output_fields,
+    stored_bias,
+    whole_blocks,
+)
+from convert.c.ops.windows import borders, sides_read, strides
 from convert.c.plan import Plan, Sides
 from convert.c.rounding import sums, vectors_are_exact
+from convert.c.step import Bytes, Ints, Value
+
+_GROUP = 4  # taps of a row that one instruction adds
+_CHUNK = 64  # bytes of a row of outputs that AVX-512 computes at once
+_OVERREAD = 15  # bytes that kernels read beyond the weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +36,43 @@ class Depthwise(Layer):
     """A depthwise convolution."""
 
     kernel: ClassVar[str] = "depthwise"
+    grouped_weights: Bytes
+    unsigned_bias: Ints  # for inputs plus 128
+
+    def more_constants(self) -> Iterator[str]:
+        """What some CPUs need."""
+        yield only("TARGET_DOT", array("int8_t", f"{self.name}_grouped_weights", self.grouped_weights))
+        yield only("TARGET_X86", array("int32_t", f"{self.name}_unsigned_bias", self.unsigned_bias))
+
+    def pointers(self) -> dict[str, str]:
+        """Fields of the struct that point to constants."""
+        some = {"grouped_weights": f"GROUPED_WEIGHTS({self.name})", "unsigned_bias": f"UNSIGNED_BIAS({self.name})"}
+        return super().pointers() | some
+
+    def is_exact_on(self, cpu: Cpu) -> bool:
+        """Whether the kernel for a CPU's own instructions is exact; those for x86 take four channels at once."""
+        channels = self.fields["channels"]
+        takes = channels == self.fields["input_channels"] and (cpu.macro != "TARGET_X86" or channels % 4 == 0)
+        return takes and self.is_fast
+
+    def scratch_bytes(self, macro: str) -> int:
+        """Rows of the input as the kernels read them."""
+        value = self.inputs[0]
+        return _x86_scratch(self.fields) if macro == "TARGET_X86" else value.row
+
+
+def _x86_scratch(fields: Mapping[str, int]) -> int:
+    """As much as kernels/depthwise_avx512vnni.h takes, which takes most."""
+    channels, taps = fields["channels"], fields["kernel_height"] * fields["groups"]
+    row = fields["width"] * channels
+    spread = 4 * taps * _up(row)
+    orders = channels // min(channels & -channels, _CHUNK) * (_CHUNK * (4 + 4 * 4 + 4 * taps))
+    extra = (fields["kernel_width"] - 1) // fields["stride_x"] + 1
+    return orders + spread + fields["stride_x"] * (_up(row + extra * channels) + _CHUNK) + _CHUNK
+
+
+def _up(size: int) -> int:
+    return -(-size // _CHUNK) * _CHUNK
 
 
 def _reads(network: Network, operator: Operator, outputs: Sides) -> Sides:
@@ -31,32 +85,54 @@ def depthwise(plan: Plan, operator: Operator) -> None:
     """A depthwise convolution, weights (1, height, width, channels)."""
     weights = plan.constant(operator.inputs[1])
     check_undilated(plan, operator)
-    name = plan.name(operator)
-    value = padded_input(plan, operator, weights.shape[1:3], name)
+    name, value = plan.name(operator), plan.value(operator.inputs[0])
     output = plan.output_value_read(operator.outputs[0])
     multiplier, shift = multipliers(plan, operator, weights.shape[3])
     by_channel = np.moveaxis(weights, 3, 0)
-    bias = stored_bias(plan, operator, len(by_channel))
-    reach = sums(by_channel, bias, plan.tensor(operator.inputs[0]).zero_point)
-    step_y, step_x = strides(operator)
-    fields = {
-        "kernel_height": weights.shape[1],
-        "kernel_width": weights.shape[2],
-        "row": value.row,
-        "step_y": step_y * value.row,
-        "step_x": step_x * value.channels,
-        "input_channels": value.channels,
-    }
+    reach = sums(by_channel, stored_bias(plan, operator, len(by_channel)), plan.tensor(operator.inputs[0]).zero_point)
+    bias = folded_bias(plan, operator, by_channel)
+    unsigned = bias - 128 * weights.sum(axis=(0, 1, 2), dtype=np.int32)
     step = Depthwise(
         name=name,
         inputs=(value,),
         output=output,
-        weights=weights,
-        bias=folded_bias(plan, operator, by_channel),
-        multiplier=multiplier,
-        shift=shift,
-        fields=fields | output_fields(plan, output, operator),
+        weights=np.append(weights, np.zeros(_OVERREAD, np.int8)),
+        grouped_weights=_grouped(weights[0]),
+        bias=whole_blocks(bias),
+        unsigned_bias=whole_blocks(unsigned),
+        multiplier=whole_blocks(multiplier),
+        shift=whole_blocks(shift),
+        fields=_window_fields(plan, operator, weights, value) | output_fields(plan, output, operator),
         multiply_accumulates=output.height * output.width * weights.size,
         is_fast=bool((weights > LEAST).all()) and vectors_are_exact(*reach, multiplier, shift),
     )
     plan.steps.append(step)
+
+
+def _window_fields(plan: Plan, operator: Operator, weights: Bytes, value: Value) -> dict[str, int]:
+    """How the window moves over the input, and over the border of zero points around it."""
+    _, kernel_height, kernel_width, _ = weights.shape
+    top, _, left, _ = borders(plan, operator, (kernel_height, kernel_width))
+    stride_y, stride_x = strides(operator)
+    return {
+        "kernel_height": kernel_height,
+        "kernel_width": kernel_width,
+        "groups": -(-kernel_width // _GROUP),
+        "stride_y": stride_y,
+        "stride_x": stride_x,
+        "top": top,
+        "left": left,
+        "input_height": value.height,
+        "input_width": value.width,
+        "input_channels": value.channels,
+        "input_zero_point": plan.tensor(operator.inputs[0]).zero_point,
+    }
+
+
+def _grouped(weights: Bytes) -> Bytes:
+    """Weights (height, width, channels) as (blocks, height, groups, 16, 4), with zeros where there are none."""
+    height, width, channels = weights.shape
+    groups, blocks = -(-width // _GROUP), -(-channels // BLOCK)
+    padded = np.zeros((height, groups * _GROUP, blocks * BLOCK), np.int8)
+    padded[:, :width, :channels] = weights
+    return padded.reshape(height, groups, _GROUP, blocks, BLOCK).transpose(3, 0, 1, 4, 2)

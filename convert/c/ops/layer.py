@@ -12,6 +12,8 @@ from convert.c.network import Operator
 from convert.c.plan import Plan
 from convert.c.step import Bytes, Ints, StructStep, Value
 
+BLOCK = 16  # channels that kernels compute at once
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layer(StructStep):
@@ -54,6 +56,11 @@ class Layer(StructStep):
     def products(self) -> int:
         """Multiply-accumulates."""
         return self.multiply_accumulates
+
+
+def whole_blocks(values: Ints) -> Ints:
+    """Values of channels, with zeros up to a whole number of blocks."""
+    return np.pad(values, (0, -len(values) % BLOCK))
 
 
 def check_undilated(plan: Plan, operator: Operator) -> None:

@@ -1,0 +1,43 @@
+// Shared by the kernels for x86.
+INLINE int round_up(int size, int unit) { return (size + unit - 1) / unit * unit; }
+
+// For AVX-512: sums of 16 channels are rescaled in 64 bits, those of even and of odd lanes apart.
+//
+// Behind a ReLU, where what is negative is clamped, both roundings are one: floor((x * multiplier + 2^30 + 2^(30 + shift)) /
+// 2^(31 + shift)). Elsewhere x is doubled, so that the upper half of a product is what the first rounding gives.
+struct rescaling_avx512 {
+    __m512i multiplier, rounding_even, rounding_odd, shift;
+};
+
+AVX512VNNI INLINE struct rescaling_avx512 rescaling_avx512(__m512i multiplier, __m512i shift, int is_relu) {
+    const __m512i first = _mm512_set1_epi64(is_relu ? 1ll << 30 : 1ll << 31);
+    const __m512i even = _mm512_and_si512(shift, _mm512_set1_epi64(0xFFFFFFFF)), odd = _mm512_srli_epi64(shift, 32);
+    return (struct rescaling_avx512){
+        multiplier,
+        _mm512_add_epi64(first, _mm512_sllv_epi64(first, even)),
+        _mm512_add_epi64(first, _mm512_sllv_epi64(first, odd)),
+        is_relu ? _mm512_sub_epi32(shift, _mm512_set1_epi32(1)) : shift,
+    };
+}
+
+AVX512VNNI INLINE __m512i rescale_avx512(const struct rescaling_avx512 *r, __m512i x, int is_relu) {
+    const __m512i factor = is_relu ? x : _mm512_add_epi32(x, x);
+    const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(factor, r->multiplier), r->rounding_even);
+    const __m512i odd = _mm512_add_epi64(
+        _mm512_mul_epi32(_mm512_srli_epi64(factor, 32), _mm512_srli_epi64(r->multiplier, 32)), r->rounding_odd);
+    const __m512i high = _mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB);
+    return _mm512_srav_epi32(is_relu ? high : _mm512_add_epi32(high, _mm512_srai_epi32(x, 31)), r->shift);
+}
+
+// Four times 16 values become 64 bytes: of each lane of 128 bits first that of x[0], then of x[1] to x[3].
+AVX512VNNI INLINE __m512i bytes_avx512(const __m512i x[4], int zero_point, int least, int most) {
+    const __m512i zero_points = _mm512_set1_epi16((int16_t)zero_point);
+    const __m512i low = _mm512_adds_epi16(_mm512_packs_epi32(x[0], x[1]), zero_points);
+    const __m512i high = _mm512_adds_epi16(_mm512_packs_epi32(x[2], x[3]), zero_points);
+    __m512i bytes = _mm512_packs_epi16(low, high);
+    if (least > -128) bytes = _mm512_max_epi8(bytes, _mm512_set1_epi8((int8_t)least));
+    if (most < 127) bytes = _mm512_min_epi8(bytes, _mm512_set1_epi8((int8_t)most));
+    return bytes;
+}
+
+AVX512VNNI INLINE __mmask64 first_avx512(int count) { return count >= 64 ? ~0ull : (1ull << count) - 1; }
