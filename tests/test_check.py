@@ -226,7 +226,9 @@ def test_a_folder_of_class_folders_is_checked(trained: Path, tmp_path: Path) -> 
     (tmp_path / "images" / "eleven").mkdir()
     Image.fromarray(data.images[0, ..., 0]).save(tmp_path / "images" / "eleven" / "0.png")
     refused(
-        run_here("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images"), "eleven", "a folder a label"
+        run_here("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images"),
+        "eleven",
+        "a folder for each label",
     )
     (tmp_path / "empty").mkdir()
     refused(run_here("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "empty"), "no images in it")
@@ -243,7 +245,7 @@ def test_a_column_of_labels_judges_as_a_row_does(copied: Path) -> None:
         done = run_here("edgecnn", "check", copied / "model_int8.tflite", copied / "other.npz", "--json")
         accuracies.append(json.loads(done.stdout)["accuracy"])
     assert accuracies[0] == accuracies[1] < 0.3
-    assert json.loads(done.stdout)["notes"] == [f"labels of shape ({len(data)}, 1) are taken as ({len(data)},)"]
+    assert json.loads(done.stdout)["notes"] == [f"labels of shape ({len(data)}, 1) are read as ({len(data)},)"]
 
 
 def test_damaged_data_is_told_with_both_hashes(copied: Path) -> None:

@@ -38,12 +38,12 @@ def test_whole_numbers_of_any_width_are_labels(tmp_path: Path, kind: type) -> No
     assert (data.labels.tolist(), data.labels.dtype, data.notes) == (LABELS.tolist(), np.int64, ())
 
 
-def test_a_column_of_labels_is_taken_with_a_word(tmp_path: Path) -> None:
+def test_a_column_of_labels_is_read_with_a_note(tmp_path: Path) -> None:
     """As keras.datasets.cifar10 gives them; beside answers (n,) they would be compared each with all."""
     data = read_dataset(stored(tmp_path / "a.npz", labels=LABELS[:, np.newaxis]), PETS)
     assert data.labels is not None
     assert data.labels.tolist() == LABELS.tolist()
-    assert data.notes == ("labels of shape (12, 1) are taken as (12,)",)
+    assert data.notes == ("labels of shape (12, 1) are read as (12,)",)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_column_of_labels_is_taken_with_a_word(tmp_path: Path) -> None:
         (np.eye(3, dtype=int)[LABELS], "one-hot: labels.argmax(axis=1)"),
         (LABELS.astype(float), "labels.astype(int)"),
         (LABELS[:, np.newaxis].astype(np.float32), "labels.astype(int)"),
-        (np.array(["cat", "dog", "café"])[LABELS], "place among the model's labels"),
+        (np.array(["cat", "dog", "café"])[LABELS], "among the model's labels"),
         (LABELS[:11], "of shape (11,) for 12 images"),
         (np.append(LABELS, 0), "of shape (13,) for 12 images"),
         (LABELS.reshape(3, 4), "of shape (3, 4)"),
@@ -66,9 +66,9 @@ def test_a_column_of_labels_is_taken_with_a_word(tmp_path: Path) -> None:
     ],
 )
 def test_other_labels_are_refused_with_what_to_do(tmp_path: Path, labels: np.ndarray, words: str) -> None:
-    with pytest.raises(EdgecnnError) as told:
+    with pytest.raises(EdgecnnError) as caught:
         read_dataset(stored(tmp_path / "a.npz", labels=labels), PETS)
-    assert words in str(told.value)
+    assert words in str(caught.value)
 
 
 SOURCE = Source("pets", "validation", False, "0" * 64)
@@ -87,9 +87,9 @@ def test_all_that_a_data_set_may_lack_is_saved_and_read(
     assert (again.images == IMAGES).all()
     assert again.source == source
     for name, expected in (("labels", labels), ("probabilities", probabilities), ("indices", indices)):
-        found = getattr(again, name)
-        assert (found is None) == (expected is None)
-        assert expected is None or found.tolist() == expected.tolist()
+        array = getattr(again, name)
+        assert (array is None) == (expected is None)
+        assert expected is None or array.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("labels", [None, LABELS])
@@ -107,7 +107,7 @@ def test_a_part_of_a_data_set_keeps_each_image_with_its_own(labels: Any, probabi
 def test_what_needs_labels_and_answers_says_what_is_missing(tmp_path: Path) -> None:
     for labels, probabilities, words in ((None, SHARES, "no labels"), (LABELS, None, "no answers of the float model")):
         Dataset(IMAGES, labels, np.arange(12), probabilities, SOURCE).save(tmp_path / "a.npz")
-        with pytest.raises(EdgecnnError, match=f"a.npz holds {words}: take the .npz"):
+        with pytest.raises(EdgecnnError, match=f"a.npz holds {words}: use the .npz"):
             read_answered(tmp_path / "a.npz", PETS)
     Dataset(IMAGES, LABELS, np.arange(12), SHARES, SOURCE).save(tmp_path / "a.npz")
     assert len(read_answered(tmp_path / "a.npz", PETS)) == 12
@@ -131,9 +131,9 @@ def test_what_needs_labels_and_answers_says_what_is_missing(tmp_path: Path) -> N
 def test_a_seal_does_not_make_arrays_fit(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     sound = Dataset(IMAGES, LABELS, np.arange(12), SHARES, SOURCE)
     replace(sound, **change).save(tmp_path / "a.npz")
-    with pytest.raises(EdgecnnError) as told:
+    with pytest.raises(EdgecnnError) as caught:
         read_dataset(tmp_path / "a.npz", PETS)
-    assert words in str(told.value)
+    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -146,9 +146,9 @@ def test_a_seal_does_not_make_arrays_fit(tmp_path: Path, change: dict[str, Any],
 )
 def test_arrays_under_other_names_are_named(tmp_path: Path, arrays: dict[str, Any], words: str) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
-    with pytest.raises(EdgecnnError) as told:
+    with pytest.raises(EdgecnnError) as caught:
         read_dataset(tmp_path / "a.npz", PETS)
-    assert words in str(told.value)
+    assert words in str(caught.value)
 
 
 def test_a_zip_of_pictures_is_to_be_unpacked(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_zip_of_pictures_is_to_be_unpacked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"<html>"])
-def test_files_that_are_no_pictures_are_told_in_plain_words(tmp_path: Path, content: bytes | None) -> None:
+def test_the_cause_is_named_of_files_that_are_no_pictures(tmp_path: Path, content: bytes | None) -> None:
     draw(tmp_path / "cat/0.png")
     path = tmp_path / "cat/1.png"
     path.symlink_to("nowhere.png") if content is None else path.write_bytes(content)
@@ -169,7 +169,7 @@ def test_files_that_are_no_pictures_are_told_in_plain_words(tmp_path: Path, cont
 
 
 @pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a": 1}', b"[1]", b"NaN", b"0", b"", b"\xff", b'{"a": 1e999}'])
-def test_a_source_that_is_none_is_told(tmp_path: Path, text: bytes) -> None:
+def test_a_damaged_source_is_refused(tmp_path: Path, text: bytes) -> None:
     Dataset(IMAGES, LABELS, np.arange(12)).save(tmp_path / "a.npz")
     members = unzip_members((tmp_path / "a.npz").read_bytes())
     (tmp_path / "a.npz").write_bytes(zip_members(members | {"dataset.json": text}))
@@ -252,9 +252,9 @@ def test_a_blank_picture_of_a_character_is_left_out(tmp_path: Path) -> None:
 def test_splits_are_no_classes(tmp_path: Path, splits: tuple[str, ...]) -> None:
     for split in splits:
         draw(tmp_path / "pets" / split / "cat" / "0.png")
-    with pytest.raises(EdgecnnError, match="which are no classes: name one of them") as told:
+    with pytest.raises(EdgecnnError, match="which are no classes: name one of them") as caught:
         read_dataset(tmp_path / "pets", PETS)
-    assert str(tmp_path / "pets" / max(set(splits) - {"unsorted"}, key=str.lower)) in str(told.value)
+    assert str(tmp_path / "pets" / max(set(splits) - {"unsorted"}, key=str.lower)) in str(caught.value)
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
@@ -293,12 +293,12 @@ def one_colour(level: int) -> np.ndarray:
         (np.concatenate([IMAGES[:6], one_colour(7)[:3], one_colour(8)[:3]]), "6 of 12 images are of one colour"),
     ],
 )
-def test_images_that_tell_nothing_are_told(tmp_path: Path, images: np.ndarray, words: str) -> None:
+def test_images_that_show_nothing_get_a_note(tmp_path: Path, images: np.ndarray, words: str) -> None:
     np.savez(tmp_path / "a.npz", images=images)
     assert read_dataset(tmp_path / "a.npz", PETS).notes == (words,)
 
 
-def test_a_float_model_that_gives_one_answer_is_told(tmp_path: Path) -> None:
+def test_a_float_model_that_gives_one_answer_gets_a_note(tmp_path: Path) -> None:
     same = np.tile(np.float32([0.1, 0.7, 0.2]), (12, 1))
     Dataset(IMAGES, LABELS, np.arange(12), same, SOURCE).save(tmp_path / "a.npz")
     assert read_dataset(tmp_path / "a.npz", PETS).notes == ("the float model gives all 12 images one answer, dog",)
@@ -356,30 +356,30 @@ def test_labels_are_words_too() -> None:
         (b"cat\ndog\nmo\xf8se", "is not UTF-8 (line 3): save it as UTF-8, or iconv -f latin1 -t utf-8"),
         ("cat\ndog".encode("utf-16-le"), "a label holds control characters"),
         (b"\xff\xfec", "is not UTF-16"),
-        (b"cat\ndog\ncat\nbird\ndog", "the label cat, dog stands there twice"),
-        (b"\n \n", "names no label"),
+        (b"cat\ndog\ncat\nbird\ndog", "has the label cat, dog twice"),
+        (b"\n \n", "has no label"),
         (b"cat\nd\x1b[31mog", "a label holds control characters"),
         (b"cat\n" + b"d" * 300, "300 characters"),
     ],
 )
-def test_a_file_that_is_no_list_of_labels_is_told(tmp_path: Path, data: bytes, words: str) -> None:
+def test_a_file_that_is_no_list_of_labels_is_refused(tmp_path: Path, data: bytes, words: str) -> None:
     (tmp_path / "labels.txt").write_bytes(data)
-    with pytest.raises(EdgecnnError) as told:
+    with pytest.raises(EdgecnnError) as caught:
         split_labels(str(tmp_path / "labels.txt"))
-    assert words in str(told.value)
-    assert "labels.txt" in str(told.value)
+    assert words in str(caught.value)
+    assert "labels.txt" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "cause"),
     [
         ("labels.txt", "--labels labels.txt: there is no such file; separate labels by commas"),
         ("cat", "no such file"),
-        ("cat,dog,cat", "--labels: the label cat stands there twice"),
-        (",", "names no label"),
+        ("cat,dog,cat", "--labels has the label cat twice"),
+        (",", "has no label"),
     ],
 )
-def test_words_that_are_no_labels_are_told(words: str, told: str) -> None:
-    with pytest.raises(EdgecnnError) as found:
+def test_words_that_are_no_labels_are_refused(words: str, cause: str) -> None:
+    with pytest.raises(EdgecnnError) as caught:
         split_labels(words)
-    assert told in str(found.value)
+    assert cause in str(caught.value)

@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from edgecnn.dataset import Dataset
-from edgecnn.dataset_reading import of_folder
+from edgecnn.dataset_reading import read_image_folder
 from edgecnn.errors import EdgecnnError
 from edgecnn.folders import find_images
 from edgecnn.labels import listed
@@ -31,7 +31,7 @@ def read_folder(folder: Path, shape: tuple[int, int, int]) -> tuple[Dataset, tup
     names = tuple(files.classes)
     _check_classes(folder, names, [name for name, paths in files.classes.items() if not paths])
     places = {name: place for place, name in enumerate(names)}
-    data = of_folder(files, places, Input(shape, pixel_scale=(1.0,), pixel_offset=(0.0,)), _bar)
+    data = read_image_folder(files, places, Input(shape, pixel_scale=(1.0,), pixel_offset=(0.0,)), _bar)
     counts = np.bincount(np.asarray(data.labels), minlength=len(names))
     _check_classes(folder, names, [name for name, count in zip(names, counts, strict=True) if count == 0])
     if len(data) < LEAST_IMAGES:

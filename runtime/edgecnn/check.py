@@ -35,7 +35,9 @@ def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) 
             " use the .npz files of the same training"
         )
     if data.labels is None:
-        raise EdgecnnError("the images have no labels: give a folder a label, or an .npz with an array labels")
+        raise EdgecnnError(
+            "the images have no labels: pass a folder with a folder for each label, or an .npz with an array labels"
+        )
     several, answers = manifest.multi_label, classifier.predict_batch(data.images)
     child = np.array([decided(given.probabilities, several) if several else given.index for given in answers])
     parent = None if data.probabilities is None else decided(data.probabilities, several)

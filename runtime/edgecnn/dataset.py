@@ -20,7 +20,7 @@ ARRAYS = ("images", "labels", "indices", "probabilities")
 
 @dataclass(frozen=True)
 class Source:
-    """Where the images of a data set come from, and who gave the probabilities."""
+    """Where the images of a data set come from, and which float model gave the probabilities."""
 
     dataset: str  # mnist, digits, ...
     split: str  # calibration, validation or evaluation
@@ -36,10 +36,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images, what they show where that is known, and what the float model made of them."""
+    """Images, with their labels and the float model's probabilities if these are known."""
 
     images: npt.NDArray[np.uint8]  # (n, height, width, channels)
-    labels: npt.NDArray[np.int64] | None  # (n,); of a model with several labels an image 0 or 1 each, (n, labels)
+    labels: npt.NDArray[np.int64] | None  # (n,); of a multi-label model (n, labels), 0 or 1
     indices: npt.NDArray[np.generic]  # (n,): the place in the original split, or the file's path in its folder
     probabilities: npt.NDArray[np.float32] | None = None  # (n, classes), the float model's
     source: Source | None = None
@@ -51,12 +51,12 @@ class Dataset:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """All there is to know of the images before a model is judged by them, in words."""
-        first = [f"{name} {why}" for name, why in self.unread.items()][:1]
-        return (*("; ".join((words, *first)) for words in left_out(self.unread, len(self))), *self.notes)
+        """What to know of the images before a model is judged by them: files left out, then the notes."""
+        first_cause = [f"{name} {why}" for name, why in self.unread.items()][:1]
+        return (*("; ".join((words, *first_cause)) for words in left_out(self.unread, len(self))), *self.notes)
 
     def take(self, places: slice | npt.NDArray[np.intp]) -> "Dataset":
-        """The images at these places alone, with all that is known of them: `data.take(slice(10))` has the first 10."""
+        """The part of the data set at these places: `data.take(slice(10))` has the first 10 images."""
         return replace(
             self,
             images=self.images[places],

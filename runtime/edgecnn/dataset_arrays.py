@@ -1,4 +1,4 @@
-"""What the arrays of a data set must be: numpy would broadcast or cut what does not fit, and judge by that."""
+"""Checks of a data set's arrays: numpy would broadcast or cut arrays that do not fit, and falsify the verdict."""
 
 from pathlib import Path
 from typing import Any
@@ -29,16 +29,14 @@ def checked_raw_pixels(path: Path, images: Array) -> npt.NDArray[np.uint8]:
 def checked_labels(
     path: Path, labels: Array | None, images: int, manifest: Manifest
 ) -> tuple[npt.NDArray[np.int64] | None, tuple[str, ...]]:
-    """Labels as a data set has them, and what there is to say of them.
+    """Labels as int64 (n,), or (n, labels) of a multi-label model; and notes on them.
 
     Raises:
-        EdgecnnError: they are not the model's, or not one class an image (of a model with several labels: 0 or 1 for
-            each).
+        EdgecnnError: they are not the model's, or not one class per image (of a multi-label model: 0 or 1 per label).
     """
     if labels is None:
         return None, ()
-    classes = len(manifest.labels)
-    several = manifest.multi_label
+    classes, several = len(manifest.labels), manifest.multi_label
     shape, highest = ((images, classes), 1) if several else ((images,), classes - 1)
     column = not several and labels.shape == (images, 1)
     if column:
@@ -50,25 +48,25 @@ def checked_labels(
         )
     if images and not 0 <= labels.min() <= labels.max() <= highest:
         raise EdgecnnError(f"{path} holds labels from {labels.min()} to {labels.max()}; the model's are 0 to {highest}")
-    return labels.astype(np.int64), (f"labels of shape ({images}, 1) are taken as ({images},)",) if column else ()
+    return labels.astype(np.int64), (f"labels of shape ({images}, 1) are read as ({images},)",) if column else ()
 
 
 def _cure(labels: Array, images: int, several: bool) -> str:
-    """What to do about labels of another kind, where that is plain."""
+    """How to turn labels of another kind into class numbers, if that is plain."""
     if several or labels.shape[:1] != (images,):
         return ""
     if labels.ndim == 2 and labels.dtype.kind in "iubf":
         return " (one-hot: labels.argmax(axis=1))"
     if labels.dtype.kind == "f":
         return " (labels.astype(int))"
-    return " (each one's place among the model's labels)" if labels.dtype.kind in "US" else ""
+    return " (the place of each among the model's labels)" if labels.dtype.kind in "US" else ""
 
 
 def checked_indices(path: Path, indices: Array | None, images: int) -> Array:
-    """The place, or the name, of each image; without any, they are counted.
+    """The place, or the file name, of each image; without `indices` 0, 1, 2, ...
 
     Raises:
-        EdgecnnError: they are of another kind or number.
+        EdgecnnError: they are neither integers nor texts, or not one per image.
     """
     if indices is None:
         return np.arange(images)
@@ -80,10 +78,10 @@ def checked_indices(path: Path, indices: Array | None, images: int) -> Array:
 def checked_probabilities(
     path: Path, probabilities: Array | None, images: int, manifest: Manifest
 ) -> npt.NDArray[np.float32] | None:
-    """What the float model made of the images, as float32 (n, classes).
+    """The float model's probabilities, as float32 (n, classes).
 
     Raises:
-        EdgecnnError: it is of another kind or shape, or not finite.
+        EdgecnnError: they are no floats, of another shape, or not finite.
     """
     if probabilities is None:
         return None

@@ -46,15 +46,15 @@ def read_dataset(path: Path | str, manifest: Manifest) -> Dataset:
 
 
 def read_answered(path: Path, manifest: Manifest) -> Dataset:
-    """Read images that have labels and the float model's answers, as those of a training do.
+    """Read images with labels and the float model's answers, as `python -m train` writes them.
 
     Raises:
-        EdgecnnError: as `read_dataset`; or they have not both.
+        EdgecnnError: as `read_dataset`; or labels or answers are missing.
     """
     data = read_dataset(path, manifest)
     if data.labels is None or data.probabilities is None:
         lacking = "labels" if data.labels is None else "answers of the float model"
-        raise EdgecnnError(f"{path} holds no {lacking}: take the .npz that python -m train wrote")
+        raise EdgecnnError(f"{path} holds no {lacking}: use the .npz that python -m train wrote")
     return data
 
 
@@ -95,10 +95,10 @@ def _instead(members: set[str]) -> str:
 
 
 def _source(text: bytes) -> Source | None:
-    """The source that a member tells.
+    """The source of the images, from its member in the file.
 
     Raises:
-        ValueError, TypeError: it tells none.
+        ValueError, TypeError: the member holds none.
     """
     try:
         document = bounds.parsed(text)
@@ -109,48 +109,48 @@ def _source(text: bytes) -> Source | None:
 
 def _read_folder(folder: Path, manifest: Manifest) -> Dataset:
     places = {composed(label): place for place, label in enumerate(manifest.labels)}
-    found = find_images(folder, tuple(places))
-    classes = {name for name, files in found.classes.items() if files}
-    strange = classes - set(places)
-    if strange or not (classes or found.loose):
-        what = f"folders named {listed(strange)}" if strange else "no images in it"
-        raise EdgecnnError(f"{folder} has {what}; wanted: a folder a label, of {listed(manifest.labels)}")
+    tree = find_images(folder, tuple(places))
+    classes = {name for name, files in tree.classes.items() if files}
+    unknown = classes - set(places)
+    if unknown or not (classes or tree.loose):
+        content = f"folders named {listed(unknown)}" if unknown else "no images in it"
+        raise EdgecnnError(f"{folder} has {content}; wanted: a folder for each label, of {listed(manifest.labels)}")
     if classes and manifest.multi_label:
         raise EdgecnnError(
-            f"{folder} has a folder a label, but an image may show several: give an .npz with labels (n, labels)"
+            f"{folder} has a folder for each label, but an image may show several: pass an .npz with labels (n, labels)"
         )
-    return of_folder(found, places, manifest.input)
+    return read_image_folder(tree, places, manifest.input)
 
 
-def of_folder(
-    found: ImageFolder,
+def read_image_folder(
+    folder: ImageFolder,
     places: Mapping[str, int],
     wanted: Input,
     watch: Callable[[list[Path]], Iterable[Path]] = iter,
 ) -> Dataset:
-    """Read the images that were found in a folder.
+    """Read the images of a folder.
 
     Args:
-        found: where they are.
+        folder: where they are.
         places: the place of each class among the labels, by its name.
-        wanted: what they are read for.
-        watch: gives each of the files back as it is to be read, and may show how far this is.
+        wanted: the input of the model that they are read for.
+        watch: yields the files as they are read; it may show the progress.
 
     Raises:
         EdgecnnError: none can be read.
     """
-    files = [path for paths in found.classes.values() for path in paths] or found.loose
-    images, readable, unread = read_images(found, files, wanted, watch)
-    classes = [places[name] for name, paths in found.classes.items() for _ in paths]
-    names = np.array([found.name_of(path) for path in files])[readable]
+    files = [path for paths in folder.classes.values() for path in paths] or folder.loose
+    images, readable, unread = read_images(folder, files, wanted, watch)
+    classes = [places[name] for name, paths in folder.classes.items() for _ in paths]
+    names = np.array([folder.name_of(path) for path in files])[readable]
     labels = np.array(classes, np.int64)[readable] if classes else None
-    beside = {found.name_of(path) for path in found.loose} if classes else set()
+    beside = {folder.name_of(path) for path in folder.loose} if classes else set()
     notes = (f"left out, since in no folder of a class: {listed(beside)}",) if beside else ()
     return Dataset(np.stack(images), labels, names, unread=unread, notes=notes)
 
 
 def _doubts(data: Dataset, manifest: Manifest) -> list[str]:
-    """What makes images unfit to calibrate or to judge by, though all of them can be read."""
+    """Why images that can be read may still be unfit to calibrate or to judge by."""
     images, count = data.images.reshape(len(data), -1), len(data)
     plain = int((images.max(axis=1) == images.min(axis=1)).sum())
     doubts = []
@@ -166,7 +166,7 @@ def _doubts(data: Dataset, manifest: Manifest) -> list[str]:
 
 
 def one_answer(answers: npt.NDArray[np.intp], labels: tuple[str, ...], who: str) -> list[str]:
-    """What to say of a model that tells nothing apart, where there are images enough to say so."""
+    """A note on a model that gives all images one answer, if there are enough images to say so."""
     if len(answers) < _ENOUGH or (answers != answers[0]).any():
         return []
     return [f"{who} gives all {len(answers):,} images one answer, {labels[answers[0]]}"]

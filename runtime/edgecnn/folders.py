@@ -1,7 +1,7 @@
-"""Folders of images as people have them: a folder for each class, however deep; the same for training and for a check.
+"""Folders of images, with a folder for each class, however deep: read in the same way for training and for a check.
 
-What systems and tools leave among the images is passed over: names that begin with a dot (`._1.png`,
-`.ipynb_checkpoints`), and `_SYSTEM`. A folder that holds `train/` and `test/` is no data set but two.
+Files that systems and tools leave among the images are ignored: names that begin with a dot (`._1.png`,
+`.ipynb_checkpoints`), and `_SYSTEM`. A folder that holds `train/` and `test/` is not one data set but two.
 """
 
 import os
@@ -22,23 +22,23 @@ _SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "va
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Where the images of a folder are."""
+    """The paths of a folder's images, by class."""
 
     root: Path
     classes: dict[str, list[Path]]  # by the folder's name, in order of names; one without images too
     loose: list[Path]  # in no class
 
     def name_of(self, path: Path) -> str:
-        """What an image is called: its path within the folder, bytes that are no UTF-8 written out."""
+        """The name of an image: its path within the folder, bytes that are no UTF-8 written out."""
         return os.fsencode(path.relative_to(self.root)).decode(errors="backslashreplace")
 
 
 def find_images(root: Path, labels: Sequence[str] = ()) -> ImageFolder:
-    """Find the images of a folder: those below a folder of it are of the class it is named after.
+    """Find the images of a folder: those below a folder in it are of the class with its name.
 
     Args:
         root: the folder.
-        labels: what classes may be called, where that is known.
+        labels: the names that classes may have, if they are known.
 
     Raises:
         EdgecnnError: its folders are splits and no classes, or one has a name that no label can have.
@@ -67,10 +67,10 @@ def read_images(
     wanted: Input,
     watch: Callable[[list[Path]], Iterable[Path]] = iter,
 ) -> tuple[list[Pixels], list[bool], dict[str, str]]:
-    """Read images for a model with this input, and go on where one cannot be read.
+    """Read images for a model with this input, and continue if one cannot be read.
 
     Returns:
-        The images that can be read; for each file whether it can; and of the others why not, by name.
+        The images that can be read; whether each file can be read; and why the others cannot, by name.
 
     Raises:
         EdgecnnError: none can be read: Pillow is not installed, or the images are not for this model.
@@ -89,7 +89,7 @@ def read_images(
 
 
 def left_out(unread: dict[str, str], images: int) -> list[str]:
-    """What to say of images that could not be read, where there are some, beside those that could."""
+    """A note on the images that could not be read, if any, besides `images` that could."""
     return [f"{len(unread)} of {images + len(unread)} images left out: {listed(set(unread))}"] if unread else []
 
 
@@ -108,9 +108,9 @@ def _is_left_behind(name: str) -> bool:
 
 
 def _is_image(path: Path) -> bool:
-    """By its name; a pipe or a device is none, however it is called; a link to nowhere is one that cannot be read."""
-    there = path.is_file() or (path.is_symlink() and not path.exists())
-    return path.suffix.lower() in SUFFIXES and not _is_left_behind(path.name) and there
+    """Whether a path is an image by its name, and no pipe or device; a broken link is an image that cannot be read."""
+    is_file = path.is_file() or (path.is_symlink() and not path.exists())
+    return path.suffix.lower() in SUFFIXES and not _is_left_behind(path.name) and is_file
 
 
 def _class_name(folder: Path) -> str:

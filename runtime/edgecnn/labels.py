@@ -1,4 +1,4 @@
-"""What the classes are called: words of the command line, or a file with one a line."""
+"""The labels of a model: separated by commas on the command line, or in a file with one a line."""
 
 import codecs
 import os
@@ -21,10 +21,10 @@ _SHOWN = 12  # of a list of names
 
 
 def split_labels(words: str) -> tuple[str, ...]:
-    """The classes that `--labels` names in order: separated by commas, or in a file with one a line.
+    """The labels that `--labels` names, in order: separated by commas, or in a file with one a line.
 
     Raises:
-        EdgecnnError: there is no such file, it is no text, a label stands there twice, or there is none.
+        EdgecnnError: there is no such file, it is no text, it has a label twice, or no label.
     """
     if os.path.isfile(words):  # noqa: PTH113 - forty labels are longer than a name may be: Path.is_file() would raise
         source, text = words, _text(words, read_file(Path(words)))
@@ -49,22 +49,22 @@ def _text(source: str, data: bytes) -> str:
 
 
 def _checked(source: str, labels: list[str]) -> tuple[str, ...]:
-    twice = [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
+    repeated = [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
     if not labels:
-        raise EdgecnnError(f"{source} names no label")
-    if twice:
-        raise EdgecnnError(f"{source}: the label {listed(twice)} stands there twice")
+        raise EdgecnnError(f"{source} has no label")
+    if repeated:
+        raise EdgecnnError(f"{source} has the label {listed(repeated)} twice")
     for label in labels:
         bounds.text(label, f"{source}: a label")
     return tuple(bounds.items(labels, source))
 
 
 def composed(name: str) -> str:
-    """A name with each accent in its letter (NFC): macOS takes them apart in the names of files."""
+    """A name with its accents within their letters (NFC): macOS writes them apart in file names."""
     return unicodedata.normalize("NFC", name)
 
 
 def listed(names: Sequence[str] | set[str]) -> str:
-    """Names in their order, the first dozen of them."""
+    """The first dozen of some names, sorted."""
     shown = sorted(names)[:_SHOWN]
     return ", ".join(shown) + (", …" if len(names) > len(shown) else "")
