@@ -196,21 +196,71 @@ def dense(draw: Draw) -> bytes:
     return to.flatbuffer()
 
 
+_PICTURE = (1, 5, 7, 3)
+_OTHERS = ["whole", "mean", "column", "channels", "scalar", "row", "picture"]  # computed, computed ..., constants
+
+
 def add(draw: Draw) -> bytes:
-    """The sum of the input and its maximum pooling of other quantization (a convolution's), of distant scales."""
-    taken = draw.scale(-20, 20)
-    other, given = np.float32(taken * draw.scale(-33, 33)), np.float32(taken * draw.scale(-12, 12))
-    weights, bias = draw.random.integers(-127, 128, (3, 1, 1, 3)).astype(np.int8), np.zeros(3, np.int32)
-    to = Builder((1, 5, 7, 3), taken, draw.zero_point())
-    scales = np.full(1, np.float32(other / taken / np.float32(100)))
-    inputs = [0, to.tensor(weights.shape, scales, 0, weights), to.tensor((3,), taken * scales, 0, bias)]
-    common = {"padding": 1, "strideH": 1, "strideW": 1, "fusedActivationFunction": 0}
-    to.op("CONV_2D", inputs, (1, 5, 7, 3), other, draw.zero_point(), options="Conv2DOptions", **common,
-          dilationHFactor=1, dilationWFactor=1)  # fmt: skip
-    given = max(given, np.float32(max(taken, other) * np.float32(2.0**-18)))  # TFLite dies of smaller ones
-    to.op("ADD", [0, to.output], (1, 5, 7, 3), given, draw.zero_point(), options="AddOptions",
+    """The sum of the input and something else, of distant scales."""
+    return _total(draw, "ADD")
+
+
+def sub(draw: Draw) -> bytes:
+    """The difference of the input and something else, in any order."""
+    return _total(draw, "SUB")
+
+
+def _total(draw: Draw, kind: str) -> bytes:
+    first, second = draw.scale(-20, 20), draw.scale(-33, 33)
+    other = np.float32(first * second)
+    to = Builder(_PICTURE, first, draw.zero_point())
+    inputs = [0, _other(draw, to, first, other)]
+    # TFLite dies of smaller ones.
+    output = max(np.float32(first * draw.scale(-12, 12)), np.float32(max(first, other) * np.float32(2.0**-18)))
+    to.op(kind, inputs[:: draw.choice([1, -1])], _PICTURE, output, draw.zero_point(), options=f"{kind.title()}Options",
           fusedActivationFunction=draw.choice([0, 1]))  # fmt: skip
     return to.flatbuffer()
+
+
+def mul(draw: Draw) -> bytes:
+    """The product of the input and something else."""
+    first, other = draw.scale(-10, 4), draw.scale(-10, 4)
+    to = Builder(_PICTURE, first, draw.zero_point())
+    inputs = [0, _other(draw, to, first, other)]
+    output = np.float32(first * other * draw.scale(-4, 16))
+    to.op("MUL", inputs[:: draw.choice([1, -1])], _PICTURE, output, draw.zero_point(), options="MulOptions",
+          fusedActivationFunction=draw.choice([0, 1, 3]))  # fmt: skip
+    return to.flatbuffer()
+
+
+def maximum(draw: Draw) -> bytes:
+    """The larger or the smaller of the input and something else."""
+    scale, zero_point = draw.scale(-10, 4), draw.zero_point()
+    to = Builder(_PICTURE, scale, zero_point)
+    inputs = [0, _other(draw, to, scale, scale)]
+    to.op(draw.choice(["MAXIMUM", "MINIMUM"]), inputs, _PICTURE, scale, zero_point, options="MaximumMinimumOptions")
+    return to.flatbuffer()
+
+
+def _other(draw: Draw, to: Builder, first: np.float32, scale: np.float32) -> int:
+    """A second operand of any form, computed from the input or constant; its place."""
+    form = draw.choice(_OTHERS)
+    constants = {"channels": (3,), "scalar": (), "row": (7, 1), "picture": _PICTURE}
+    if form in constants:
+        shape = constants[form]
+        return to.tensor(shape, [scale], draw.zero_point(), draw.random.integers(-128, 128, shape).astype(np.int8))
+    if form == "mean":
+        axes = to.tensor((2,), [], 0, np.array([1, 2], np.int32))
+        to.op("MEAN", [0, axes], (1, 1, 1, 3), scale, draw.zero_point(), options="ReducerOptions", keepDims=True)
+        return to.output
+    channels = 3 if form == "whole" else 1
+    weights, bias = draw.random.integers(-127, 128, (channels, 1, 1, 3)).astype(np.int8), np.zeros(channels, np.int32)
+    scales = np.full(1, np.float32(scale / first / np.float32(100)))
+    inputs = [0, to.tensor(weights.shape, scales, 0, weights), to.tensor((channels,), first * scales, 0, bias)]
+    common = {"padding": 1, "strideH": 1, "strideW": 1, "fusedActivationFunction": 0}
+    to.op("CONV_2D", inputs, (1, 5, 7, channels), scale, draw.zero_point(), options="Conv2DOptions", **common,
+          dilationHFactor=1, dilationWFactor=1)  # fmt: skip
+    return to.output
 
 
 def mean(draw: Draw) -> bytes:
@@ -284,7 +334,23 @@ def every_int8(scale: np.float32, zero_point: int) -> Builder:
     return Builder(_EVERY, scale, zero_point)
 
 
-KINDS = (conv, depthwise, dense, add, mean, average, softmax, logistic, hard_swish, relu, leaky_relu, quantize)
+KINDS = (
+    conv,
+    depthwise,
+    dense,
+    add,
+    sub,
+    mul,
+    maximum,
+    mean,
+    average,
+    softmax,
+    logistic,
+    hard_swish,
+    relu,
+    leaky_relu,
+    quantize,
+)
 
 
 def networks(seed: int, each: int) -> Iterator[tuple[str, bytes]]:

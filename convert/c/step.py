@@ -67,9 +67,13 @@ class Step:
         """Arguments behind the output's."""
         return ()
 
+    def addresses(self) -> list[str]:
+        """Where inputs and output are, in C."""
+        return [value.pointer for value in (*self.inputs, self.output)]
+
     def arguments(self) -> list[object]:
         """All arguments of the call, in C."""
-        return [*(value.pointer for value in (*self.inputs, self.output)), *self.parameters()]
+        return [*self.addresses(), *self.parameters()]
 
     def call(self, function: str) -> str:
         """The call of one of the kernel's functions."""
@@ -105,7 +109,8 @@ class StructStep(Step):
         return {}
 
     def constants(self) -> Iterator[str]:
-        """C of the struct."""
+        """C of what its fields point to, and of the struct."""
+        yield from super().constants()
         yield struct(self.kernel, self.name, self.pointers() | dict(self.fields))
 
     def arguments(self) -> list[object]:

@@ -1,35 +1,49 @@
-"""ADD: the sum of two values."""
+"""ADD, SUB: the sum and the difference of two values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from convert.c.fixed_point import activation_range, multiplier
 from convert.c.network import Operator
 from convert.c.operators import lowers
+from convert.c.ops.pairwise import Pairwise, pairwise_fields
 from convert.c.plan import Plan
 from convert.c.step import StructStep
 
 
 @dataclass(frozen=True, kw_only=True)
-class Add(StructStep):
+class Add(StructStep, Pairwise):
     """The sum of two values."""
 
     kernel: ClassVar[str] = "add"
 
-    def parameters(self) -> Sequence[object]:
-        """How many."""
-        return (self.output.size,)
+
+@dataclass(frozen=True, kw_only=True)
+class Sub(StructStep, Pairwise):
+    """The difference of two values."""
+
+    kernel: ClassVar[str] = "sub"
 
 
 @lowers("ADD")
 def add(plan: Plan, operator: Operator) -> None:
-    """The sum of two values of one shape. Source: PrepareGeneralQuantizedAdd, add.cc."""
+    """The sum of two values."""
+    fields = _fields(plan, operator)
+    plan.steps.append(Add(**pairwise_fields(plan, operator), fields=fields))
+
+
+@lowers("SUB")
+def sub(plan: Plan, operator: Operator) -> None:
+    """The difference of two values."""
+    fields = _fields(plan, operator)
+    plan.steps.append(Sub(**pairwise_fields(plan, operator), fields=fields))
+
+
+def _fields(plan: Plan, operator: Operator) -> Mapping[str, int]:
+    """The fields of the struct. Source: PrepareGeneralQuantizedAdd, add.cc."""
     one, other = (plan.tensor(place) for place in operator.inputs)
     total = plan.tensor(operator.outputs[0])
-    first, second = (plan.value(place) for place in operator.inputs)
-    if one.shape != other.shape or first.size != second.size:
-        raise plan.refusal(f"adds values of different shapes, {total.name!r}")
     twice = 2 * max(float(one.scale), float(other.scale))
     least, most = activation_range(operator.options["fusedActivationFunction"], total)
     one_multiplier, one_shift = multiplier(float(one.scale) / twice)
@@ -37,7 +51,7 @@ def add(plan: Plan, operator: Operator) -> None:
     fixed, shift = multiplier(twice / (2**20 * float(total.scale)))
     if shift < 0:  # TFLite ends the process
         raise plan.refusal(f"adds into a scale that is too small, {total.name!r}")
-    fields = {
+    return {
         "one_zero_point": one.zero_point,
         "other_zero_point": other.zero_point,
         "zero_point": total.zero_point,
@@ -50,5 +64,3 @@ def add(plan: Plan, operator: Operator) -> None:
         "least": least,
         "most": most,
     }
-    name, output = plan.name(operator), plan.output_value(operator.outputs[0])
-    plan.steps.append(Add(name=name, inputs=(first, second), output=output, fields=fields))

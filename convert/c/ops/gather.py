@@ -1,6 +1,6 @@
 """STRIDED_SLICE, SPACE_TO_DEPTH, SPLIT: a part of a value, or all of it in another order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
@@ -10,7 +10,7 @@ import numpy as np
 from convert.c.network import Operator
 from convert.c.operators import lowers
 from convert.c.plan import Plan
-from convert.c.step import Step
+from convert.c.step import Step, Value
 
 _AXES = 5  # as in kernels/gather.h
 Axis = tuple[int, int]  # side, and bytes from one to the next in the input
@@ -29,19 +29,22 @@ class Gather(Step):
         for field, numbers in zip(("sides", "steps"), zip(*self.axes, strict=True), strict=True):
             yield f"static const int {self.name}_{field}[{_AXES}] = {{{', '.join(map(str, numbers))}}};\n"
 
-    def arguments(self) -> list[object]:
-        """From where to where, and the axes."""
-        source = self.inputs[0].pointer + (f" + {self.start}" if self.start else "")
-        return [source, self.output.pointer, f"{self.name}_sides", f"{self.name}_steps"]
+    def addresses(self) -> list[str]:
+        """From where to where."""
+        start = f" + {self.start}" if self.start else ""
+        return [self.inputs[0].pointer + start, self.output.pointer]
+
+    def parameters(self) -> Sequence[object]:
+        """The axes."""
+        return f"{self.name}_sides", f"{self.name}_steps"
 
 
-def add_gather(plan: Plan, operator: Operator, places: tuple[int, int], start: int, axes: list[Axis]) -> None:
-    """Append the step that copies from one tensor to another along axes."""
+def add_gather(plan: Plan, name: str, value: Value, output: Value, axes: list[Axis], start: int = 0) -> None:
+    """Append the step that copies along axes of the input, in the order of the output's."""
     long = [axis for axis in axes if axis[0] != 1]
     if len(long) > _AXES:
         raise plan.refusal("moves values along more than five axes")
     axes = [(1, 0)] * (_AXES - len(long)) + long
-    name, value, output = plan.name(operator, places[1]), plan.value(places[0]), plan.output_value(places[1])
     plan.steps.append(Gather(name=name, inputs=(value,), output=output, start=start, axes=axes))
 
 
@@ -64,7 +67,8 @@ def strided_slice(plan: Plan, operator: Operator) -> None:
         last = side if options["endMask"] >> axis & 1 else min(last, side)
         start += first * step
         axes.append((-(-(last - first) // strides[axis]), strides[axis] * step))
-    add_gather(plan, operator, (operator.inputs[0], operator.outputs[0]), start, axes)
+    value = plan.value(operator.inputs[0])
+    add_gather(plan, plan.name(operator), value, plan.output_value(operator.outputs[0]), axes, start)
 
 
 @lowers("SPACE_TO_DEPTH")
@@ -79,7 +83,8 @@ def space_to_depth(plan: Plan, operator: Operator) -> None:
         (side, channels),
         (channels, 1),
     ]
-    add_gather(plan, operator, (operator.inputs[0], operator.outputs[0]), 0, axes)
+    value = plan.value(operator.inputs[0])
+    add_gather(plan, plan.name(operator), value, plan.output_value(operator.outputs[0]), axes)
 
 
 @lowers("SPLIT")
@@ -91,5 +96,6 @@ def split(plan: Plan, operator: Operator) -> None:
     steps, start = byte_steps(shape), 0
     for place in operator.outputs:
         sides = plan.tensor(place).shape
-        add_gather(plan, operator, (source, place), start, list(zip(sides, steps, strict=True)))
+        axes = list(zip(sides, steps, strict=True))
+        add_gather(plan, plan.name(operator, place), plan.value(source), plan.output_value(place), axes, start)
         start += sides[axis] * steps[axis]
