@@ -24,7 +24,7 @@ from convert.gate import convert_and_prove, exit_status, write
 from convert.model_card import HEAD, failed_entry, remarks, rows
 from convert.options import add_gate_option, add_optimize_option, add_parent_options
 from convert.parent import Parent, load_parent
-from convert.processes.converter import died, forked
+from convert.processes.converter import cause, run_in_fork
 from convert.variant import PLAIN, VARIANTS
 from edgecnn.child_process import DiedError
 from edgecnn.command import OK, command, command_parser, print_json, table
@@ -46,9 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     entries: list[Entry] = []
     while len(entries) < len(options.variants):
         try:
-            status = forked(_convert, path, options, len(entries), heard=entries.append)
+            status = run_in_fork(_convert, path, options, len(entries), on_message=entries.append)
         except DiedError as death:
-            entries.append(failed_entry(file_name(options.variants[len(entries)]), died(death)))
+            entries.append(failed_entry(file_name(options.variants[len(entries)]), cause(death)))
         else:
             if status != OK:
                 return status

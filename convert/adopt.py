@@ -1,7 +1,7 @@
-"""Give a `.tflite` or `.onnx` made by other tools a manifest, so that edgecnn runs it.
+"""Give a `.tflite` or `.onnx` of other tools a manifest, so that edgecnn runs it.
 
-The file is opened first in a process of its own, since a damaged one can kill the process that opens it, and run on
-random pixels; what comes out is written beside it as NAME_edgecnn.tflite (or .onnx), the file itself stays as it is.
+The file is run on random pixels, in a process of its own, since a damaged file can kill the process that opens it. A
+copy with the manifest is written beside it as NAME_edgecnn.tflite (or .onnx); the file itself stays as it is.
 
 Examples:
   python -m convert.adopt flowers.tflite --labels rose,tulip --normalization tf
@@ -24,6 +24,7 @@ from convert.foreign_model import check_labels, pixel_values, read_labels
 from convert.options import add_foreign_options
 from convert.output_kind import output_kind, within_one
 from convert.processes.engines import in_engine_process
+from convert.variant import quantizations
 from edgecnn.command import OK, command, command_parser, print_json, quiet, table
 from edgecnn.engine_loading import load_engine
 from edgecnn.errors import EdgecnnError
@@ -35,20 +36,22 @@ from edgecnn.modelfile import find_manifest, model_format, pack_model
 from edgecnn.pixels import dequantize
 
 LAYOUTS = ("NHWC", "NCHW")
-_CHANNELS = (1, 3, 4)  # what an axis of channels has
+_CHANNELS = (1, 3, 4)  # lengths of an axis of channels
 _PROBES = 8  # random images
-_MOST = 2**24  # bytes of what TFLite Metadata appends
-_QUANTIZATIONS = {"int8": "int8", "uint8": "uint8", "int16": "int16x8"}  # by the type of both ends
+_MOST = 2**24  # bytes that TFLite Metadata may append
+_QUANTIZATIONS = {"uint8": "uint8"} | {  # by the dtype of both ends
+    row.ends: row.quantize for row in quantizations("tflite").values() if row.ends != "float32"
+}
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a model file turned out to be."""
+    """How a model file answers random input."""
 
     engine: str
     input: TensorSpec
     output: TensorSpec
-    answers: npt.NDArray[np.float32]  # (n, classes), to random input values
+    answers: npt.NDArray[np.float32]  # (n, classes)
 
 
 @command
@@ -57,14 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = command_parser("python -m convert.adopt", __doc__)
     parser.add_argument("file", type=Path, help="a .tflite or .onnx without a manifest")
     add_foreign_options(parser)
-    parser.add_argument("--layout", choices=LAYOUTS, help="of the input, where its shape does not tell")
+    parser.add_argument("--layout", choices=LAYOUTS, help="of the input, if its shape leaves it open")
     parser.add_argument("--output", type=Path, help="default: beside, as NAME_edgecnn")
     options = parser.parse_args(argv)
     output = options.output or options.file.with_stem(f"{options.file.stem}_edgecnn")
     if output.resolve() == options.file.resolve():
         raise EdgecnnError(f"--output {output} is the file itself: name another")
     data = read_file(options.file)
-    manifest = adopted(options.file, data, options)
+    manifest = manifest_for(options.file, data, options)
     payload, members = _unzipped(options.file, data) if manifest.format == "tflite" else (data, {})
     write_file(output, pack_model(payload, manifest, members))
     if options.json:
@@ -74,20 +77,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return OK
 
 
-def adopted(path: Path, data: bytes, options: argparse.Namespace) -> Manifest:
+def manifest_for(path: Path, data: bytes, options: argparse.Namespace) -> Manifest:
     """The manifest that a file of other tools gets.
 
     Raises:
-        EdgecnnError: it has one already, is no classifier of images, or what was said of it does not fit.
+        EdgecnnError: it has one already, is no classifier of images, or an option does not fit it.
     """
-    kind = model_format(str(path), data)
-    if kind == "keras":
+    file_format = model_format(str(path), data)
+    if file_format == "keras":
         raise EdgecnnError(f"{path} is a keras model, for training: convert it (python -m convert.tflite)")
     if find_manifest(str(path), data) is not None:
         raise EdgecnnError(f"{path} has a manifest already: edgecnn info {path}")
     scale, offset = pixel_values(path, options)
     labels = read_labels(path, options.labels)
-    probe: Probe = in_engine_process(str(path), _probe, kind, data, str(path), limits=limits(data))
+    probe: Probe = in_engine_process(str(path), _probe, file_format, data, str(path), limits=limits(data))
     step = 0.0 if probe.output.dtype.kind == "f" else probe.output.scale
     _check_output(path, probe, step)
     check_labels(path, labels, probe.output.shape[1])
@@ -97,23 +100,22 @@ def adopted(path: Path, data: bytes, options: argparse.Namespace) -> Manifest:
         raise EdgecnnError(
             f"--normalization {options.normalization} is for {len(scale)} channels, {path} has {shape[2]}"
         )
-    wanted = Input(shape, scale, offset, raw=_takes_raw(probe.input, scale, offset), layout=layout)
-    return Manifest(
-        path.stem, kind, labels, wanted, sha256(data), output_kind(probe.answers, step), _quantization(probe)
-    )
+    entry = Input(shape, scale, offset, raw=_takes_raw(probe.input, scale, offset), layout=layout)
+    kind = output_kind(probe.answers, step)
+    return Manifest(path.stem, file_format, labels, entry, sha256(data), kind, _quantization(probe))
 
 
 def _quantization(probe: Probe) -> str:
-    """What the ends of the file tell: they are of one integer type, or what lies within stays unknown."""
+    """The quantization, if input and output are of one integer dtype; else `unknown`."""
     ends = {probe.input.dtype.name, probe.output.dtype.name}
     return _QUANTIZATIONS.get(ends.pop(), "unknown") if len(ends) == 1 else "unknown"
 
 
 def _unzipped(path: Path, data: bytes) -> tuple[bytes, dict[str, bytes]]:
-    """A flatbuffer, and the files that TFLite Metadata appended to it; ours is one ZIP with them.
+    """A flatbuffer, and the files that TFLite Metadata appended to it: our manifest goes into one ZIP with them.
 
     Raises:
-        EdgecnnError: they are damaged, or too large to be labels and words.
+        EdgecnnError: these files are damaged, or too large to be labels and descriptions.
     """
     if not zipfile.is_zipfile(io.BytesIO(data)):
         return data, {}
@@ -129,10 +131,10 @@ def _unzipped(path: Path, data: bytes) -> tuple[bytes, dict[str, bytes]]:
 
 
 def guess_layout(path: Path, tensor: TensorSpec) -> str:
-    """NHWC or NCHW, by where the axis of channels must be.
+    """NHWC or NCHW, by the axis that has a length of channels.
 
     Raises:
-        EdgecnnError: the input is no image, or its shape leaves it open.
+        EdgecnnError: the input is no image, or both axes have.
     """
     if len(tensor.shape) != 4:
         raise EdgecnnError(f"{path} takes {tensor.shape}: a classifier of images takes 4 axes")
@@ -143,7 +145,7 @@ def guess_layout(path: Path, tensor: TensorSpec) -> str:
 
 
 def _takes_raw(tensor: TensorSpec, scale: tuple[float, ...], offset: tuple[float, ...]) -> bool:
-    """Whether the file's own input is the raw pixel: uint8, and not quantized otherwise."""
+    """Whether the file takes raw pixels as they are: uint8, neither scaled nor shifted."""
     plain = tensor.dtype == np.uint8 and tensor.scale == 1 and tensor.zero_point == 0
     return plain and set(scale) == {1.0} and set(offset) == {0.0}
 
@@ -157,10 +159,10 @@ def _check_output(path: Path, probe: Probe, step: float) -> None:
         raise EdgecnnError(f"{path} gives one value beyond 0 to 1, a logit: export it with a sigmoid behind it")
 
 
-def _probe(kind: str, data: bytes, source: str) -> Probe:
-    """Load a model and run it on random input; in a process of its own."""
+def _probe(file_format: str, data: bytes, source: str) -> Probe:
+    """Load a model and run it on random input; called in a process of its own."""
     with quiet():
-        name, engine = load_engine("auto", data, kind, source, threads=1)
+        name, engine = load_engine("auto", data, file_format, source, threads=1)
     random = np.random.default_rng(0)
     answers = []
     for _ in range(_PROBES):

@@ -20,7 +20,7 @@ from convert.layer_names import layer_names
 from convert.mixed_precision import NOISE_IMAGES
 from convert.options import add_foreign_options, add_image_options
 from convert.parent import Parent, load_parent
-from convert.processes.converter import survived
+from convert.processes.converter import in_own_process
 from convert.quantization_noise import Noise, layer_noise, worst_first
 from convert.variant import PIXELS, quantizations
 from edgecnn import arguments
@@ -33,7 +33,7 @@ HEAD = ("layer", "own SQNR", "SQNR dB", "cosine", "low end", "high end", "scale"
 
 
 @command
-@survived
+@in_own_process
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.debug`."""
     parser = command_parser("python -m convert.debug", __doc__)

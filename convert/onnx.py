@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from convert import format_command
-from convert.processes.converter import survived
+from convert.processes.converter import in_own_process
 from convert.variant import Variant
 from edgecnn.command import command, command_parser
 
@@ -22,7 +22,7 @@ _TYPES = ("int8", "uint8")
 
 
 @command
-@survived
+@in_own_process
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.onnx`."""
     parser = command_parser("python -m convert.onnx", __doc__)

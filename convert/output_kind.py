@@ -1,4 +1,4 @@
-"""Which kind of output a model has, of those in `edgecnn.answers`: by its last activation, else by what it gives."""
+"""Which kind of output a model has, of those in `edgecnn.answers`: by its last activation, else by its values."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import keras
 
-PROBES = 8  # random images that show of what kind a model's output is
+PROBES = 8  # random images whose outputs show the kind
 _SIGMOIDS = ("sigmoid", "hard_sigmoid")
 
 Floats = npt.NDArray[np.float32]
@@ -22,36 +22,36 @@ def probes(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     return (images * np.linspace(0.2, 1, PROBES).reshape(-1, 1, 1, 1)).astype(np.uint8)
 
 
-def output_kind(given: Floats, step: float = 0.0, activation: str | None = None) -> str:
-    """The kind of an output.
+def output_kind(outputs: Floats, step: float = 0.0, activation: str | None = None) -> str:
+    """The kind of an output: `sigmoid`, `sigmoids`, `probabilities` or `logits`.
 
     Args:
-        given: what it gave, (n, columns).
-        step: the quantization step of the values, each of which may be half of it off.
-        activation: the last one's name, where it is known.
+        outputs: of the probes, (n, columns).
+        step: the quantization step of the outputs; each may be half a step off.
+        activation: the name of the last activation, where it is known.
     """
-    if given.shape[1] == 1:
+    if outputs.shape[1] == 1:
         return "sigmoid"
     if activation in _SIGMOIDS:
         return "sigmoids"
-    if is_probabilities(given, step):
+    if is_probabilities(outputs, step):
         return "probabilities"
-    return "sigmoids" if activation is None and within_one(given, step) else "logits"
+    return "sigmoids" if activation is None and within_one(outputs, step) else "logits"
 
 
-def is_probabilities(given: Floats, step: float = 0.0) -> bool:
-    """Whether each row is a distribution: a softmax is inside the model, and not left to its user."""
-    bound = 1e-3 + step * (1 + given.shape[1] / 2)
-    return bool((given >= 0).all() and np.abs(given.sum(axis=1) - 1).max() < bound)
+def is_probabilities(outputs: Floats, step: float = 0.0) -> bool:
+    """Whether each row is a distribution: the model has its softmax inside."""
+    bound = 1e-3 + step * (1 + outputs.shape[1] / 2)
+    return bool((outputs >= 0).all() and np.abs(outputs.sum(axis=1) - 1).max() < bound)
 
 
-def within_one(given: Floats, step: float = 0.0) -> bool:
-    """Whether all values may be probabilities."""
-    return bool(given.min() >= -step / 2 and given.max() <= 1 + step / 2)
+def within_one(outputs: Floats, step: float = 0.0) -> bool:
+    """Whether all outputs lie between 0 and 1, but for half a step."""
+    return bool(outputs.min() >= -step / 2 and outputs.max() <= 1 + step / 2)
 
 
 def last_activation(model: "keras.Model") -> str | None:
-    """The name of the activation that gives a model's output; None where its last layer does not say."""
+    """The name of the activation of a model's last layer; None where that layer has none."""
     import keras
 
     layer: Any = model.outputs[0]._keras_history.operation
@@ -60,9 +60,9 @@ def last_activation(model: "keras.Model") -> str | None:
     return getattr(getattr(layer, "activation", None), "__name__", None)
 
 
-def ending_in_sigmoid(path: Path, model: "keras.Model", given: Floats) -> "keras.Model":
-    """The same model; where its one value is a logit, as training with `from_logits=True` leaves it, its sigmoid."""
-    if given.shape[1] > 1 or last_activation(model) in _SIGMOIDS or within_one(given):
+def ending_in_sigmoid(path: Path, model: "keras.Model", outputs: Floats) -> "keras.Model":
+    """The same model; with a sigmoid behind it, if its one output is a logit (training with `from_logits=True`)."""
+    if outputs.shape[1] > 1 or last_activation(model) in _SIGMOIDS or within_one(outputs):
         return model
     import keras
 

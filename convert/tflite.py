@@ -14,12 +14,12 @@ import sys
 from collections.abc import Sequence
 
 from convert import format_command
-from convert.processes.converter import survived
+from convert.processes.converter import in_own_process
 from edgecnn.command import command, command_parser
 
 
 @command
-@survived
+@in_own_process
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.tflite`."""
     return format_command.run(command_parser("python -m convert.tflite", __doc__), argv, "tflite")

@@ -29,7 +29,7 @@ from convert.gate import convert_and_prove, write
 from convert.keras_files.keras2 import file_format
 from convert.options import add_gate_option, add_parent_options
 from convert.parent import load_parent
-from convert.processes.converter import survived
+from convert.processes.converter import in_own_process
 from convert.summary import summary
 from convert.variant import PLAIN
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
@@ -41,7 +41,7 @@ from edgecnn.native_description import description_file, source_hashes
 
 
 @command
-@survived
+@in_own_process
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.c`."""
     parser = command_parser("python -m convert.c", __doc__)

@@ -1,7 +1,7 @@
-"""A model as one graph of constants in float32: what both converters start from.
+"""A Keras model as one TensorFlow graph of constants in float32: the input of both converters.
 
-Keras leaves in a graph what converters stumble over: layers of a captured constant (`Normalization`), functions for XLA
-(grouped convolutions), float16 (models trained with `mixed_float16`). All of that goes here, in one place.
+Keras leaves in a graph what converters cannot handle: layers of a captured constant (`Normalization`), functions for
+XLA (grouped convolutions), float16 (models trained with `mixed_float16`). This module removes all of it.
 """
 
 import re
@@ -33,30 +33,24 @@ def with_fixed_batch(model: "keras.Model", batch: int | None = 1) -> "keras.Mode
 
 
 def frozen(function: Any) -> Any:
-    """The same function, its weights and captured values constants, float32 throughout, without functions for XLA.
-
-    Args:
-        function: a ConcreteFunction.
-
-    Returns:
-        A ConcreteFunction that takes what is no constant.
+    """A ConcreteFunction with its weights and captured values as constants, in float32, without functions for XLA.
 
     Raises:
-        EdgecnnError: it answers at random.
+        EdgecnnError: it answers the same image otherwise each time.
     """
-    made = _with_constants(function)
-    graph = made.graph.as_graph_def()
-    if _in_float32(graph) | _for_no_compiler(graph):
-        made = _with_constants(_function(graph, made))
-        graph = made.graph.as_graph_def()
-    _check_certain(graph)
-    return made
+    constant = _with_constants(function)
+    graph = constant.graph.as_graph_def()
+    if _to_float32(graph) | _drop_compiler_marks(graph):
+        constant = _with_constants(_function(graph, constant))
+        graph = constant.graph.as_graph_def()
+    _check_deterministic(graph)
+    return constant
 
 
 @contextmanager
-def unrolled(model: "keras.Model", wanted: bool = True) -> Iterator[None]:
-    """Within, recurrent layers are traced step by step: quantizers see nothing of a loop's body, and may die of it."""
-    layers = [layer for layer in model._flatten_layers() if wanted and hasattr(layer, "unroll")]
+def unrolled(model: "keras.Model", is_wanted: bool = True) -> Iterator[None]:
+    """Within, recurrent layers are traced step by step: quantizers do not see into a loop's body, and may die of it."""
+    layers = [layer for layer in model._flatten_layers() if is_wanted and hasattr(layer, "unroll")]
     before = [layer.unroll for layer in layers]
     try:
         for layer in layers:
@@ -73,16 +67,16 @@ def _with_constants(function: Any) -> Any:
     return convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
 
 
-def _function(graph: Any, like: Any) -> Any:
-    """A function of a changed graph, with the ends of the one it came from."""
+def _function(graph: Any, original: Any) -> Any:
+    """A function of a changed graph, with the inputs and outputs of the original function."""
     from tensorflow.python.eager import wrap_function
 
-    _rename_functions(graph)  # TensorFlow knows those of the same names
-    names = ([tensor.name for tensor in ends] for ends in (like.inputs, like.outputs))
-    made = wrap_function.function_from_graph_def(graph, *names)
-    for tensor, original in zip(made.inputs, like.inputs, strict=True):
-        tensor.set_shape(original.shape)
-    return made
+    _rename_functions(graph)  # TensorFlow has functions of the same names already
+    names = ([tensor.name for tensor in tensors] for tensors in (original.inputs, original.outputs))
+    function = wrap_function.function_from_graph_def(graph, *names)
+    for tensor, original_tensor in zip(function.inputs, original.inputs, strict=True):
+        tensor.set_shape(original_tensor.shape)
+    return function
 
 
 def _rename_functions(graph: Any) -> None:
@@ -101,24 +95,24 @@ def _nodes(graph: Any) -> list[Any]:
     return [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
 
 
-def _for_no_compiler(graph: Any) -> bool:
-    """Take out the marks that keep functions from being inlined; whether there were any."""
-    marked = [each for each in (*_nodes(graph), *graph.library.function) if _COMPILED in each.attr]
-    for each in marked:
-        del each.attr[_COMPILED]
+def _drop_compiler_marks(graph: Any) -> bool:
+    """Remove the marks that keep functions from being inlined; returns whether there were any."""
+    marked = [owner for owner in (*_nodes(graph), *graph.library.function) if _COMPILED in owner.attr]
+    for owner in marked:
+        del owner.attr[_COMPILED]
     return bool(marked)
 
 
-def _in_float32(graph: Any) -> bool:
-    """Turn float16 and bfloat16 into float32 wherever they stand; whether there were any."""
+def _to_float32(graph: Any) -> bool:
+    """Turn float16 and bfloat16 into float32 wherever they stand; returns whether there were any."""
     import tensorflow as tf
     from tensorflow.core.framework import types_pb2
 
     halves = {types_pb2.DT_HALF, types_pb2.DT_BFLOAT16}
     changed = False
     for value in (value for node in _nodes(graph) for value in node.attr.values()):
-        for place, kind in enumerate(value.list.type):
-            if kind in halves:
+        for place, dtype in enumerate(value.list.type):
+            if dtype in halves:
                 value.list.type[place], changed = types_pb2.DT_FLOAT, True
         if value.type in halves:
             value.type, changed = types_pb2.DT_FLOAT, True
@@ -127,13 +121,13 @@ def _in_float32(graph: Any) -> bool:
             value.tensor.CopyFrom(tf.make_tensor_proto(array, shape=array.shape))
             changed = True
     for function in graph.library.function:
-        for end in (*function.signature.input_arg, *function.signature.output_arg):
-            if end.type in halves:
-                end.type, changed = types_pb2.DT_FLOAT, True
+        for argument in (*function.signature.input_arg, *function.signature.output_arg):
+            if argument.type in halves:
+                argument.type, changed = types_pb2.DT_FLOAT, True
     return changed
 
 
-def _check_certain(graph: Any) -> None:
+def _check_deterministic(graph: Any) -> None:
     """Refuse a model that answers the same image otherwise each time."""
     for node in _nodes(graph):
         if _RANDOM.search(node.op):

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from convert.contents import LayerOutput
 from convert.formats.frozen_graph import frozen, unrolled, with_fixed_batch
-from convert.formats.onnx_canonical import keep_alike, make_canonical
+from convert.formats.onnx_canonical import make_canonical, merge_duplicates_in_order
 from convert.formats.onnx_graph import PIXELS, layer_nodes, layer_tensors, quantized_tensors, serialised, tensor_values
 from convert.formats.onnx_quantize import prepared, quantize_dynamic, quantize_static, to_float16
 from convert.layer_names import layer_channels, marked
@@ -63,7 +63,7 @@ def onnx_from_keras(model: "keras.Model", entry: Input, batch: int | None = 1) -
         fixed = with_fixed_batch(model, batch)
         with unrolled(model):  # in the bodies of loops tf2onnx gives nodes in any order
             function = frozen(classify.get_concrete_function())
-    keep_alike()
+    merge_duplicates_in_order()
     (image,), (classes,) = function.inputs, function.outputs
     proto, _ = tf2onnx.convert.from_graph_def(  # from_keras does not work with Keras 3
         function.graph.as_graph_def(add_shapes=True),

@@ -1,6 +1,6 @@
-"""A conversion in a process of its own: TensorFlow's converters kill theirs over networks that they cannot stand.
+"""A conversion in a process of its own: some networks make TensorFlow's converters kill their process.
 
-The process is a fork, made before TensorFlow is loaded: it costs nothing, and what it loads it alone has loaded.
+The process is a fork, made before TensorFlow is loaded: a fork costs nothing, and only the fork loads TensorFlow.
 """
 
 import functools
@@ -21,35 +21,35 @@ from edgecnn.errors import EdgecnnError
 
 _P = ParamSpec("_P")
 
-_PATIENCE = 1.0  # seconds: a terminal tells Ctrl-C to the fork too, a single signal does not
+_PATIENCE = 1.0  # seconds: a terminal sends Ctrl-C to the fork too, a single signal does not reach it
 
 
-def survived(main: Callable[_P, int]) -> Callable[_P, int]:
-    """Run `main(argv)` in a fork, and tell in a line what killed it."""
+def in_own_process(main: Callable[_P, int]) -> Callable[_P, int]:
+    """Decorate a command: `main(argv)` runs in a fork, and one line says what killed it."""
 
     @functools.wraps(main)
     def guarded(*args: _P.args, **kwargs: _P.kwargs) -> int:
         try:
-            return forked(functools.partial(main, *args, **kwargs))
+            return run_in_fork(functools.partial(main, *args, **kwargs))
         except DiedError as death:
-            raise EdgecnnError(died(death)) from None
+            raise EdgecnnError(cause(death)) from None
 
     return guarded
 
 
-def died(death: DiedError) -> str:
-    """What is said of a converter that died."""
+def cause(death: DiedError) -> str:
+    """Why a converter died, and what to do, in words."""
     memory = ", as where memory runs out" if str(death) == "SIGKILL" else ""
     return f"the converter died of this network ({death}{memory}): another format or quantization may do"
 
 
-def forked(work: Callable[..., int], *arguments: Any, heard: Callable[[Any], None] | None = None) -> int:
+def run_in_fork(work: Callable[..., int], *arguments: Any, on_message: Callable[[Any], None] | None = None) -> int:
     """Call `work` in a fork of this process, as a command.
 
     Args:
-        work: gives an exit status.
-        arguments: that it takes.
-        heard: called here with what `work` tells there, by the function that it gets as its last argument.
+        work: returns an exit status.
+        arguments: of `work`.
+        on_message: called here with each message of `work`, which sends them by the function that is its last argument.
 
     Returns:
         The exit status.
@@ -58,27 +58,29 @@ def forked(work: Callable[..., int], *arguments: Any, heard: Callable[[Any], Non
         DiedError: a signal killed the fork.
     """
     context = multiprocessing.get_context("fork")
-    ours, theirs = context.Pipe(duplex=False)
-    with tempfile.TemporaryDirectory() as folder:  # what a killed process leaves goes with it
-        process = context.Process(target=_become, args=(folder, work, (*arguments, *([theirs.send] if heard else ()))))
+    receiver, sender = context.Pipe(duplex=False)
+    with tempfile.TemporaryDirectory() as folder:  # the temporary files of a killed process go with it
+        process = context.Process(
+            target=_become, args=(folder, work, (*arguments, *([sender.send] if on_message else ())))
+        )
         process.start()
-        theirs.close()
-        _listen(process, ours, heard)
+        sender.close()
+        _listen(process, receiver, on_message)
     status = process.exitcode or 0
     if status < 0:
         raise DiedError(signal.Signals(-status).name)
     return status
 
 
-def _listen(process: BaseProcess, pipe: Connection, heard: Callable[[Any], None] | None) -> None:
-    """Hand on what the fork tells until it ends; Ctrl-C is its to answer."""
+def _listen(process: BaseProcess, receiver: Connection, on_message: Callable[[Any], None] | None) -> None:
+    """Pass on the fork's messages until it ends; the fork answers Ctrl-C."""
     while True:
         try:
-            while heard and not pipe.closed:
+            while on_message and not receiver.closed:
                 try:
-                    heard(pipe.recv())
+                    on_message(receiver.recv())
                 except EOFError:
-                    pipe.close()
+                    receiver.close()
             process.join()
             return
         except KeyboardInterrupt:
@@ -88,7 +90,7 @@ def _listen(process: BaseProcess, pipe: Connection, heard: Callable[[Any], None]
 
 
 def _become(folder: str, work: Callable[..., int], arguments: tuple[Any, ...]) -> None:
-    """In the fork: be the command."""
+    """In the fork: run as a command, and exit."""
     tempfile.tempdir = folder
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
