@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.foreign_model import pixel_values, read_labels, with_manifest
-from convert.keras_files.keras2 import is_hdf5
+from convert.keras_files.file_format import is_hdf5
 from convert.keras_files.loading import load_keras, weights_hash
 from convert.keras_files.saved_model import is_saved_model
 from convert.keras_predict import predict

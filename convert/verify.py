@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.keras_files.keras2 import file_format
+from convert.keras_files.file_format import file_format
 from convert.keras_files.loading import load_keras
 from convert.keras_files.saved_model import is_saved_model
 from convert.keras_predict import predict

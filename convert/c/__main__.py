@@ -26,7 +26,7 @@ from convert.c.build import HOST, TARGETS, resolved
 from convert.c.c_files import c_files, plain_model, program
 from convert.conversion import Conversion
 from convert.gate import convert_and_prove, write
-from convert.keras_files.keras2 import file_format
+from convert.keras_files.file_format import file_format
 from convert.options import add_gate_option, add_parent_options
 from convert.parent import load_parent
 from convert.processes.converter import in_own_process

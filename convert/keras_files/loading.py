@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convert.keras_files.keras2 import SAVED_MODEL, custom_objects, loadable
+from convert.keras_files.keras2 import SAVED_MODEL, custom_objects
+from convert.keras_files.mended_copy import mended_copy
 from convert.keras_files.saved_model import check_operators, is_saved_model
 from edgecnn.command import quiet
 from edgecnn.errors import EdgecnnError
@@ -16,21 +17,21 @@ from edgecnn.files import hash_arrays, read_file, sha256
 if TYPE_CHECKING:
     import keras
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: its greetings are no news
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: it prints a page of notices
 
-_NOISE = re.compile(  # of Keras's errors: colours, where they come from, and what a layer was called with
+_NOISE = re.compile(  # in Keras's errors: colours, the place they come from, the arguments of a call
     r"\x1b\[\d*m|.*Exception encountered:|Exception encountered when calling [\w.()]+|Arguments received by .*"
 )
 _LONGEST = 300  # letters of a reason
 
 
 def load_keras(path: Path) -> "keras.Model":
-    """Load a classifier: one image in (batch, height, width, channels), one row of classes out.
+    """Load a classifier of images: input (batch, height, width, channels), output (batch, classes).
 
     Raises:
-        EdgecnnError: the file cannot be loaded safely, or it is no such classifier.
+        EdgecnnError: the file cannot be loaded safely, or is no such classifier.
     """
-    with quiet():  # TensorFlow greets; it takes seconds to import, so only when it is needed
+    with quiet():  # TensorFlow prints notices, and takes seconds to import
         import keras
 
         try:
@@ -55,7 +56,7 @@ def weights_hash(path: Path, model: "keras.Model") -> str:
 def _from_file(path: Path) -> "keras.Model":
     import keras
 
-    with loadable(path) as copy:
+    with mended_copy(path) as copy:
         return keras.models.load_model(copy, compile=False, custom_objects=custom_objects())
 
 
@@ -63,7 +64,7 @@ def _from_saved_model(path: Path) -> "keras.Model":
     import keras
     import tensorflow as tf
 
-    check_operators(path)  # before it is loaded: loading runs what initializes it
+    check_operators(path)  # before it is loaded: loading runs its initializers
     signature = tf.saved_model.load(str(path)).signatures.get("serving_default")
     if signature is None:
         raise EdgecnnError(f"{path} has no signature serving_default: export it with model.export()")
@@ -81,16 +82,16 @@ def _why(path: Path, version: str, error: Exception) -> str:
 
 
 def reason(error: Exception) -> str:
-    """What an error of Keras says of its cause, in one line."""
+    """The cause of an error of Keras, in one line."""
     words = _NOISE.sub("", " ".join(str(error).split()))
     return words.strip(" .")[:_LONGEST] or type(error).__name__
 
 
 def _with_one_output(path: Path, model: Any) -> "keras.Model":
-    """A model that gives one tensor; of a dict with one key, what is under it.
+    """The model with one tensor as its output, also where it was a dict of one.
 
     Raises:
-        EdgecnnError: it is no model, its shapes are not known, or it has more inputs or outputs.
+        EdgecnnError: it is no model, its shapes are not known, or it has several inputs or outputs.
     """
     import keras
 
@@ -108,13 +109,13 @@ def _with_one_output(path: Path, model: Any) -> "keras.Model":
 
 
 def _check_classifier(path: Path, model: "keras.Model") -> None:
-    taken, given = tuple(model.inputs[0].shape), tuple(model.outputs[0].shape)
-    if len(taken) != 4 or None in taken[1:]:
+    entry, output = tuple(model.inputs[0].shape), tuple(model.outputs[0].shape)
+    if len(entry) != 4 or None in entry[1:]:
         raise EdgecnnError(
-            f"{path} takes {taken}; a classifier takes images of a fixed size: begin it with"
+            f"{path} takes {entry}; a classifier takes images of a fixed size: begin it with"
             " keras.Input((height, width, channels))"
         )
-    if len(given) != 2 or not given[1]:
-        raise EdgecnnError(f"{path} gives {given}; a classifier gives (batch, classes), or (batch, 1) of two classes")
+    if len(output) != 2 or not output[1]:
+        raise EdgecnnError(f"{path} gives {output}; a classifier gives (batch, classes), or (batch, 1) of two classes")
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise EdgecnnError(f"{path} has NaN or infinity among its weights: its training failed")

@@ -1,8 +1,8 @@
-"""What a SavedModel may hold: the operators that classifiers need. All others are refused by name, before it is loaded.
+"""Which operators a SavedModel may hold: those that classifiers need. Others are refused before it is loaded.
 
-TensorFlow's graphs are programs: an operator may read and write files, print into one, call Python or the network, and
-loading alone runs what initializes them. So operators are allowed that compute, and none that was forgotten does harm.
-Those that save and restore are allowed where the graph's own saver calls them, which nobody does here.
+TensorFlow's graphs are programs: an operator may read and write files, call Python or the network, and loading alone
+runs the initializers. So this is a list of what is allowed: an operator that it forgets does no harm. Operators that
+save and restore are allowed where the graph's own saver calls them; nothing here calls it.
 """
 
 from collections.abc import Iterable
@@ -68,7 +68,7 @@ Assign AssignAddVariableOp AssignSubVariableOp AssignVariableOp DestroyResourceO
 IsVariableInitialized ReadVariableOp ResourceGather VarHandleOp VarIsInitializedOp Variable VariableShape VariableV2
 """
 ALLOWED = frozenset(" ".join((_LAYERS, _NUMBERS, _SHAPES, _IMAGES, _RANDOM, _CONTROL, _VARIABLES)).split())
-_NAMING = frozenset({"ShardedFilename", "StaticRegexFullMatch", "StringJoin"})  # of the files that a saver writes
+_NAMING = frozenset({"ShardedFilename", "StaticRegexFullMatch", "StringJoin"})  # name the files of a saver
 _SAVING = ALLOWED | _NAMING | {"MergeV2Checkpoints", "SaveV2"}
 _RESTORING = ALLOWED | _NAMING | {"RestoreV2"}
 
@@ -105,7 +105,7 @@ def _strange(graph: Any) -> set[str]:
     save, restore = (
         _before(nodes, [end]) for end in (graph.saver_def.save_tensor_name, graph.saver_def.restore_op_name)
     )
-    ends = [end.name for given in graph.signature_def.values() for end in given.outputs.values()]
+    ends = [output.name for signature in graph.signature_def.values() for output in signature.outputs.values()]
     rest = {name for name in nodes if name not in save | restore} | _before(nodes, [*ends, *_initializers(graph)])
     saver = _called([nodes[name] for name in save | restore], functions)
     used = _called([nodes[name] for name in rest], functions) | _revived(graph)
@@ -123,34 +123,35 @@ def _strange(graph: Any) -> set[str]:
 
 
 def _before(nodes: dict[str, Any], ends: Iterable[str]) -> set[str]:
-    """The nodes that must run for the nodes `ends`, these among them."""
-    found: set[str] = set()
+    """The nodes `ends`, and all nodes that must run before them."""
+    before: set[str] = set()
     waiting = list(ends)
     while waiting:
         name = waiting.pop().lstrip("^").split(":")[0]
-        if name in nodes and name not in found:
-            found.add(name)
+        if name in nodes and name not in before:
+            before.add(name)
             waiting += nodes[name].input
-    return found
+    return before
 
 
 def _called(nodes: Iterable[Any], functions: dict[str, Any]) -> set[str]:
-    """The functions that nodes call, and those that these call."""
+    """The functions that nodes call, and all functions that these call."""
     return _closed({name for node in nodes for name in _names(node)}, functions)
 
 
 def _closed(names: set[str], functions: dict[str, Any]) -> set[str]:
-    found, waiting = set[str](), list(names)
+    """These functions, and all functions that they call."""
+    closed, waiting = set[str](), list(names)
     while waiting:
         name = waiting.pop()
-        if name in functions and name not in found:
-            found.add(name)
+        if name in functions and name not in closed:
+            closed.add(name)
             waiting += [inner for node in functions[name] for inner in _names(node)]
-    return found
+    return closed
 
 
 def _names(node: Any) -> list[str]:
-    """What may be names of functions in a node: its operator, and those among its attributes."""
+    """The names in a node that may be functions: its operator, and attributes."""
     attributes = node.attr.values()
     return [
         node.op,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 OP_LAYER = "TFOpLambda"
-_OPERATORS = {  # what a classifier calls: each gives one tensor and does nothing else
+_OPERATORS = {  # functions that classifiers call: each returns one tensor and does nothing else
     "__operators__.add": "math.add",
     **{
         name: name
@@ -23,7 +23,7 @@ _OPERATORS = {  # what a classifier calls: each gives one tensor and does nothin
 
 
 def operator(name: str) -> Callable[..., Any] | None:
-    """TensorFlow's function of this name, as Keras 2 writes it; None where it is not one of those that are taken."""
+    """TensorFlow's function of this name, as Keras 2 writes it; None where it is not in the list."""
     import tensorflow as tf
 
     path = _OPERATORS.get(name)
@@ -42,9 +42,9 @@ def op_layer() -> type:
             self.function = function
 
         def call(self, *values: Any, **options: Any) -> Any:
-            called = operator(self.function)
-            assert called is not None
-            return called(*values, **options)
+            function = operator(self.function)
+            assert function is not None
+            return function(*values, **options)
 
         def get_config(self) -> dict[str, Any]:
             config: dict[str, Any] = super().get_config()
