@@ -73,7 +73,7 @@ def test_every_engine_has_a_row_or_a_reason(trained: Path, tmp_path: Path) -> No
     done = run("convert.tflite", trained / "model.keras", "--optimize", "none", "--output", plain)
     assert done.returncode == 0, done.stderr
     folder = in_c_of(plain, ["host"], tmp_path / "suite")
-    files = Files(folder / "model_int8.tflite", None, "")
+    files = Files(folder, folder / "model_int8.tflite", None, "")
     rows = {row.engine: row for row in measured(files, ("native", "litert", "onnx"), 1, [0], 2, 0.0)}
     native, litert = rows["native"], rows["litert"]
     assert native.call_us
@@ -83,7 +83,7 @@ def test_every_engine_has_a_row_or_a_reason(trained: Path, tmp_path: Path) -> No
     assert native.arena_bytes == library.arena
     assert 0 < code_bytes(library.path.read_bytes()) == native.code_bytes < library.path.stat().st_size
     assert rows["onnx"].reason == "the network has no int8 ONNX"
-    refused = measured(Files(files.tflite, None, "there is no C for WHILE"), ("native",), 1, [0], 1, 0.0)
+    refused = measured(Files(folder, files.tflite, None, "there is no C for WHILE"), ("native",), 1, [0], 1, 0.0)
     assert [row.reason for row in refused] == ["there is no C for WHILE"]
 
 

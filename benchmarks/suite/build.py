@@ -1,8 +1,9 @@
 """The files of a network: Keras, int8 TFLite and ONNX, C with its libraries; in the cache folder, by content.
 
-A folder's name ends in a hash of what its files are built from. A change of networks.py builds everything again; a
-change of the packages' versions or of the manifest converts again; a change in convert/c builds C again and nothing
-else. The rest of convert/ is not hashed: with `--optimize none` it hands the network on to TensorFlow's converter.
+A folder's name ends in a hash of what its files are built from. A change of networks.py or keras_files.py builds
+everything again; a change of the packages' versions or of the manifest converts again; a change in convert/c builds C
+again and nothing else. The rest of convert/ is not hashed: with `--optimize none` it hands the network on to
+TensorFlow's converter.
 """
 
 import hashlib
@@ -14,8 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.suite import networks
-from benchmarks.suite.networks import NETWORKS
+from benchmarks.suite import keras_files, networks
 from edgecnn.child_process import in_child
 from edgecnn.command import GATE_FAILED, OK, progress, quiet
 from edgecnn.errors import EdgecnnError
@@ -31,6 +31,7 @@ INT8, INT8_ONNX, REFUSAL = "model_int8.tflite", "model_int8.onnx", "refused.txt"
 class Files:
     """What there is of a network."""
 
+    keras: Path  # the folder of model.keras and of its images
     tflite: Path  # with the libraries of its C beside it, if C takes it
     onnx: Path | None  # None if the converter refuses it
     refusal: str  # why C refuses it; empty if it does not
@@ -47,14 +48,14 @@ def build(name: str, targets: Sequence[str] = ("host",), home: Path = HOME) -> F
     Raises:
         EdgecnnError: Keras or the converter to TFLite fails.
     """
-    keras_key = key([Path(networks.__file__)], name)
+    keras_key = key([Path(networks.__file__), Path(keras_files.__file__)], name)
     keras = once(home / f"{name}-keras-{keras_key}", lambda folder: _write_keras(name, folder))
     int8_key = key([ROOT / path for path in _CONVERTERS], keras_key)
     int8 = once(home / f"{name}-int8-{int8_key}", lambda folder: _convert(name, keras, folder))
     in_c = in_c_of(int8 / INT8, targets, home, name)
     onnx = int8 / INT8_ONNX
     refusal = in_c / REFUSAL
-    return Files(in_c / INT8, onnx if onnx.exists() else None, refusal.read_text() if refusal.exists() else "")
+    return Files(keras, in_c / INT8, onnx if onnx.exists() else None, refusal.read_text() if refusal.exists() else "")
 
 
 def in_c_of(model: Path, targets: Sequence[str], home: Path = HOME, name: str = "") -> Path:
@@ -94,15 +95,13 @@ def once(folder: Path, fill: Callable[[Path], None]) -> Path:
 def _write_keras(name: str, folder: Path) -> None:
     progress(f"building {name}")
     with quiet():  # TensorFlow greets on stderr
-        in_child(networks.write, name, folder)
+        in_child(keras_files.write, name, folder)
     progress("")
 
 
 def _convert(name: str, keras: Path, folder: Path) -> None:
     """Convert to int8 TFLite and ONNX without rewrites, as C takes it."""
-    labels = ",".join(f"class{number}" for number in range(NETWORKS[name].labels))
-    words = ["--labels", labels, "--normalization", "unit", "--calibration", keras / "calibration.npz"]
-    words += ["--max-drop", "1", "--optimize", "none", "--variants", "tflite:int8", "onnx:int8"]  # untrained: any loss
+    words = ("--max-drop", 1, "--optimize", "none", "--variants", "tflite:int8", "onnx:int8")  # untrained: any loss
     _run("convert", keras / "model.keras", *words, "--output", folder, fine=(OK, GATE_FAILED))
     if not (folder / INT8).exists():
         raise EdgecnnError(f"{name} has no int8 TFLite: python -m convert {keras / 'model.keras'} says why")

@@ -1,16 +1,8 @@
-"""The networks of the suite, with seeded weights; a new network is a function and a row of `NETWORKS`.
-
-`write` imports Keras: call it in a process of its own.
-"""
+"""The networks of the suite; a new one is a function and a row of `NETWORKS`. Each function takes the module keras."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import numpy as np
-
-_IMAGES = 32  # random ones, for the calibration
 
 
 @dataclass(frozen=True)
@@ -19,7 +11,6 @@ class Network:
 
     name: str  # on the command line
     title: str  # in tables
-    labels: int
     build: Callable[[Any], Any]  # the module keras -> a model
 
 
@@ -102,35 +93,12 @@ def mobilenet_v2_160(keras: Any) -> Any:
 NETWORKS = {
     network.name: network
     for network in (
-        Network("reference", "reference, 28x28x1", 10, reference),
-        Network("narrow", "reference with 8, 16, 16, 32 channels", 10, narrow),
-        Network("resnet8", "ResNet-8, 32x32x3", 10, resnet8),
-        Network("ds_cnn", "DS-CNN, 49x10x1", 12, ds_cnn),
-        Network("mobilenet_v1", "MobileNetV1 0.25, 96x96x3", 2, mobilenet_v1),
-        Network("mobilenet_v2", "MobileNetV2 0.35, 96x96x3", 10, mobilenet_v2),
-        Network("mobilenet_v2_160", "MobileNetV2 1.0, 160x160x3", 10, mobilenet_v2_160),
+        Network("reference", "reference, 28x28x1", reference),
+        Network("narrow", "reference with 8, 16, 16, 32 channels", narrow),
+        Network("resnet8", "ResNet-8, 32x32x3", resnet8),
+        Network("ds_cnn", "DS-CNN, 49x10x1", ds_cnn),
+        Network("mobilenet_v1", "MobileNetV1 0.25, 96x96x3", mobilenet_v1),
+        Network("mobilenet_v2", "MobileNetV2 0.35, 96x96x3", mobilenet_v2),
+        Network("mobilenet_v2_160", "MobileNetV2 1.0, 160x160x3", mobilenet_v2_160),
     )
 }
-
-
-def write(name: str, folder: Path) -> None:
-    """Write FOLDER/model.keras and calibration.npz with random images, uint8; seeds are fixed."""
-    import keras
-
-    keras.utils.set_random_seed(0)
-    model = NETWORKS[name].build(keras)
-    _vary(model)
-    model.save(folder / "model.keras")
-    images = np.random.default_rng(0).integers(0, 256, (_IMAGES, *model.input_shape[1:]), np.uint8)
-    np.savez(folder / "calibration.npz", images=images)
-
-
-def _vary(model: Any) -> None:
-    """Give biases and batch normalization the spread that training leaves: those of a new layer are all 0 or 1."""
-    random = np.random.default_rng(1)
-    for weights in model.weights:
-        name = weights.path.split("/")[-1]
-        if name in ("moving_mean", "beta", "bias"):
-            weights.assign(random.normal(0, 0.1, weights.shape))
-        elif name in ("moving_variance", "gamma"):
-            weights.assign(random.uniform(0.6, 1.4, weights.shape))
