@@ -22,7 +22,7 @@ from edgecnn import frames as frames_module
 from edgecnn.classifier import Classifier
 from edgecnn.frames import POLL, folder_frames
 from edgecnn.manifest import Input
-from edgecnn.video import _ended, video_frames
+from edgecnn.video import _end_of_stream, video_frames
 from train.datasets import digits
 
 
@@ -44,25 +44,25 @@ def test_raw_frames_on_stdin_get_the_labels_of_predict() -> None:
     images = digits().test_images[:20]
     done = watched("-", "--threshold", 0.9, input=images.tobytes())
     assert done.returncode == 0, done.stderr
-    said = lines(done.stdout)
-    assert [each["frame"] for each in said] == [str(number) for number in range(20)]
-    for each, image in zip(said, images, strict=True):
-        found = Classifier().predict(image)
-        assert each["probability"] == pytest.approx(found.probability, abs=1e-6)
-        assert each["label"] == (found.label if found.probability >= 0.9 else "unknown")
+    answers = lines(done.stdout)
+    assert [answer["frame"] for answer in answers] == [str(number) for number in range(20)]
+    for answer, image in zip(answers, images, strict=True):
+        prediction = Classifier().predict(image)
+        assert answer["probability"] == pytest.approx(prediction.probability, abs=1e-6)
+        assert answer["label"] == (prediction.label if prediction.probability >= 0.9 else "unknown")
     assert b"20 frames in" in done.stderr
 
 
 def test_below_the_threshold_the_answer_is_unknown() -> None:
-    (said,) = lines(watched("-", "--threshold", 1, input=bytes(784)).stdout)
-    assert said["label"] == "unknown"
-    assert 0 < said["probability"] <= 1
+    (answer,) = lines(watched("-", "--threshold", 1, input=bytes(784)).stdout)
+    assert answer["label"] == "unknown"
+    assert 0 < answer["probability"] <= 1
 
 
 def test_frames_of_another_size_are_brought_into_the_models_frame(tmp_path: Path) -> None:
     drawn = np.asarray(Image.open(digit_file(tmp_path)))
     done = watched("-", "--size", f"{drawn.shape[1]}x{drawn.shape[0]}", input=drawn.tobytes() * 2)
-    assert [each["label"] for each in lines(done.stdout)] == [DRAWN] * 2
+    assert [answer["label"] for answer in lines(done.stdout)] == [DRAWN] * 2
 
 
 def test_a_folder_that_fills_is_gone_through_as_it_does(tmp_path: Path) -> None:
@@ -117,26 +117,26 @@ def test_a_folder_that_has_not_changed_is_seldom_looked_into(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize(
-    ("names", "words", "told"),
+    ("names", "options", "line"),
     [
         ((), (), "waiting for pictures (.avif .bmp .gif "),
-        (("7/a.png", "8/b.png"), (), "; the folders in it are not looked into (['7', '8']): name one of them"),
+        (("7/a.png", "8/b.png"), (), "; folders in it are not searched (['7', '8']): name one of them"),
         (("a.png",), ("--new-only",), " beside the 1 that are there"),
     ],
 )
-def test_what_it_waits_for_is_told(tmp_path: Path, names: tuple[str, ...], words: tuple[str, ...], told: str) -> None:
+def test_it_says_what_it_waits_for(tmp_path: Path, names: tuple[str, ...], options: tuple[str, ...], line: str) -> None:
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    command = [sys.executable, "-m", "edgecnn", "watch", str(tmp_path), *words]
+    command = [sys.executable, "-m", "edgecnn", "watch", str(tmp_path), *options]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as watch:
         assert watch.stderr is not None
-        assert told in watch.stderr.readline()
+        assert line in watch.stderr.readline()
         watch.terminate()
 
 
 class Stream(BaseHTTPRequestHandler):
-    """A camera of the network, whose frames tell their number by their brightness; it is lost after some."""
+    """A camera of the network, whose frames are as bright as their number; it is lost after some."""
 
     frames, now = 60, 0
 
@@ -169,7 +169,7 @@ def stream() -> Iterator[str]:
 
 def test_of_a_live_stream_the_newest_frame_is_given(stream: str) -> None:
     numbers = []
-    with pytest.raises(EdgecnnError, match=r"http://127\.0\.0\.1:\d+/live gives no more frames after"):
+    with pytest.raises(EdgecnnError, match=r"http://127\.0\.0\.1:\d+/live sends no more frames after"):
         for frame in video_frames(stream, Input((8, 8, 1), (1.0,), (0.0,))):
             assert frame.pixels is not None
             numbers.append(int(frame.pixels.mean()))
@@ -187,8 +187,8 @@ def test_a_stream_that_is_lost_is_an_error(stream: str) -> None:
 
 
 def test_a_camera_without_frames_is_told_with_a_way_out() -> None:
-    assert "rpicam-still" in _ended("/dev/video0", camera=True, frames=0)
-    assert _ended("0", camera=True, frames=9).endswith("no more frames after 9: is it still connected?")
+    assert "rpicam-still" in _end_of_stream("/dev/video0", camera=True, frames=0)
+    assert _end_of_stream("0", camera=True, frames=9).endswith("no more frames after 9: is it still connected?")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -200,9 +200,9 @@ def test_it_ends_when_asked_to(tmp_path: Path, number: signal.Signals) -> None:
         assert watch.stdout is not None
         assert json.loads(watch.stdout.readline())["frame"] == "digit.png"
         watch.send_signal(number)
-        _, said = watch.communicate(timeout=30)
+        _, status = watch.communicate(timeout=30)
     assert watch.returncode == 0
-    assert said.startswith("1 frames in")
+    assert status.startswith("1 frames in")
 
 
 def test_fps_is_the_most_there_is() -> None:
@@ -215,7 +215,7 @@ def test_fps_is_the_most_there_is() -> None:
     assert len(lines(watched("-", "--frames", 3, input=bytes(784 * 11)).stdout)) == 3
 
 
-def test_a_video_is_gone_through(tmp_path: Path) -> None:
+def test_a_video_is_read_to_its_end(tmp_path: Path) -> None:
     import cv2
 
     drawn = np.asarray(Image.open(digit_file(tmp_path)))
@@ -226,10 +226,10 @@ def test_a_video_is_gone_through(tmp_path: Path) -> None:
     writer.release()
     done = watched(path)
     assert done.returncode == 0, done.stderr
-    assert [each["label"] for each in lines(done.stdout)] == [DRAWN] * 3
+    assert [answer["label"] for answer in lines(done.stdout)] == [DRAWN] * 3
 
 
-def test_mistakes_are_told(tmp_path: Path) -> None:
+def test_mistakes_are_refused(tmp_path: Path) -> None:
     refused(run_here("edgecnn", "watch", tmp_path, "--size", "28x28"), "--size is for raw frames")
     refused(run_here("edgecnn", "watch", "-", "--new-only"), "--new-only is for a folder")
     refused(run_here("edgecnn", "watch", tmp_path, "--fps", "0"), "is not above 0")

@@ -17,7 +17,7 @@ from edgecnn.streams import quiet
 _CAMERA = "/dev/video"
 _PATIENCE = 2.0  # seconds, for a frame that is being read when the stream is left
 _NO_FRAME = (
-    "opens and gives no frame. The Raspberry Pi's own camera module is not read by OpenCV: let it fill a folder"
+    "opens and sends no frame. The Raspberry Pi's own camera module is not read by OpenCV: let it fill a folder"
     " (rpicam-still -n -t 0 --timelapse 1000 -o frames/%06d.jpg) and watch that; or use a USB camera"
 )
 
@@ -35,71 +35,71 @@ def is_url(source: str) -> bool:
 def video_frames(source: str, wanted: Input) -> Iterator[Frame]:
     """The frames of a video file; or of a camera or a live stream, by its number, device or URL, which never ends.
 
-    Of what is live the newest frame is given, and those that came meanwhile are dropped.
+    A live source yields its newest frame; frames that arrived meanwhile are dropped.
 
     Raises:
-        EdgecnnError: OpenCV is not installed, the source cannot be opened, or what is live ends.
+        EdgecnnError: OpenCV is not installed, the source cannot be opened, or a live source ends.
     """
     cv2 = _opencv()
     camera = is_camera(source)
-    with quiet():  # it tells of every back end that it tries
+    with quiet():  # it reports every back end that it tries
         capture = cv2.VideoCapture(int(source.removeprefix(_CAMERA)) if camera else source)
     name = re.sub("//[^/@]*@", "//", source)  # no passwords in logs
     if not capture.isOpened():
         kind = f"camera {name}: is it connected, and are you in the group video?" if camera else f"{name} as a video"
         raise EdgecnnError(f"cannot open {kind}")
     live = camera or (is_url(source) and capture.get(cv2.CAP_PROP_FRAME_COUNT) <= 0)
-    frames = _Newest(capture) if live else capture
+    frames = _NewestFrame(capture) if live else capture
     order = cv2.COLOR_BGR2GRAY if wanted.shape[2] == 1 else cv2.COLOR_BGR2RGB
     number = 0
     try:
-        while (taken := frames.read())[0]:
-            yield frame_of(str(number), lambda bgr: fit_image(cv2.cvtColor(bgr, order), wanted), taken[1])
+        while (reading := frames.read())[0]:
+            yield frame_of(str(number), lambda bgr: fit_image(cv2.cvtColor(bgr, order), wanted), reading[1])
             number += 1
     finally:
         frames.release()
     if live:
-        raise EdgecnnError(_ended(name, camera, number))
+        raise EdgecnnError(_end_of_stream(name, camera, number))
 
 
-def _ended(name: str, camera: bool, frames: int) -> str:
-    """What is told of something live that gives no more frames."""
+def _end_of_stream(name: str, camera: bool, frames: int) -> str:
+    """The error of a live source that sends no more frames."""
     if camera and not frames:
         return f"camera {name} {_NO_FRAME}"
-    kind, there = (f"camera {name}", "connected") if camera else (name, "there, and the network")
-    return f"{kind} gives no more frames after {frames:,}: is it still {there}?"
+    source, state = (f"camera {name}", "connected") if camera else (name, "there, and the network")
+    return f"{source} sends no more frames after {frames:,}: is it still {state}?"
 
 
-class _Newest:
-    """A capture that a thread reads as fast as frames come: `read` waits for one that was not given yet."""
+class _NewestFrame:
+    """A capture that a thread reads as fast as frames arrive: `read` waits for one that it has not returned yet."""
 
     def __init__(self, capture: Any) -> None:
-        self._capture, self._frame, self._going = capture, None, True
+        self._capture, self._frame, self._open = capture, None, True
         self._change = threading.Condition()
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
     def _follow(self) -> None:
-        while self._going:
+        while self._open:
             try:
-                there, frame = self._capture.read()
-            except Exception:  # OpenCV's: nothing more comes
-                there, frame = False, None
+                success, frame = self._capture.read()
+            except Exception:  # OpenCV's: no more frames arrive
+                success, frame = False, None
             with self._change:
-                self._going = self._going and there
-                self._frame = frame if there else self._frame
+                self._open = self._open and success
+                self._frame = frame if success else self._frame
                 self._change.notify()
 
     def read(self) -> tuple[bool, Any]:
-        """As a capture's."""
+        """Whether there is another frame, and the frame, as a capture's `read` does."""
         with self._change:
-            self._change.wait_for(lambda: self._frame is not None or not self._going)
+            self._change.wait_for(lambda: self._frame is not None or not self._open)
             frame, self._frame = self._frame, None
         return frame is not None, frame
 
     def release(self) -> None:
-        """As a capture's; one that waits for the network is left to the end of the process."""
-        self._going = False
+        """Release the capture; one that waits for the network is left to the end of the process."""
+        self._open = False
         self._thread.join(_PATIENCE)
         if not self._thread.is_alive():
             self._capture.release()

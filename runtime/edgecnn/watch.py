@@ -1,4 +1,4 @@
-"""Classify a stream of images, a line of JSON a frame; what it costs is shown on stderr.
+"""Classify a stream of images, a line of JSON a frame; its cost is shown on stderr.
 
 The source is a folder that fills, a video file, a camera (0, /dev/video0), the URL of a stream, or - for raw frames on
 stdin. It goes on until the source ends, or Ctrl-C or SIGTERM comes; a camera or stream that is lost is an error. An
@@ -31,7 +31,7 @@ STATUS_SECONDS = 10.0
 
 @dataclass
 class Meter:
-    """What the stream has cost since the last status."""
+    """The cost of the stream since the last status."""
 
     frames: int = 0
     busy: float = 0.0  # seconds spent on frames
@@ -64,30 +64,30 @@ def run(options: argparse.Namespace) -> int:
     try:
         for number, frame in enumerate(_paced(_open(options, classifier.manifest.input), options.fps)):
             start = time.perf_counter()
-            said = answer(classifier, frame, options.threshold)
+            document = answer(classifier, frame, options.threshold)
             meter.frames, meter.busy = meter.frames + 1, meter.busy + frame.seconds + time.perf_counter() - start
-            stream_json(said)
+            stream_json(document)
             if start - meter.since >= STATUS_SECONDS:
                 print(meter.status(), file=sys.stderr)
                 meter = Meter()
             if number + 1 == options.frames:
                 break
-    except KeyboardInterrupt:  # the way such a stream is ended
+    except KeyboardInterrupt:  # the usual end of such a stream
         pass
     print(meter.status(), file=sys.stderr)
     return OK
 
 
 def answer(classifier: Classifier, frame: Frame, threshold: float) -> dict[str, Any]:
-    """What is printed for a frame."""
-    said = {"time": round(time.time(), 3), "frame": frame.name}
+    """The document that is printed for a frame."""
+    document = {"time": round(time.time(), 3), "frame": frame.name}
     if frame.pixels is None:
-        return said | {"label": None, "error": frame.error}
+        return document | {"label": None, "error": frame.error}
     start = time.perf_counter()
-    found = classifier.predict(frame.pixels)
-    spent = frame.seconds + time.perf_counter() - start
-    label = {} if found.probability >= threshold else {"label": UNKNOWN}
-    return said | found.document(threshold or THRESHOLD) | label | {"ms": round(1000 * spent, 3)}
+    prediction = classifier.predict(frame.pixels)
+    seconds = frame.seconds + time.perf_counter() - start
+    label = {} if prediction.probability >= threshold else {"label": UNKNOWN}
+    return document | prediction.document(threshold or THRESHOLD) | label | {"ms": round(1000 * seconds, 3)}
 
 
 def _open(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:
@@ -99,14 +99,14 @@ def _open(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:
     if options.size:
         raise EdgecnnError("--size is for raw frames on stdin: leave it out")
     if source.is_dir():
-        words = awaited(source, options.new_only)
-        if words:
-            print(words, file=sys.stderr)
+        waiting = awaited(source, options.new_only)
+        if waiting:
+            print(waiting, file=sys.stderr)
         return folder_frames(source, wanted, options.new_only)
     if not (source.exists() or is_camera(options.source) or is_url(options.source)):
         raise EdgecnnError(f"{source} does not exist: name a folder, a video, a camera (0) or -")
     if source.is_fifo():  # which OpenCV waits for, and Ctrl-C with it
-        raise EdgecnnError(f"{source} is a pipe: give raw frames on stdin (edgecnn watch - < {source})")
+        raise EdgecnnError(f"{source} is a pipe: send raw frames to stdin (edgecnn watch - < {source})")
     return video_frames(options.source, wanted)
 
 
@@ -116,7 +116,7 @@ def _paced(frames: Iterator[Frame], fps: float | None) -> Iterator[Frame]:
     for frame in frames:
         yield frame
         if fps:
-            due = max(due + 1 / fps, time.perf_counter() - 1 / fps)  # what was missed is not made up for
+            due = max(due + 1 / fps, time.perf_counter() - 1 / fps)  # missed frames are not caught up with
             time.sleep(max(0.0, due - time.perf_counter()))
 
 
