@@ -17,11 +17,8 @@ _BELOW_ONE, _ABOVE_ONE = np.float32(1 - 2**-24), np.float32(1 + 2**-23)
 _LARGEST = 2**31 - 1
 _EVERY = (1, 16, 16, 4)  # a shape
 _BUILTIN = schema.BuiltinOperator
-_VERSIONS = {
-    _BUILTIN.HARD_SWISH: 1,
-    _BUILTIN.PRELU: 1,
-    _BUILTIN.RELU_N1_TO_1: 1,
-}  # of operators whose int8 is not of version 2
+# Of operators whose int8 is not of version 2.
+_VERSIONS = dict.fromkeys((_BUILTIN.HARD_SWISH, _BUILTIN.PRELU, _BUILTIN.RELU_N1_TO_1, _BUILTIN.DEPTH_TO_SPACE), 1)
 
 
 @dataclass
@@ -329,6 +326,60 @@ def quantize(draw: Draw) -> bytes:
     return to.op("QUANTIZE", [0], _EVERY, np.float32(scale * draw.scale(-12, 8)), draw.zero_point()).flatbuffer()
 
 
+def prelu(draw: Draw) -> bytes:
+    """A ReLU with slopes of channels, of all, or of one value each."""
+    scale, alpha = draw.scale(-10, 4), draw.scale(-10, 4)
+    to = Builder(_PICTURE, scale, draw.zero_point())
+    shape = draw.choice([(1, 1, 3), (3,), (1, 1, 1), (5, 7, 3)])
+    slopes = draw.random.integers(-128, 128, shape).astype(np.int8)
+    inputs = [0, to.tensor(shape, [alpha], draw.zero_point(), slopes)]
+    return to.op("PRELU", inputs, _PICTURE, np.float32(scale * draw.scale(-8, 8)), draw.zero_point()).flatbuffer()
+
+
+def concatenation(draw: Draw) -> bytes:
+    """The input between two copies of itself, which a maximum pooling makes, along any axis."""
+    scale, zero_point, axis = draw.scale(-10, 4), draw.zero_point(), draw.choice([1, 2, 3, -1])
+    to = Builder(_PICTURE, scale, zero_point)
+    window = {"padding": 0, "strideH": 1, "strideW": 1, "filterHeight": 2, "filterWidth": 2}
+    to.op("MAX_POOL_2D", [0], _PICTURE, scale, zero_point, options="Pool2DOptions", **window)
+    shape = np.array(_PICTURE) * np.where(np.arange(4) == axis % 4, 3, 1)
+    inputs = [to.output, 0, to.output]
+    return to.op(
+        "CONCATENATION", inputs, tuple(shape.tolist()), scale, zero_point, options="ConcatenationOptions", axis=axis
+    ).flatbuffer()  # fmt: skip
+
+
+def reduce_max(draw: Draw) -> bytes:
+    """The maximum over height and width."""
+    scale, zero_point = draw.scale(-10, 4), draw.zero_point()
+    to = Builder(_PICTURE, scale, zero_point)
+    axes = to.tensor((2,), [], 0, np.array([1, 2], np.int32))
+    return to.op(
+        "REDUCE_MAX", [0, axes], (1, 3), scale, zero_point, options="ReducerOptions", keepDims=False
+    ).flatbuffer()
+
+
+def resize(draw: Draw) -> bytes:
+    """A picture of another size, in every way that TFLite knows."""
+    scale, zero_point, kind = draw.scale(-10, 4), draw.zero_point(), draw.choice(["BILINEAR", "NEAREST_NEIGHBOR"])
+    to = Builder(_PICTURE, scale, zero_point)
+    sides = draw.choice([(10, 14), (20, 21), (3, 2), (5, 7), (1, 1), (13, 9)])
+    inputs = [0, to.tensor((2,), [], 0, np.array(sides, np.int32))]
+    align, half = draw.choice([(False, False), (True, False), (False, True)])
+    options = f"Resize{kind.title().replace('_', '')}Options"
+    to.op(f"RESIZE_{kind}", inputs, (1, *sides, 3), scale, zero_point, options=options, alignCorners=align,
+          halfPixelCenters=half)  # fmt: skip
+    return to.flatbuffer()
+
+
+def depth_to_space(draw: Draw) -> bytes:
+    """Channels as pixels."""
+    scale, zero_point = draw.scale(-10, 4), draw.zero_point()
+    to = Builder((1, 3, 2, 12), scale, zero_point)
+    to.op("DEPTH_TO_SPACE", [0], (1, 6, 4, 3), scale, zero_point, options="DepthToSpaceOptions", blockSize=2)
+    return to.flatbuffer()
+
+
 def every_int8(scale: np.float32, zero_point: int) -> Builder:
     """A network over so many values that noise holds nearly every int8."""
     return Builder(_EVERY, scale, zero_point)
@@ -350,6 +401,11 @@ KINDS = (
     relu,
     leaky_relu,
     quantize,
+    prelu,
+    concatenation,
+    reduce_max,
+    resize,
+    depth_to_space,
 )
 
 

@@ -1,4 +1,4 @@
-"""STRIDED_SLICE, SPACE_TO_DEPTH, SPLIT: a part of a value, or all of it in another order."""
+"""STRIDED_SLICE, SPLIT, SPACE_TO_DEPTH, DEPTH_TO_SPACE: a part of a value, or all of it in another order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -85,6 +85,21 @@ def space_to_depth(plan: Plan, operator: Operator) -> None:
     ]
     value = plan.value(operator.inputs[0])
     add_gather(plan, plan.name(operator), value, plan.output_value(operator.outputs[0]), axes)
+
+
+@lowers("DEPTH_TO_SPACE")
+def depth_to_space(plan: Plan, operator: Operator) -> None:
+    """Channels of a pixel as a square of pixels."""
+    value, output = plan.value(operator.inputs[0]), plan.output_value(operator.outputs[0])
+    side, channels = operator.options["blockSize"], output.channels
+    axes = [
+        (value.height, value.row),
+        (side, side * channels),
+        (value.width, value.channels),
+        (side, channels),
+        (channels, 1),
+    ]
+    add_gather(plan, plan.name(operator), value, output, axes)
 
 
 @lowers("SPLIT")

@@ -1,9 +1,12 @@
-"""MAX_POOL_2D, AVERAGE_POOL_2D: pooling that no convolution does."""
+"""MAX_POOL_2D, AVERAGE_POOL_2D, REDUCE_MAX: pooling that no convolution does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from convert.c.fixed_point import LEAST, MOST
 from convert.c.network import Network, Operator
 from convert.c.operators import lowers
 from convert.c.ops.layer import output_fields
@@ -53,3 +56,18 @@ def pool(plan: Plan, operator: Operator) -> None:
     }
     is_average = operator.kind == "AVERAGE_POOL_2D"
     plan.steps.append(Pool(name=name, inputs=(value,), output=output, fields=fields, is_average=is_average))
+
+
+@lowers("REDUCE_MAX")
+def reduce_max(plan: Plan, operator: Operator) -> None:
+    """The maximum over height and width: a window as large as the picture."""
+    axes = sorted(int(axis) % 4 for axis in np.ravel(plan.constant(operator.inputs[1])))
+    value, largest = plan.value(operator.inputs[0]), plan.tensor(operator.outputs[0])
+    if len(plan.tensor(operator.inputs[0]).shape) != 4 or axes != [1, 2]:
+        raise plan.refusal(f"has a maximum over other axes than height and width, {largest.name!r}")
+    whole = {"pool_height": value.height, "pool_width": value.width, "stride_y": 1, "stride_x": 1, "top": 0, "left": 0}
+    fields = whole | {"input_height": value.height, "input_width": value.width, "height": 1, "width": 1}
+    fields |= {"channels": value.channels, "zero_point": largest.zero_point, "least": LEAST, "most": MOST}
+    name = plan.name(operator)
+    output = plan.output_value(operator.outputs[0])
+    plan.steps.append(Pool(name=name, inputs=(value,), output=output, fields=fields, is_average=False))
