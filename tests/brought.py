@@ -1,6 +1,7 @@
 """Convert networks of the kinds that people bring, in one process with TensorFlow: python tests/brought.py NAME...
 
-Prints, as JSON, how far each conversion is off Keras (a probability, at most), or the error; and what else is asked.
+Prints, as JSON, by network: the largest difference of a probability to Keras's for each conversion, and what it
+counts; or the error.
 """
 
 import json
@@ -27,25 +28,25 @@ IMAGES = 16
 def tflite_outputs(data, values):
     interpreter = Interpreter(model_content=data)
     interpreter.allocate_tensors()
-    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-    found = []
+    (entry,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+    outputs = []
     for value in values:
-        scale, zero_point = taken["quantization"]
-        entry = (np.rint(value / scale) + zero_point).clip(-128, 127) if scale else value
-        interpreter.set_tensor(taken["index"], entry[np.newaxis].astype(taken["dtype"]))
+        scale, zero_point = entry["quantization"]
+        stored = (np.rint(value / scale) + zero_point).clip(-128, 127) if scale else value
+        interpreter.set_tensor(entry["index"], stored[np.newaxis].astype(entry["dtype"]))
         interpreter.invoke()
-        found.append(interpreter.get_tensor(given["index"])[0].astype(np.float32))
-    scale, zero_point = given["quantization"]
-    return np.stack(found) if scale == 0 else (np.stack(found) - zero_point) * scale
+        outputs.append(interpreter.get_tensor(output["index"])[0].astype(np.float32))
+    scale, zero_point = output["quantization"]
+    return np.stack(outputs) if scale == 0 else (np.stack(outputs) - zero_point) * scale
 
 
 def onnx_outputs(data, pixels):
     session = onnxruntime.InferenceSession(data)
-    assert [each.name for each in session.get_inputs()] == ["pixels"]
+    assert [entry.name for entry in session.get_inputs()] == ["pixels"]
     return np.concatenate([session.run(None, {"pixels": image[np.newaxis]})[0] for image in pixels])
 
 
-def tried(name):
+def converted(name):
     keras.utils.set_random_seed(0)
     model = getattr(networks, name)()
     networks.vary(model)
@@ -62,17 +63,17 @@ def tried(name):
             "onnx": onnx_outputs(float_onnx, pixels),
             "onnx int8": onnx_outputs(quantize_static(float_onnx, pixels), pixels),
         }
-    off = {way: float(np.abs(given - expected).max()) for way, given in outputs.items()}
+    errors = {variant: float(np.abs(answers - expected).max()) for variant, answers in outputs.items()}
     operators = contents(float_tflite).operators
-    return {**off, "work": work(model), "same": float_onnx == again, "operators": operators}
+    return {**errors, "work": work(model), "same": float_onnx == again, "operators": operators}
 
 
-def tried_or_told(name):
+def converted_or_error(name):
     try:
-        return tried(name)
+        return converted(name)
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"[:500]}
 
 
 if __name__ == "__main__":
-    print(json.dumps({name: tried_or_told(name) for name in sys.argv[1:]}))
+    print(json.dumps({name: converted_or_error(name) for name in sys.argv[1:]}))

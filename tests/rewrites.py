@@ -1,7 +1,7 @@
 """Random networks through every rewrite: python tests/rewrites.py EXAMPLES INT8_EXAMPLES. A process with TensorFlow.
 
-Fails where a rewritten network does not give what it gave before: in float within 1e-5 of the largest value, in int8
-byte for byte where calibration saw the same ranges.
+Fails if a rewrite changes the outputs: in float by more than 1e-5 of the largest value; in int8 by a byte, where
+calibration saw the same ranges.
 """
 
 import sys
@@ -64,10 +64,10 @@ def float_outputs_stay(model):
 
 
 def _compare(model, names, images, exact):
-    other, done = rewritten(model, names)
+    other, changes = rewritten(model, names)
     if other is None:
         return
-    applied[names[-1]] += len(done) > 0
+    applied[names[-1]] += len(changes) > 0
     assert other.inputs[0].shape[1:] == model.inputs[0].shape[1:]
     np.testing.assert_allclose(np.asarray(other(images)), exact, rtol=0, atol=1e-5 * max(1, np.abs(exact).max()))
 
@@ -88,23 +88,23 @@ def int8_outputs_stay(model):
 
 
 def _int8(model, images):
-    """What the int8 model gives, and the scales of all that it stores but weights."""
+    """The outputs of the int8 model, and the scales of all tensors but weights."""
     from ai_edge_litert.interpreter import Interpreter
 
     with quiet():
         interpreter = Interpreter(model_content=tflite_from_keras(model, images))
         interpreter.allocate_tensors()
-    (taken,), (given_,) = interpreter.get_input_details(), interpreter.get_output_details()
-    scale, zero_point = taken["quantization"]
-    found = []
+    (entry,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+    scale, zero_point = entry["quantization"]
+    outputs = []
     for image in images:
         stored = (np.rint(image / scale) + zero_point).clip(-128, 127).astype(np.int8)
-        interpreter.set_tensor(taken["index"], stored[np.newaxis])
+        interpreter.set_tensor(entry["index"], stored[np.newaxis])
         interpreter.invoke()
-        found.append(interpreter.get_tensor(given_["index"])[0])
-    written = {taken["index"]} | {place for op in interpreter._get_ops_details() for place in op["outputs"]}
+        outputs.append(interpreter.get_tensor(output["index"])[0])
+    written = {entry["index"]} | {place for op in interpreter._get_ops_details() for place in op["outputs"]}
     details = interpreter.get_tensor_details()
-    return np.array(found), {each["quantization"][0] for each in details if each["index"] in written}
+    return np.array(outputs), {tensor["quantization"][0] for tensor in details if tensor["index"] in written}
 
 
 if __name__ == "__main__":

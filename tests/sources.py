@@ -1,7 +1,8 @@
-"""Make models as other tools save them, by hand: python tests/sources.py FOLDER.
+"""Write models as other tools save them: python tests/sources.py FOLDER.
 
-What Keras 2 wrote differs from Keras 3's files by its configuration alone, so that Keras 3's are set back to it; the
-values expected are what Keras gives before. A process of its own, since the tests' process stays free of TensorFlow.
+Files of Keras 2 differ from those of Keras 3 by their configuration alone, so the configuration of a Keras 3 file is
+set back; the outputs that the tests expect are Keras's before that. This is a process of its own, since the tests'
+process does not load TensorFlow.
 """
 
 import json
@@ -37,8 +38,8 @@ def old_object(owner):
 
 
 def old_node(node, inner):
-    """A call as Keras 2 wrote it: lists, and the calls of models inside counted from 1."""
-    first = [old_tensor(each, inner) for each in tensors(node["args"])]
+    """A call as Keras 2 wrote it: lists, and the calls of inner models numbered from 1."""
+    first = [old_tensor(tensor, inner) for tensor in tensors(node["args"])]
     options = {key: old_tensor(value, inner) if tensors(value) else value for key, value in node["kwargs"].items()}
     return [[*tensor, options] for tensor in first]
 
@@ -46,7 +47,7 @@ def old_node(node, inner):
 def tensors(value):
     if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
         return [value]
-    return [found for each in value for found in tensors(each)] if isinstance(value, list) else []
+    return [tensor for inner in value for tensor in tensors(inner)] if isinstance(value, list) else []
 
 
 def old_tensor(value, inner):
@@ -57,16 +58,16 @@ def old_tensor(value, inner):
 def old_model(owner):
     """A configuration, in place and with all that is in it, as Keras 2 wrote it."""
     if isinstance(owner, list):
-        for each in owner:
-            old_model(each)
+        for inner in owner:
+            old_model(inner)
     if not isinstance(owner, dict):
         return
     config = owner.get("config")
     layers = config.get("layers", []) if isinstance(config, dict) else []
-    inner = {each["config"]["name"] for each in layers if "layers" in each["config"]}
-    for each in layers:
-        if "inbound_nodes" in each:
-            each["inbound_nodes"] = [old_node(node, inner) for node in each["inbound_nodes"]]
+    inner = {layer["config"]["name"] for layer in layers if "layers" in layer["config"]}
+    for layer in layers:
+        if "inbound_nodes" in layer:
+            layer["inbound_nodes"] = [old_node(node, inner) for node in layer["inbound_nodes"]]
     for key in ("input_layers", "output_layers"):
         if layers and isinstance(config.get(key), list) and isinstance(config[key][0], str):
             config[key] = [config[key]]
@@ -76,26 +77,26 @@ def old_model(owner):
         old_model(value)
 
 
-def renamed(value, named):
+def renamed(value, names):
     if isinstance(value, dict):
-        return {key: renamed(each, named) for key, each in value.items()}
+        return {key: renamed(item, names) for key, item in value.items()}
     if isinstance(value, list):
-        return [renamed(each, named) for each in value]
-    return named.get(value, value) if isinstance(value, str) else value
+        return [renamed(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
-def old_config(config, named):
+def old_config(config, names):
     old_model(config)
-    return renamed(config, named)
+    return renamed(config, names)
 
 
-def save_old(model, folder, name, named=()):
-    """As `.keras` and as `.h5`."""
+def save_old(model, folder, name, names=()):
+    """Save a model as Keras 2 did, as `.keras` and as `.h5`; `names` replaces names of layers."""
     path = Path(folder) / f"{name}.keras"
     model.save(path)
     with zipfile.ZipFile(path) as archive:
         members = {member: archive.read(member) for member in archive.namelist()}
-    config = old_config(json.loads(members["config.json"]), dict(named))
+    config = old_config(json.loads(members["config.json"]), dict(names))
     members |= {"config.json": json.dumps(config).encode(), "metadata.json": b'{"keras_version": "2.15.0"}'}
     with zipfile.ZipFile(path, "w") as archive:
         for member, data in members.items():
@@ -109,12 +110,12 @@ def save_old(model, folder, name, named=()):
 def without_modules(value):
     """Layers of an `.h5` name no module."""
     if isinstance(value, list):
-        return [without_modules(each) for each in value]
+        return [without_modules(item) for item in value]
     if not isinstance(value, dict):
         return value
-    layer = "class_name" in value and isinstance(value["config"], dict) and "name" in value["config"]
-    dropped = {"module", "registered_name", "build_config", "compile_config"} if layer else set()
-    return {key: without_modules(each) for key, each in value.items() if key not in dropped}
+    is_layer = "class_name" in value and isinstance(value["config"], dict) and "name" in value["config"]
+    dropped = {"module", "registered_name", "build_config", "compile_config"} if is_layer else set()
+    return {key: without_modules(item) for key, item in value.items() if key not in dropped}
 
 
 def expect(model, folder, name):
@@ -166,24 +167,24 @@ def old_functions(folder):
                 ("tf.nn.relu", "nn.relu", "dense", {"name": None}),
                 ("tf.call", function, "tf.nn.relu", {"y": 2.0}),
             ]
-            made = [
+            operators = [
                 {
                     "class_name": "TFOpLambda",
                     "config": {"name": layer, "function": called, "dtype": "float32", "trainable": True},
                     "name": layer,
-                    "inbound_nodes": [[given, 0, 0, options]],
+                    "inbound_nodes": [[source, 0, 0, options]],
                 }
-                for layer, called, given, options in calls
+                for layer, called, source, options in calls
             ]
             last["inbound_nodes"] = [[["tf.call", 0, 0, {}]]]
             last["config"]["activation"] = "hard_sigmoid"
-            config["config"]["layers"] = [*before, *made, last]
+            config["config"]["layers"] = [*before, *operators, last]
             file.attrs["model_config"] = json.dumps(without_modules(config)).encode()
             file.attrs["keras_version"] = "2.15.0"
 
 
 def balance(model):
-    """Make the last layer's answers plain, and half of them yes."""
+    """Scale the last layer's outputs far from 0, and shift them so that half are above it."""
     last = model.layers[-1]
     kernel, bias = last.get_weights()
     values = keras.Model(model.inputs, last.input).predict(IMAGES / np.float32(255), verbose=0) @ kernel * 5
@@ -223,8 +224,8 @@ class Module(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec((None, SIDE, SIDE, 1), tf.float32)])
     def serve(self, image):
-        found = tf.nn.softmax(tf.reshape(image, (-1, SIDE * SIDE)) @ self.weights)
-        return {"out": found * tf.cond(found[0, 0] > 0.5, tf.function(self.beside), lambda: tf.constant(1.0))}
+        outputs = tf.nn.softmax(tf.reshape(image, (-1, SIDE * SIDE)) @ self.weights)
+        return {"out": outputs * tf.cond(outputs[0, 0] > 0.5, tf.function(self.beside), lambda: tf.constant(1.0))}
 
 
 def saved_models(folder):
@@ -247,20 +248,20 @@ def saved_models(folder):
 
 
 def load(folder):
-    """Load all of a folder, and tell as JSON what came of it: how far it is off, or why it is refused."""
+    """Load all models of a folder; print as JSON the largest error of each, or why it is refused."""
     from convert.keras_files.loading import load_keras
     from edgecnn.errors import EdgecnnError
 
-    told = {}
-    for path in sorted(each for each in Path(folder).iterdir() if each.suffix in (".h5", ".keras") or each.is_dir()):
+    results = {}
+    for path in sorted(path for path in Path(folder).iterdir() if path.suffix in (".h5", ".keras") or path.is_dir()):
         try:
             model = load_keras(path)
             expected = path.with_suffix(".npy")
-            given = model.predict(IMAGES / np.float32(255), verbose=0)
-            told[path.name] = float(np.abs(given - np.load(expected)).max()) if expected.exists() else 0.0
+            outputs = model.predict(IMAGES / np.float32(255), verbose=0)
+            results[path.name] = float(np.abs(outputs - np.load(expected)).max()) if expected.exists() else 0.0
         except EdgecnnError as error:
-            told[path.name] = str(error)
-    print(json.dumps(told))
+            results[path.name] = str(error)
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

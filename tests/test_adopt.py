@@ -1,4 +1,4 @@
-"""Files of other tools get a manifest, after they were tried."""
+"""Files of other tools are tried, and get a manifest."""
 
 import zipfile
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_an_adopted_file_answers_as_before(trained: Path, tmp_path: Path, name: 
     refused(run("convert.adopt", adopted, *LABELS, "--normalization", how), "has a manifest already")
 
 
-def test_what_metadata_appended_stays_and_labels_are_written_once(trained: Path, tmp_path: Path) -> None:
+def test_files_that_metadata_appended_stay_and_labels_are_written_once(trained: Path, tmp_path: Path) -> None:
     """TFLite Metadata appends a ZIP with labels of its own."""
     path = stripped(trained / "model_int8.tflite", tmp_path / "flowers.tflite")
     with zipfile.ZipFile(path, "a") as archive:
@@ -68,12 +68,12 @@ def test_what_metadata_appended_stays_and_labels_are_written_once(trained: Path,
         (("uint8", "float32"), "unknown"),
     ],
 )
-def test_what_a_file_is_quantized_to_is_told_by_its_ends(ends: tuple[str, str], quantization: str) -> None:
-    taken, given = (TensorSpec((1, 4), np.dtype(name)) for name in ends)
-    assert _quantization(Probe("litert", taken, given, np.zeros((1, 4), np.float32))) == quantization
+def test_the_quantization_follows_from_input_and_output(ends: tuple[str, str], quantization: str) -> None:
+    entry, output = (TensorSpec((1, 4), np.dtype(name)) for name in ends)
+    assert _quantization(Probe("litert", entry, output, np.zeros((1, 4), np.float32))) == quantization
 
 
-def test_what_does_not_fit_is_told(trained: Path, tmp_path: Path) -> None:
+def test_options_that_do_not_fit_are_refused(trained: Path, tmp_path: Path) -> None:
     path = stripped(trained / "model_int8.tflite", tmp_path / "m.tflite")
     refused(run("convert.adopt", path, "--labels", "a,b", "--normalization", "unit"), "2 labels, but", "10 classes")
     refused(run("convert.adopt", path, *LABELS), "say --normalization")

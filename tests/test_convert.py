@@ -1,4 +1,4 @@
-"""Conversions are proved before they appear."""
+"""Conversions are proved before they are written."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -26,27 +26,28 @@ def test_int8_tflite_is_int8_throughout(trained: Path) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(trained / "model_int8.tflite"))
-    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-    assert (taken["dtype"], given["dtype"]) == (np.int8, np.int8)
-    assert taken["shape"].tolist() == [1, 28, 28, 1]
-    assert taken["quantization"] == (pytest.approx(1 / 255), -128)
-    kernels = [each for each in interpreter.get_tensor_details() if tuple(each["shape"][1:]) == (3, 3, 32)]
+    (entry,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert (entry["dtype"], output["dtype"]) == (np.int8, np.int8)
+    assert entry["shape"].tolist() == [1, 28, 28, 1]
+    assert entry["quantization"] == (pytest.approx(1 / 255), -128)
+    tensors = interpreter.get_tensor_details()
+    kernels = [tensor for tensor in tensors if tuple(tensor["shape"][1:]) == (3, 3, 32)]
     assert len(kernels[0]["quantization_parameters"]["scales"]) == 64  # per channel
-    assert {np.dtype(each["dtype"]).name for each in interpreter.get_tensor_details()} <= {"int8", "int32"}
+    assert {np.dtype(tensor["dtype"]).name for tensor in tensors} <= {"int8", "int32"}
 
 
 def test_onnx_takes_raw_pixels_and_has_no_shape_arithmetic(trained: Path) -> None:
     for name in ("model_float32.onnx", "model_int8.onnx"):
         proto = onnx.load(trained / name)
         onnx.checker.check_model(proto, full_check=True)
-        (taken,) = proto.graph.input
-        assert taken.name == "pixels"
-        assert taken.type.tensor_type.elem_type == onnx.TensorProto.UINT8
-        assert [side.dim_value for side in taken.type.tensor_type.shape.dim] == [1, 28, 28, 1]
+        (entry,) = proto.graph.input
+        assert entry.name == "pixels"
+        assert entry.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+        assert [side.dim_value for side in entry.type.tensor_type.shape.dim] == [1, 28, 28, 1]
         assert not {node.op_type for node in proto.graph.node} & {"Shape", "Gather", "Concat", "Unsqueeze"}
 
 
-def test_manifests_tell_how_the_conversion_went(trained: Path) -> None:
+def test_manifests_say_how_the_conversion_did(trained: Path) -> None:
     for name, engine in (("model_int8.tflite", "litert"), ("model_float32.onnx", "onnx"), ("model_int8.onnx", "onnx")):
         manifest = read_model(trained / name).manifest
         assert manifest.agreement is not None
@@ -56,8 +57,8 @@ def test_manifests_tell_how_the_conversion_went(trained: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_conversion_that_loses_too_much_does_not_appear(copied: Path) -> None:
-    """Calibration on nearly black images: the ranges of all activations come out far too small."""
+def test_a_conversion_that_loses_too_much_is_not_written(copied: Path) -> None:
+    """Calibrated on nearly black images, so that the ranges of all activations are far too small."""
     manifest = read_model(copied / "model.keras").manifest
     calibration = read_dataset(copied / "calibration.npz", manifest)
     replace(calibration, images=calibration.images // 64).save(copied / "calibration.npz")
@@ -77,7 +78,7 @@ def test_a_conversion_that_loses_too_much_does_not_appear(copied: Path) -> None:
     assert json.loads(done.stdout)["written"] == str(copied / "model_int8.tflite")
 
 
-def test_what_cannot_be_converted_is_told(copied: Path) -> None:
+def test_models_that_cannot_be_converted_are_refused(copied: Path) -> None:
     refused(run("convert.tflite", copied / "model_float32.onnx"), "onnx model already")
     refused(run("convert.onnx", copied / "missing.keras"), "missing.keras cannot be read")
     (copied / "validation.npz").write_bytes((copied / "evaluation.npz").read_bytes()[:-1])
@@ -94,15 +95,15 @@ def test_data_of_another_training_is_refused(copied: Path) -> None:
     refused(run("convert.tflite", copied / "model.keras"), "different trainings")
 
 
-def test_an_engine_that_dies_is_told(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the next model has a new one."""
+def test_an_engine_that_dies_is_reported(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the next model runs in a new process."""
     model = read_model(trained / "model_int8.tflite")
     images = np.zeros((1, 28, 28, 1), np.uint8)
     with monkeypatch.context() as patched:
         patched.setattr("convert.processes.engines._Runner.run", _die)
         assert answers_by_engine(model, images)["litert"] == "litert died of it (SIGSEGV)"
-    (found,) = answers_by_engine(model, images)["litert"]
-    assert found.sum() == pytest.approx(1, abs=0.02)
+    (probabilities,) = answers_by_engine(model, images)["litert"]
+    assert probabilities.sum() == pytest.approx(1, abs=0.02)
 
 
 def _die(runner: object, images: object) -> None:
@@ -114,14 +115,14 @@ def _die(runner: object, images: object) -> None:
 
 
 def test_a_float_model_answers_as_keras_does_not_only_mostly_right() -> None:
-    """A probability that is 0.004 off changes no answer, and is no rounding; NaN passes nowhere."""
+    """A probability that is 0.004 off changes no answer, but is more than rounding; NaN never passes."""
     expected = np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)
     data = Dataset(np.zeros((2, 1, 1, 1), np.uint8), np.array([0, 1]), np.arange(2), expected)
     off = expected + np.float32([[0.004, -0.004], [0, 0]])
     judged = partial(prove, Manifest("m", "keras", ("a", "b"), Input((1, 1, 1), (1.0,), (0.0,)), "0" * 64), data)
-    noise = np.zeros((3, 2), np.float32)  # of random images, which have no right answer
-    assert judged(np.concatenate([noise, expected]), 0.005, 1e-3).validation.verdict == "PASS"
-    report = judged(np.concatenate([noise, off]), 0.005, 1e-3).validation
+    random = np.zeros((3, 2), np.float32)  # of random images, which have no right answer
+    assert judged(np.concatenate([random, expected]), 0.005, 1e-3).validation.verdict == "PASS"
+    report = judged(np.concatenate([random, off]), 0.005, 1e-3).validation
     assert (report.verdict, report.flips.count) == ("FAIL", 0)
     assert "a probability is off by 4.0e-03" in report.failures[0]
     assert judged(off, 0.005, 1.0).validation.verdict == "PASS"

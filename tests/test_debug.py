@@ -1,4 +1,4 @@
-"""Where int8 hurts is found, and mended by keeping the fewest layers in float."""
+"""The layers where int8 loses are named, and as few as possible are kept in float."""
 
 import json
 from pathlib import Path
@@ -22,10 +22,10 @@ def test_every_layer_is_named_and_measured(trained: Path, tmp_path: Path, name: 
     picture = tmp_path / "noise.png"
     done = run("convert.debug", trained / name, "--picture", picture, "--images", 16, "--json")
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)["layers"]
-    assert {each["layer"] for each in found} == LAYERS
-    assert [each["own_db"] for each in found] == sorted(each["own_db"] for each in found)
-    assert all(each["sqnr_db"] > 15 and each["cosine"] > 0.98 and each["high"] < 0.05 for each in found)
+    layers = json.loads(done.stdout)["layers"]
+    assert {noise["layer"] for noise in layers} == LAYERS
+    assert [noise["own_db"] for noise in layers] == sorted(noise["own_db"] for noise in layers)
+    assert all(noise["sqnr_db"] > 15 and noise["cosine"] > 0.98 and noise["high"] < 0.05 for noise in layers)
     with Image.open(picture) as drawn:
         assert drawn.size[0] > 600
 
@@ -47,8 +47,8 @@ def test_a_loud_channel_is_found_and_mended(copied: Path, command: str, name: st
     words = [copied / "loud.keras", *about, "--quantize", "int8", "--output", copied / f"loud.{name}"]
     plain = run(command, *words, "--optimize", "none", "--max-drop", 1, "--json")
     assert plain.returncode == 0, plain.stdout + plain.stderr
-    judged = [each["validation"] for each in json.loads(plain.stdout)["engines"].values()]
-    assert all(each["lost"] - each["gained"] > 0.02 * each["images"] for each in judged)
+    reports = [proof["validation"] for proof in json.loads(plain.stdout)["engines"].values()]
+    assert all(report["lost"] - report["gained"] > 0.02 * report["images"] for report in reports)
     parent = ["--parent", copied / "loud.keras", *about]
     debug = json.loads(run("convert.debug", copied / f"loud.{name}", *parent, "--json").stdout)
     assert debug["layers"][0]["layer"] in ("conv2d", "max_pooling2d")  # the loud tensor, before and after pooling
@@ -63,7 +63,7 @@ def test_a_loud_channel_is_found_and_mended(copied: Path, command: str, name: st
 
 
 def test_own_rounding_is_measured_as_all_rounding_is() -> None:
-    """A quiet channel beside a loud one: as a sum, what came before seemed less than the rounding alone."""
+    """A quiet channel beside a loud one: a sum over both would put all noise below the noise of rounding alone."""
     random = np.random.default_rng(0)
     exact = random.normal(0, (100.0, 0.5), (1000, 2)).astype(np.float32)
     tensor = TensorSpec((), np.dtype(np.int8), 2.0, 0)

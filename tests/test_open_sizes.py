@@ -14,12 +14,12 @@ from edgecnn.tflite_engine import TfliteEngine
 TFLITE = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
 
-def onnx_classifier(taken: list[str | int], given: list[str | int] | None) -> bytes:
+def onnx_classifier(entry: list[str | int], output: list[str | int] | None) -> bytes:
     """Three sums of 2x2 pixels."""
     weights = helper.make_tensor("weights", TensorProto.FLOAT, [4, 3], np.arange(12, dtype=np.float32))
     nodes = [helper.make_node("Flatten", ["x"], ["flat"]), helper.make_node("MatMul", ["flat", "weights"], ["y"])]
     ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", taken), ("y", given))
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", entry), ("y", output))
     ]
     graph = helper.make_graph(nodes, "graph", ends[:1], ends[1:], [weights])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
@@ -34,9 +34,9 @@ def tflite_classifier(shape: tuple[int, ...], signature: tuple[int, ...]) -> byt
     return built.op("MAX_POOL_2D", [0], shape, 0.1, 0, options="Pool2DOptions", **sides).flatbuffer()
 
 
-@pytest.mark.parametrize("given", [["N", 3], ["N", "classes"], None])
-def test_onnx_with_names_for_sides(given: list[str | int] | None) -> None:
-    engine = OnnxEngine("onnxruntime", Path("m.onnx"), onnx_classifier(["N", 2, 2, 1], given), 1)
+@pytest.mark.parametrize("output", [["N", 3], ["N", "classes"], None])
+def test_onnx_with_names_for_sides(output: list[str | int] | None) -> None:
+    engine = OnnxEngine("onnxruntime", Path("m.onnx"), onnx_classifier(["N", 2, 2, 1], output), 1)
     engine.feed()[...] = 1
     engine.invoke()
     assert (engine.input.shape, engine.output.shape) == ((1, 2, 2, 1), (1, 3))

@@ -1,4 +1,4 @@
-"""Rewrites keep every output, on any network; where none applies, the model stays as it is and it is said."""
+"""Rewrites change no output, on any network; where none applies, a note says so."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from edgecnn.modelfile import read_model
 pytestmark = pytest.mark.slow
 
 
-def test_random_networks_give_what_they_gave() -> None:
+def test_random_networks_keep_their_outputs() -> None:
     done = run(ROOT / "tests/rewrites.py", 80, 6)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
 
@@ -26,7 +26,7 @@ def test_random_networks_give_what_they_gave() -> None:
         (("convert.onnx",), "model_float32.onnx", ("crop", "pixels")),
     ],
 )
-def test_what_is_exported_gives_the_plain_outputs(
+def test_exported_models_have_the_plain_outputs(
     trained: Path, tmp_path: Path, words: tuple[str, ...], name: str, rewrites: tuple[str, ...]
 ) -> None:
     """Our own network on digits, on every engine, on random images."""
@@ -38,7 +38,7 @@ def test_what_is_exported_gives_the_plain_outputs(
     images = np.random.default_rng(1).integers(0, 256, (200, 28, 28), np.uint8)
     for engine in engines_for(edge.manifest.format, name):
         one, other = (
-            np.stack([found.probabilities for found in Classifier.of(model, engine).predict_batch(images)])
+            np.stack([answer.probabilities for answer in Classifier.of(model, engine).predict_batch(images)])
             for model in (edge, plain)
         )
         bound = 0 if edge.manifest.quantization == "int8" else 1.1e-5
@@ -55,7 +55,7 @@ def test_all_forms_are_written_for_tune(copied: Path) -> None:
     refused(run("convert.tflite", copied / "model.keras", "--forms", "all", "--optimize", "none"), "leave one out")
 
 
-def test_where_no_rewrite_applies_it_is_said(tmp_path: Path) -> None:
+def test_a_note_says_that_no_rewrite_applies(tmp_path: Path) -> None:
     from test_any_model import network
 
     words = network(tmp_path, "ds_cnn")

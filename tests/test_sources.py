@@ -31,32 +31,32 @@ def sources(once: Once) -> Path:
 
 @pytest.fixture(scope="module")
 def loaded(sources: Path) -> dict[str, float | str]:
-    """By file: how far what Keras 3 gives is off, or why it is refused."""
+    """By file: the largest error of the model that Keras 3 loads, or why it is refused."""
     done = run(ROOT / "tests/sources.py", sources, "load")
     assert done.returncode == 0, done.stderr
-    told: dict[str, float | str] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    results: dict[str, float | str] = json.loads(done.stdout.splitlines()[-1])
+    return results
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["layers.h5", "layers.keras", "transfer.h5", "transfer.keras", "lstm.h5", "lstm.keras"]
 )
-def test_what_keras_2_saved_gives_what_it_gave(loaded: dict[str, float | str], name: str) -> None:
+def test_files_of_keras_2_answer_as_keras_2_did(loaded: dict[str, float | str], name: str) -> None:
     """Keys that are gone, an axis as a list, names with a slash, models inside models."""
-    off = loaded[name]
-    assert isinstance(off, float), off
-    assert off < 1e-6
+    error = loaded[name]
+    assert isinstance(error, float), error
+    assert error < 1e-6
 
 
 @pytest.mark.slow
 def test_calls_of_functions_and_the_old_hard_sigmoid_are_as_in_keras_2(loaded: dict[str, float | str]) -> None:
-    off = loaded["functions.h5"]
-    assert isinstance(off, float), off
-    assert off < 1e-6
-    why = str(loaded["strange_function.h5"])
-    assert "calls TensorFlow's io.read_file at 'tf.call'" in why
-    assert "SavedModel" in why
+    error = loaded["functions.h5"]
+    assert isinstance(error, float), error
+    assert error < 1e-6
+    refusal = str(loaded["strange_function.h5"])
+    assert "calls TensorFlow's io.read_file at 'tf.call'" in refusal
+    assert "SavedModel" in refusal
 
 
 @pytest.mark.slow
@@ -71,13 +71,15 @@ def test_a_saved_model_is_refused_for_any_operator_that_no_classifier_needs(
 
 
 @pytest.mark.slow
-def test_a_dict_with_one_key_is_taken_and_an_unbuilt_model_told(loaded: dict[str, float | str]) -> None:
+def test_a_dict_with_one_key_loads_and_an_unbuilt_model_is_refused(loaded: dict[str, float | str]) -> None:
     assert loaded["dict.keras"] == 0
     assert "never built" in str(loaded["unbuilt.keras"])
 
 
 @pytest.mark.slow
-def test_what_is_no_classifier_is_told_with_what_to_do(sources: Path, loaded: dict[str, float | str]) -> None:
+def test_models_that_are_no_classifier_are_refused_with_what_to_do(
+    sources: Path, loaded: dict[str, float | str]
+) -> None:
     assert "2 outputs, not one of each: save keras.Model(" in str(loaded["two.keras"])
     assert "begin it with keras.Input((height, width, channels))" in str(loaded["open.keras"])
     assert "NaN or infinity among its weights" in str(loaded["infinite.keras"])
@@ -94,7 +96,7 @@ def test_what_is_no_classifier_is_told_with_what_to_do(sources: Path, loaded: di
         "No such axis.",
     ],
 )
-def test_of_kerass_words_the_reason_is_told(words: str) -> None:
+def test_an_error_of_keras_is_cut_to_its_reason(words: str) -> None:
     assert reason(ValueError(words)) == "No such axis"
 
 
@@ -116,28 +118,28 @@ def test_one_value_is_the_probability_of_the_second_class(sources: Path, tmp_pat
     expected = 1 / (1 + np.exp(-expected)) if name == "logit" else expected
     assert 0.1 < np.mean(expected > 0.5) < 0.9  # both classes are there
     for file, bound in (("model_int8.tflite", 0.05), ("model_float32.onnx", 1e-5)):
-        found = list(Classifier(tmp_path / file).predict_batch(np.load(sources / "images.npz")["images"]))
-        assert [len(given.probabilities) for given in found] == [2] * len(found)
-        np.testing.assert_allclose([given.probabilities[1] for given in found], expected, atol=bound)
-        assert [given.label == "dog" for given in found] == [given.probabilities[1] > 0.5 for given in found]
-        assert all(given.labels == (given.label,) and given.probability >= 0.5 for given in found)
+        answers = list(Classifier(tmp_path / file).predict_batch(np.load(sources / "images.npz")["images"]))
+        assert [len(answer.probabilities) for answer in answers] == [2] * len(answers)
+        np.testing.assert_allclose([answer.probabilities[1] for answer in answers], expected, atol=bound)
+        assert [answer.label == "dog" for answer in answers] == [answer.probabilities[1] > 0.5 for answer in answers]
+        assert all(answer.labels == (answer.label,) and answer.probability >= 0.5 for answer in answers)
 
 
 @pytest.mark.slow
 def test_several_sigmoids_are_labels_each_by_itself(sources: Path, tmp_path: Path) -> None:
-    """0.97 stays 0.97, where a softmax made 0.20 of it; labels are judged one by one."""
+    """0.97 stays 0.97, and no softmax turns it into 0.20; labels are judged one by one."""
     images, expected = np.load(sources / "images.npz")["images"], np.load(sources / "several.npy")
     truth = (expected > 0.5).astype(int)
     np.savez(tmp_path / "validation.npz", images=images, labels=truth)
     more = ("--validation", tmp_path / "validation.npz", "--max-drop", "0.2")
     convert(sources, tmp_path, "several", *more, "--variants", "tflite:int8", "onnx:none")
     for file, bound in (("model_int8.tflite", 0.05), ("model_float32.onnx", 1e-5)):
-        found = list(Classifier(tmp_path / file).predict_batch(images))
-        np.testing.assert_allclose([given.probabilities for given in found], expected, atol=bound)
-    assert [given.labels for given in found] == [
+        answers = list(Classifier(tmp_path / file).predict_batch(images))
+        np.testing.assert_allclose([answer.probabilities for answer in answers], expected, atol=bound)
+    assert [answer.labels for answer in answers] == [
         tuple(label for label, shown in zip(LABELS["several"].split(","), row, strict=True) if shown) for row in truth
     ]
-    assert {len(given.labels) for given in found} > {1}
+    assert {len(answer.labels) for answer in answers} > {1}
     done = run("edgecnn", "check", tmp_path / "model_float32.onnx", tmp_path / "validation.npz", "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
@@ -146,26 +148,26 @@ def test_several_sigmoids_are_labels_each_by_itself(sources: Path, tmp_path: Pat
     refused(run("edgecnn", "check", tmp_path / "model_float32.onnx", tmp_path / "validation.npz"), "labels")
     (tmp_path / "photos/cat").mkdir(parents=True)
     Image.fromarray(images[0, ..., 0]).save(tmp_path / "photos/cat/a.png")
-    refused(run("edgecnn", "check", tmp_path / "model_float32.onnx", tmp_path / "photos"), "give an .npz")
+    refused(run("edgecnn", "check", tmp_path / "model_float32.onnx", tmp_path / "photos"), "pass an .npz")
 
 
 @pytest.mark.slow
-def test_debug_tells_of_layers_inside_layers(sources: Path, tmp_path: Path) -> None:
+def test_debug_lists_layers_inside_layers(sources: Path, tmp_path: Path) -> None:
     convert(sources, tmp_path, "attention", "--variants", "onnx:int8", "--max-drop", "1")
     about = ["--labels", "a,b,c", "--normalization", "unit", "--calibration", sources / "images.npz"]
     parent = ("--parent", tmp_path / "attention.keras")
     done = run("convert.debug", tmp_path / "model_int8.onnx", *parent, *about, "--images", 8, "--json")
     assert done.returncode == 0, done.stderr
-    assert {"query", "key", "value"} & {each["layer"] for each in json.loads(done.stdout)["layers"]}
+    assert {"query", "key", "value"} & {noise["layer"] for noise in json.loads(done.stdout)["layers"]}
 
 
-def test_answers_are_taken_above_the_threshold() -> None:
-    given = np.array([[0.97, 0.5, 0.51], [0.1, 0.2, 0.3]], np.float32)
-    assert decided(given, multi_label=True).tolist() == [[1, 0, 1], [0, 0, 0]]
-    assert decided(given, multi_label=False).tolist() == [0, 2]
+def test_labels_are_those_above_the_threshold() -> None:
+    answers = np.array([[0.97, 0.5, 0.51], [0.1, 0.2, 0.3]], np.float32)
+    assert decided(answers, multi_label=True).tolist() == [[1, 0, 1], [0, 0, 0]]
+    assert decided(answers, multi_label=False).tolist() == [0, 2]
     other = np.array([[0.9, 0.1, 0.4], [0.1, 0.2, 0.3]], np.float32)  # the largest stays the largest
-    assert changed_answers(given, other, multi_label=True) == 1
-    assert changed_answers(given, other, multi_label=False) == 0
+    assert changed_answers(answers, other, multi_label=True) == 1
+    assert changed_answers(answers, other, multi_label=False) == 0
 
 
 def test_one_label_that_is_lost_fails_though_others_gain() -> None:
@@ -179,11 +181,11 @@ def test_one_label_that_is_lost_fails_though_others_gain() -> None:
     assert report.flips is not None
     assert report.flips.net_loss == 0
     assert report.failures == ("dog: 5 right answers fewer than the float model, 1 allowed",)
-    assert {name: found.accuracy for name, found in report.by_label.items()} == {"cat": 0.95, "dog": 0.95}
+    assert {name: label.accuracy for name, label in report.by_label.items()} == {"cat": 0.95, "dog": 0.95}
 
 
 @pytest.mark.parametrize(
-    ("given", "activation", "kind"),
+    ("outputs", "activation", "kind"),
     [
         ([[0.2, 0.8]], None, "probabilities"),
         ([[0.2, 0.8]], "sigmoid", "sigmoids"),
@@ -193,5 +195,5 @@ def test_one_label_that_is_lost_fails_though_others_gain() -> None:
         ([[0.4]], None, "sigmoid"),
     ],
 )
-def test_the_kind_of_an_output_is_told_by_its_activation_or_its_values(given, activation, kind: str) -> None:
-    assert output_kind(np.array(given, np.float32), activation=activation) == kind
+def test_the_kind_of_an_output_follows_from_its_activation_or_its_values(outputs, activation, kind: str) -> None:
+    assert output_kind(np.array(outputs, np.float32), activation=activation) == kind
