@@ -1,4 +1,4 @@
-"""Every option of every command, with values that people give by mistake: one line and status 2, or it is taken."""
+"""Every option of every command, with values that people give by mistake: a line and status 2, or the command runs."""
 
 import argparse
 import shutil
@@ -59,9 +59,9 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[argparse.ArgumentParser]:
 
 
 def options_of(parser: argparse.ArgumentParser) -> Iterator[tuple[list[str], argparse.Action, list[str]]]:
-    """The words before and behind a value of each option: what else the command cannot do without."""
-    actions = [each for each in parser._actions if each.nargs != 0]
-    needed = {each.dest: needs(each) for each in actions}
+    """The words before and behind a value of every option: what else the command requires."""
+    actions = [action for action in parser._actions if action.nargs != 0]
+    needed = {action.dest: needs(action) for action in actions}
     for action in actions:
         others = [word for dest, words in needed.items() if dest != action.dest for word in words]
         yield others, action, [*action.option_strings[-1:]]
@@ -82,7 +82,7 @@ def kind_of(action: argparse.Action) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", [each for each in COMMANDS if each != "edgecnn"] + [f"edgecnn {each}" for each in SUBCOMMANDS]
+    "name", [name for name in COMMANDS if name != "edgecnn"] + [f"edgecnn {name}" for name in SUBCOMMANDS]
 )
 def test_an_option_takes_what_fits_and_refuses_the_rest_in_a_line(
     name: str, parsed: list[argparse.ArgumentParser], capsys: pytest.CaptureFixture[str]
@@ -90,30 +90,30 @@ def test_an_option_takes_what_fits_and_refuses_the_rest_in_a_line(
     run_words, first = main_of(name.split(maxsplit=1)[0]), name.split()[1:]
     run_words([*first, "given"])
     for others, action, option in options_of(sub_parser(parsed[-1], first)):
-        taken = {value for value in VALUES if fine(run_words, [*first, *others, *option, value], capsys)}
+        accepted = {value for value in VALUES if fine(run_words, [*first, *others, *option, value], capsys)}
         kind, where = kind_of(action), f"{name} {action.dest}"
         if kind in NEVER:
-            assert not NEVER[kind] & taken, where
+            assert not NEVER[kind] & accepted, where
         else:
-            assert taken == (FINE.get(action.dest, set()) if kind == "number" else set()), where
+            assert accepted == (FINE.get(action.dest, set()) if kind == "number" else set()), where
 
 
 def fine(run_words: Callable[[list[str]], int], words: list[str], capsys: pytest.CaptureFixture[str]) -> bool:
     """Whether a command takes its words; if not, it must end as it should."""
     capsys.readouterr()
     status = run_words(words)
-    said = capsys.readouterr().err
+    errors = capsys.readouterr().err
     if status != 2:
-        assert (status, said) == (0, "")
+        assert (status, errors) == (0, "")
         return True
-    assert said.startswith("error: "), said
-    assert said.count("\n") == 1, said
-    assert len(said) < 500, said
+    assert errors.startswith("error: "), errors
+    assert errors.count("\n") == 1, errors
+    assert len(errors) < 500, errors
     return False
 
 
 # Names of nothing, and of files and folders that are not what they should be.
-GIVEN = ("ünï 猫", "caf\udce9", "x" * 5000, "folder", "text.txt", "/dev/null")
+WRONG_NAMES = ("ünï 猫", "caf\udce9", "x" * 5000, "folder", "text.txt", "/dev/null")
 READ = (
     ("info", "{}"),
     ("classify", "{}"),
@@ -138,8 +138,8 @@ def test_what_is_named_and_is_not_what_it_should_be_gets_a_line(
     Path("models").mkdir()
     shutil.copy(SHIPPED, "models/model.tflite")
     Path("text.txt").write_text("text")
-    for given in GIVEN:
-        assert not fine(main, [str(word).format(given) for word in words], capsys), given
+    for name in WRONG_NAMES:
+        assert not fine(main, [str(word).format(name) for word in words], capsys), name
 
 
 def test_a_network_of_other_classes_is_not_compared(trained: Path, tmp_path: Path) -> None:

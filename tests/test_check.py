@@ -98,8 +98,8 @@ def test_a_loss_within_chance_fails_and_says_so() -> None:
     assert report.verdict == "FAIL"
     (note,) = report.notes
     assert "within chance: 300 images put the loss between -0.0063 and 0.0196" in note
-    assert "about 2,100 would tell" in note
-    assert "would tell" not in judge(labels, labels, child, None, max_drop=0.0).notes[0]
+    assert "about 2,100 would decide" in note
+    assert "would decide" not in judge(labels, labels, child, None, max_drop=0.0).notes[0]
     child[:40] = 1
     assert judge(labels, labels, child, None).notes == ()  # beyond doubt
     child[:] = 0
@@ -110,7 +110,7 @@ def test_a_loss_within_chance_fails_and_says_so() -> None:
 
 
 def test_answers_of_another_shape_are_refused() -> None:
-    """Labels (n, 1) beside answers (n,) would be compared each with all, and nearly every model be right."""
+    """Labels (n, 1) beside answers (n,) would all be compared with one another, and nearly every model be right."""
     labels, answers = np.arange(10), np.zeros(10, int)
     for one, other, third in (
         (labels[:, np.newaxis], answers, answers),
@@ -147,7 +147,7 @@ def test_a_drop_that_is_no_share_lets_nothing_pass(drop: Any) -> None:
 
 
 def test_a_sound_model_passes_and_a_spoilt_one_fails(copied: Path) -> None:
-    """Weights of the last convolution zeroed in the file: the seal is made anew, so only `check` can tell."""
+    """Weights of the last convolution zeroed in the file: the seal is renewed, so only `check` can see it."""
     from edgecnn.modelfile import pack_model, read_model
 
     sound = run_here("edgecnn", "check", copied / "model_float32.onnx", copied / "evaluation.npz", "--json")
@@ -159,7 +159,7 @@ def test_a_sound_model_passes_and_a_spoilt_one_fails(copied: Path) -> None:
 
     model = read_model(copied / "model_float32.onnx")
     proto = onnx.load_from_string(model.data)
-    kernel = next(each for each in proto.graph.initializer if list(each.dims) == [64, 64, 3, 3])
+    kernel = next(array for array in proto.graph.initializer if list(array.dims) == [64, 64, 3, 3])
     kernel.CopyFrom(numpy_helper.from_array(np.zeros((64, 64, 3, 3), np.float32), kernel.name))
     del proto.metadata_props[:]
     (copied / "spoilt.onnx").write_bytes(pack_model(proto.SerializeToString(), model.manifest))
@@ -219,10 +219,10 @@ def test_a_folder_of_class_folders_is_checked(trained: Path, tmp_path: Path) -> 
     assert again.returncode == 0
     assert (spoilt["images"], spoilt["mistakes"]) == (60, document["mistakes"])
     assert list(spoilt["left_out"]) == ["3/blank.png", "5/cut.png"]
-    told = run_here("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images").stdout
-    assert "3/blank.png: is blank" in told
-    assert "NONE   no baseline" in told
-    assert "2 of 62 images left out: 3/blank.png, 5/cut.png" in told
+    shown = run_here("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images").stdout
+    assert "3/blank.png: is blank" in shown
+    assert "NONE   no baseline" in shown
+    assert "2 of 62 images left out: 3/blank.png, 5/cut.png" in shown
     (tmp_path / "images" / "eleven").mkdir()
     Image.fromarray(data.images[0, ..., 0]).save(tmp_path / "images" / "eleven" / "0.png")
     refused(
@@ -235,7 +235,7 @@ def test_a_folder_of_class_folders_is_checked(trained: Path, tmp_path: Path) -> 
 
 
 def test_a_column_of_labels_judges_as_a_row_does(copied: Path) -> None:
-    """A model that knows one answer is right on one image in ten, and not on each that bears this label anywhere."""
+    """A model that knows one answer is right on one image in ten, and not on every image of this label."""
     data = read_dataset(copied / "evaluation.npz", Classifier(copied / "model_int8.tflite").manifest)
     assert data.labels is not None
     rolled = np.roll(data.labels, 1)

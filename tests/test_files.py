@@ -66,7 +66,7 @@ def test_hash_of_arrays_sees_values_shape_dtype_and_order() -> None:
         base[::-1],
     ]
     assert hash_arrays(base) == hash_arrays([array.copy() for array in base])
-    assert len({hash_arrays(each) for each in [base, *others]}) == 5
+    assert len({hash_arrays(arrays) for arrays in [base, *others]}) == 5
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a bound on memory is kept on Linux alone")

@@ -64,16 +64,16 @@ def test_any_size_place_and_polarity_gives_the_same_picture(framed: Pixels, scal
         canvas = np.zeros((60 * scale, 80 * scale), np.uint8)
         top, left = random.integers(0, 30 * scale), random.integers(0, 50 * scale)
         canvas[top : top + len(drawn), left : left + len(drawn)] = drawn
-        found = frame_character(255 - canvas if dark_on_light else canvas, FRAME, (28, 28))
-        assert np.argmin([far(found, each) for each in framed]) == number
+        brought = frame_character(255 - canvas if dark_on_light else canvas, FRAME, (28, 28))
+        assert np.argmin([far(brought, digit) for digit in framed]) == number
 
 
 def test_a_noisy_ground_is_removed(framed: Pixels) -> None:
     random = np.random.default_rng(0)
     paper = 190 - 0.6 * np.pad(framed[0].repeat(5, 0).repeat(5, 1), 60) + random.normal(0, 5, (260, 260))
-    found = frame_character(paper.clip(0, 255).astype(np.uint8), FRAME, (28, 28))
-    assert np.argmin([far(found, each) for each in framed]) == 0
-    assert not found[:3].any()
+    brought = frame_character(paper.clip(0, 255).astype(np.uint8), FRAME, (28, 28))
+    assert np.argmin([far(brought, digit) for digit in framed]) == 0
+    assert not brought[:3].any()
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
@@ -101,9 +101,9 @@ def test_files_of_every_mode_are_read(tmp_path: Path, framed: Pixels) -> None:
         "print.jpg": Image.fromarray(drawn).convert("CMYK"),
     }.items():
         image.save(tmp_path / name)
-        found = read_image(tmp_path / name, DIGIT)
-        assert (found.dtype, found.shape) == (np.uint8, (28, 28, 1))
-        assert np.argmin([far(found[..., 0], each) for each in framed]) == 3, name
+        pixels = read_image(tmp_path / name, DIGIT)
+        assert (pixels.dtype, pixels.shape) == (np.uint8, (28, 28, 1))
+        assert np.argmin([far(pixels[..., 0], digit) for digit in framed]) == 3, name
 
 
 def test_an_image_lying_on_its_side_is_turned(tmp_path: Path) -> None:
@@ -229,16 +229,16 @@ def test_what_is_not_read_is_told_with_its_cure(tmp_path: Path, framed: Pixels, 
         data[84:88] = b"WHAT"  # the kind of its pixels
         data[80] = 4
         path.write_bytes(data)
-    with pytest.raises(EdgecnnError) as told:
+    with pytest.raises(EdgecnnError) as caught:
         read_image(path, DIGIT)
-    assert cure in str(told.value)
+    assert cure in str(caught.value)
 
 
 def test_a_decoder_that_murmurs_is_not_heard(tmp_path: Path) -> None:
     path = tmp_path / "damaged.tif"
     Image.new("L", (200, 200), 7).save(path, compression="tiff_lzw")
     data = path.read_bytes()
-    path.write_bytes(data.replace(data[8:40], b"\xff" * 32))  # libtiff tells of it on stderr
+    path.write_bytes(data.replace(data[8:40], b"\xff" * 32))  # libtiff reports it on stderr
     done = run("edgecnn", "classify", path)
     assert done.returncode == 2
     assert re.fullmatch(r"error: .*damaged\.tif does not decode as an image: .*\n", done.stderr)

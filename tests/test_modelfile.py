@@ -1,4 +1,4 @@
-"""Model files carry their manifest; whatever happens to them is told, never guessed."""
+"""Model files carry their manifest; whatever happens to them is reported, never guessed."""
 
 import json
 from dataclasses import replace
@@ -26,7 +26,7 @@ def test_the_manifest_travels_inside(trained: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_damage_is_always_told(trained: Path, tmp_path: Path, name: str) -> None:
-    """Bits flipped, ends cut and pages zeroed, anywhere: an EdgecnnError each time."""
+    """Bits flipped, ends cut and pages zeroed, anywhere: always an EdgecnnError."""
     sound = (trained / name).read_bytes()
     random = np.random.default_rng(0)
     spoiled = []

@@ -1,4 +1,4 @@
-"""What a model file is made of is checked before an engine sees it: each contradiction is a line that names it."""
+"""The structure of a model file is checked before an engine sees it: a contradiction is a line that names it."""
 
 import importlib.util
 import re
@@ -55,7 +55,7 @@ class Change:
     def option(self, name: str, field: int, form: str, value: float) -> None:
         """Overwrite an option of an operator."""
         at = self.file.fields(self.operator(name), schema.OPERATOR)[4]
-        row = next(each[3] for each in schema.OPERATORS.values() if each[0] == name)
+        row = next(fields for operator, _, _, fields in schema.OPERATORS.values() if operator == name)
         self.write(self.place(at, row, field), form, value)
 
     def quantization(self, tensor: int) -> int:
@@ -86,8 +86,8 @@ TFLITE: dict[str, tuple[str, Callable[[Change], None]]] = {
     "a code": ("operator code 99", lambda it: it.write(it.place(it.operators[1], OP, 0), "I", 99)),
     "an input": ("999 of", lambda it: it.write(it.items(it.operators[1], OP, 1), "i", 999)),
     "no input": ("has no input 0", lambda it: it.write(it.items(it.operators[0], OP, 1), "i", -1)),
-    "a later input": ("before it is there", lambda it: it.write(it.items(it.operators[0], OP, 1), "i", it.outputs[0])),
-    "an output": ("there already", lambda it: it.write(it.items(it.operators[1], OP, 2), "i", it.inputs[0])),
+    "a later input": ("before it exists", lambda it: it.write(it.items(it.operators[0], OP, 1), "i", it.outputs[0])),
+    "an output": ("exists already", lambda it: it.write(it.items(it.operators[1], OP, 2), "i", it.inputs[0])),
     "no output": ("-1 of", lambda it: it.write(it.items(it.operators[0], OP, 2), "i", -1)),
     "options": ("options of type 77", lambda it: it.write(it.place(it.operator("CONV_2D"), OP, 3), "B", 77)),
     "a stride": ("an option of 0", lambda it: it.option("CONV_2D", 1, "i", 0)),
@@ -160,11 +160,11 @@ def classes(text: str) -> dict[str, str]:
 
 
 def widths(text: str, name: str) -> list[str]:
-    """For each field of a table its bytes, or [ for what has an offset."""
+    """The bytes of a table's fields, or [ for a field that is an offset."""
     kinds = {"Int8": "1", "Bool": "1", "Int32": "4", "Uint32": "4", "Float32": "4", "Int64": "8", "Uint64": "8"}
     adds = re.findall(rf"^def {name}Add\w+\(.*\):\n    builder\.Prepend(\w+)Slot\((\d+),", text, re.MULTILINE)
-    found = {int(slot): kinds.get(kind.replace("Uint8", "Int8"), "[") for kind, slot in adds}
-    return [found.get(slot, "[") for slot in range(max(found, default=-1) + 1)]
+    widths = {int(slot): kinds.get(kind.replace("Uint8", "Int8"), "[") for kind, slot in adds}
+    return [widths.get(slot, "[") for slot in range(max(widths, default=-1) + 1)]
 
 
 def test_an_engine_that_finds_a_file_malformed_is_the_last() -> None:

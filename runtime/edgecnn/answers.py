@@ -1,10 +1,10 @@
-"""What a model's output means: probabilities of its labels, and the answer that is taken from them.
+"""The meaning of a model's output: probabilities of its labels, and the answer that follows from them.
 
 A manifest names one of four kinds of output:
 
 - `probabilities` sum to 1, and `logits` become so by a softmax: an image shows one of the labels.
 - `sigmoid` is one value, the probability of the second of two labels.
-- `sigmoids` are one value a label, each by itself: an image may show several of them, or none (multi-label).
+- `sigmoids` are one probability per label: an image may show several of them, or none (multi-label).
 """
 
 from typing import Any
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-THRESHOLD = 0.5  # an image shows what is above it. Source: keras.metrics.BinaryAccuracy
+THRESHOLD = 0.5  # an image shows the labels above it. Source: keras.metrics.BinaryAccuracy
 
 Floats = npt.NDArray[np.float32]
 
 
 def columns(output: str, labels: int) -> int:
-    """How many values the output has for an image."""
+    """The number of output values per image."""
     return 1 if output == "sigmoid" else labels
 
 
@@ -37,7 +37,7 @@ def as_probabilities(values: Floats, output: str) -> Floats:
 
 
 def decided(probabilities: Floats, multi_label: bool) -> npt.NDArray[Any]:
-    """The answers taken from probabilities, (n, labels).
+    """The answers that follow from probabilities, (n, labels).
 
     Returns:
         (n,), the label of each image; of a multi-label model (n, labels), 1 where the image shows the label, else 0.
@@ -48,6 +48,6 @@ def decided(probabilities: Floats, multi_label: bool) -> npt.NDArray[Any]:
 
 
 def changed_answers(before: Floats, after: Floats, multi_label: bool) -> int:
-    """How many images get another answer; both probabilities are (n, labels)."""
-    other = decided(before, multi_label) != decided(after, multi_label)
-    return int(other.reshape(len(other), -1).any(axis=1).sum())
+    """The number of images whose answer differs; both probabilities are (n, labels)."""
+    differs = decided(before, multi_label) != decided(after, multi_label)
+    return int(differs.reshape(len(differs), -1).any(axis=1).sum())

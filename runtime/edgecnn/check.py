@@ -17,21 +17,21 @@ def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) 
     """Run a model over labelled images and judge it by the rules that apply.
 
     1. Its net loss against its float parent is at most `allowed_loss`, where the data holds the parent's answers.
-    2. Its accuracy is at least the baseline less the drop, where the manifest names a baseline and the images are of
-       the data set it speaks of, or come from a folder.
+    2. Its accuracy is at least the baseline less the drop, if the manifest names a baseline and the images are of the
+       data set that it was trained on, or come from a folder.
 
     Args:
         classifier: the model.
         data: images that fit it.
-        max_drop: instead of the manifest's (0.005 where that names none).
+        max_drop: instead of the manifest's (0.005 if that has none).
 
     Raises:
-        EdgecnnError: the data holds the answers of another float model.
+        EdgecnnError: the data has no labels, or holds the answers of another float model.
     """
     manifest = classifier.manifest
     if data.source and data.source.weights_sha256 != manifest.weights_sha256:
         raise EdgecnnError(
-            "the data holds the answers of another float model than this model was made from:"
+            "the data holds the answers of another float model than this model was converted from:"
             " use the .npz files of the same training"
         )
     if data.labels is None:
@@ -39,7 +39,7 @@ def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) 
             "the images have no labels: pass a folder with a folder for each label, or an .npz with an array labels"
         )
     several, answers = manifest.multi_label, classifier.predict_batch(data.images)
-    child = np.array([decided(given.probabilities, several) if several else given.index for given in answers])
+    child = np.array([decided(answer.probabilities, several) if several else answer.index for answer in answers])
     parent = None if data.probabilities is None else decided(data.probabilities, several)
     trained = manifest.training.dataset if manifest.training else None
     applies = data.source is None or data.source.dataset == trained
@@ -49,7 +49,7 @@ def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) 
 
 
 def as_document(report: Report, data: Dataset) -> dict[str, Any]:
-    """A report for `--json`: with the indices of the flipped images in the original split, or their paths."""
+    """A report for `--json`, with the indices of the flipped images in the original split, or their paths."""
     flips = report.flips
     return {
         "verdict": report.verdict,

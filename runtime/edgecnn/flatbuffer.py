@@ -1,14 +1,16 @@
-"""Reads a flatbuffer, and trusts no offset in it: what is read lies within the file, or it is an error.
+"""Reads a flatbuffer and trusts no offset in it: all values lie within the file, or it is an error.
 
-A table is read by its row: a letter for each field of the schema, in the order of the schema.
+A row describes a table: a letter for each field of the schema, in the order of the schema.
 
-  1 2 4 8   a number of so many bytes, not wanted     b i I   a number that is: uint8, int32, uint32
-  s         a text, not wanted                        B       bytes: where they begin, how many
-  y z       a list of 4 or 8 bytes each, not wanted   N F Q   a list that is: int32, float32, int64
-  t         a table: where it is                      T       a list of tables: where they are
-  x         what must not be there                    P D A W  as i i b b, for a caller to bound
+  skipped, after a check of the bounds          read
+  1 2 4 8   a number of so many bytes           b i I    a number: uint8, int32, uint32
+  s         a text                              B        bytes: their offset, their number
+  y z       a list of items of 4 or 8 bytes     N F Q    a list of numbers: int32, float32, int64
+                                                t        a table: its offset
+  refused                                       T        a list of tables: their offsets
+  x         a field that must be missing        P D A W  as i i b b, for a caller to bound
 
-What is missing is 0, or empty; D is then 1. Source: the FlatBuffers internals, and the Verifier of its C++ library.
+A missing field is 0, or empty; D is then 1. Source: the FlatBuffers internals, and the Verifier of its C++ library.
 """
 
 import struct
@@ -16,15 +18,8 @@ from collections.abc import Callable
 from typing import Any
 
 _INT, _UINT, _HALVES = (struct.Struct(form).unpack_from for form in ("<i", "<I", "<2H"))
-_TABLES = 100_000  # that a list of them may have
-_GIVEN: dict[str, Any] = {
-    "D": 1,
-    "B": (0, 0),
-    "N": (),
-    "F": (),
-    "Q": (),
-    "T": (),
-}  # for what is missing, where it is not 0
+_TABLES = 100_000  # of a list, at most
+_DEFAULTS: dict[str, Any] = {"D": 1, "B": (0, 0), "N": (), "F": (), "Q": (), "T": ()}  # of missing fields, if not 0
 
 Reader = Callable[["Flatbuffer", int], Any]
 
@@ -42,7 +37,7 @@ class Flatbuffer:
         self._left = 4 * len(data) + 65_536  # bytes of lists: a table can be named a million times
 
     def root(self) -> int:
-        """Where the root table is."""
+        """The offset of the root table."""
         return int(_UINT(self.data)[0])
 
     def fields(self, at: int, row: str) -> list[Any]:
@@ -53,10 +48,10 @@ class Flatbuffer:
             layout = self._layouts[vtable, row] = self._layout(vtable, row)
         if at + layout[0] > self._end:
             raise ValueError(f"a table at {at} leaves the file")
-        return [given if read is None else read(self, at + place) for read, place, given in layout[1]]
+        return [default if read is None else read(self, at + place) for read, place, default in layout[1]]
 
     def _layout(self, vtable: int, row: str) -> tuple[int, list[tuple[Reader | None, int, Any]]]:
-        """The size of the tables that share a vtable; how each field is read, where in the table, what if it is not."""
+        """The size of the tables that share a vtable; and of every field its reader, place in the table and default."""
         if vtable < 0:
             raise ValueError(f"a vtable lies at {vtable}")
         length, size = _HALVES(self.data, vtable)
@@ -68,11 +63,11 @@ class Flatbuffer:
             width, read = _KINDS[kind]
             if place and (place < 4 or place + width > size or kind == "x"):
                 raise ValueError(f"a field of kind {kind} at {place} in a table of {size} bytes")
-            layout.append((read if place else None, place, _GIVEN.get(kind, 0)))
+            layout.append((read if place else None, place, _DEFAULTS.get(kind, 0)))
         return size, layout
 
     def _list(self, at: int, width: int) -> tuple[int, int]:
-        """Where the items of a list begin, and how many they are."""
+        """The offset of a list's first item, and the number of items."""
         start: int = at + _UINT(self.data, at)[0]
         length: int = _UINT(self.data, start)[0]
         start += 4
@@ -108,11 +103,11 @@ def _list_of(form: str, width: int) -> Reader:
     return read
 
 
-def _unwanted(width: int) -> Reader:
+def _skip_list(width: int) -> Reader:
     return lambda file, at: file._list(at, width)
 
 
-# The bytes of a field within its table, and how it is read.
+# The bytes of a field within its table, and its reader.
 _KINDS: dict[str, tuple[int, Reader | None]] = {
     "1": (1, None), "2": (2, None), "4": (4, None), "8": (8, None), "x": (4, None),
     "b": (1, lambda file, at: file.data[at]),
@@ -122,7 +117,7 @@ _KINDS: dict[str, tuple[int, Reader | None]] = {
     "D": (4, lambda file, at: _INT(file.data, at)[0]),
     "A": (1, lambda file, at: file.data[at]),
     "W": (1, lambda file, at: file.data[at]),
-    "s": (4, _unwanted(1)), "y": (4, _unwanted(4)), "z": (4, _unwanted(8)), "B": (4, _bytes),
+    "s": (4, _skip_list(1)), "y": (4, _skip_list(4)), "z": (4, _skip_list(8)), "B": (4, _bytes),
     "N": (4, _list_of("i", 4)), "F": (4, _list_of("f", 4)), "Q": (4, _list_of("q", 8)),
     "t": (4, _table), "T": (4, _tables),
 }  # fmt: skip

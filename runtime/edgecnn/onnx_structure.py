@@ -1,8 +1,8 @@
-"""Checks what an `.onnx` is made of before an engine sees it.
+"""Checks the structure of an `.onnx` before an engine sees it.
 
-Every message, and every tensor's shape beside its bytes; nothing outside of the file; no graph within a node (Loop, If,
-Scan), which may run for ever and which no classifier needs. Whether the nodes fit together ONNX Runtime checks itself;
-what it cannot stand in spite of this is for `edgecnn.model_opening` to find out.
+Every message is whole, every tensor's shape fits its bytes, nothing lies outside of the file, and no node holds a graph
+(Loop, If, Scan), which may run for ever and which no classifier needs. ONNX Runtime itself checks whether the nodes fit
+together. `edgecnn.model_opening` catches the files that crash it in spite of all this.
 """
 
 import math
@@ -33,13 +33,13 @@ def check_onnx(source: str, data: bytes) -> None:
         EdgecnnError: something in it leaves the file or contradicts itself, or it holds what no classifier needs.
     """
     try:
-        _each(data, {7: _check_graph, 25: _check_function})
+        _check_fields(data, {7: _check_graph, 25: _check_function})
     except (ValueError, IndexError, OverflowError) as error:
         raise EdgecnnError(f"{source} is damaged ({error}): copy or make it again") from None
 
 
-def _each(data: Message, checks: Mapping[int, Check], most: int = _NODES) -> None:
-    """Run a check on every field of a number."""
+def _check_fields(data: Message, checks: Mapping[int, Check], most: int = _NODES) -> None:
+    """Run the check that belongs to a field's number, on every field of a message."""
     for count, (number, value) in enumerate(fields(data)):
         if count > most:
             raise ValueError(f"a message of more than {most} fields")
@@ -49,11 +49,11 @@ def _each(data: Message, checks: Mapping[int, Check], most: int = _NODES) -> Non
 
 def _check_graph(graph: memoryview) -> None:
     ends = dict.fromkeys((11, 12, 13), _check_value)
-    _each(graph, {1: _check_node, 5: _check_tensor, 15: _refuse_sparse, **ends})
+    _check_fields(graph, {1: _check_node, 5: _check_tensor, 15: _refuse_sparse, **ends})
 
 
 def _check_function(function: memoryview) -> None:
-    _each(function, {7: _check_node})
+    _check_fields(function, {7: _check_node})
 
 
 def _refuse_sparse(_: memoryview) -> None:
@@ -94,7 +94,7 @@ def _check_attribute(kind: bytes, attribute: memoryview) -> None:
 
 
 def _check_tensor(tensor: memoryview) -> None:
-    """A TensorProto: its values are in it, and as many as its shape says."""
+    """A TensorProto: it holds as many values as its shape says."""
     shape: list[int] = []
     kind, raw, values = 0, None, 0
     for number, value in fields(tensor):
@@ -118,12 +118,12 @@ def _check_tensor(tensor: memoryview) -> None:
 
 
 def _count(value: Value) -> int:
-    """How many varints a field holds: the last byte of each has no bit 7."""
+    """The number of varints in a field: the last byte of a varint has no bit 7."""
     return 1 if isinstance(value, int) else int((np.frombuffer(value, np.uint8) < 128).sum())
 
 
 def _check_value(value: memoryview) -> None:
-    """A ValueInfoProto: a tensor, of a size that can be."""
+    """A ValueInfoProto: a tensor of a possible size."""
     for number, kind in fields(value):
         for form, tensor in fields(message(kind)) if number == 2 else ():
             if form in (4, 5, 8, 9):
@@ -133,7 +133,7 @@ def _check_value(value: memoryview) -> None:
 
 
 def _check_shape(tensor: memoryview) -> None:
-    """A TypeProto.Tensor: the sides that are known."""
+    """A TypeProto.Tensor: its known sides."""
     shapes = [message(value) for number, value in fields(tensor) if number == 2]
     sides = [message(side) for shape in shapes for number, side in fields(shape) if number == 1]
     known = [whole(value) for side in sides for number, value in fields(side) if number == 1]

@@ -50,12 +50,12 @@ def fields(data: Message) -> Iterator[tuple[int, Value]]:
 
 
 def numbers(value: Value, signed: bool = True) -> list[int]:
-    """A repeated field of whole numbers, which is one of them or a packed list."""
-    found, at = [value] if isinstance(value, int) else [], 0
+    """The numbers of a repeated field, which holds one of them or a packed list."""
+    unsigned, at = [value] if isinstance(value, int) else [], 0
     while isinstance(value, memoryview) and at < len(value):
         number, at = _read_varint(value, at)
-        found.append(number)
-    return [number - 2**64 if signed and number >= 2**63 else number for number in found]
+        unsigned.append(number)
+    return [number - 2**64 if signed and number >= 2**63 else number for number in unsigned]
 
 
 def message(value: Value) -> memoryview:

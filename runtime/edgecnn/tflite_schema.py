@@ -1,4 +1,4 @@
-"""What a classifier's `.tflite` may be made of: the rows of its tables (see `edgecnn.flatbuffer`), and its operators.
+"""The parts of a classifier's `.tflite`: the rows of its tables (see `edgecnn.flatbuffer`), and its operators.
 
 Source: tensorflow/lite/schema/schema.fbs; tests/test_structure.py compares it with TensorFlow's own reader.
 """

@@ -1,8 +1,8 @@
-"""Checks what a `.tflite` is made of before an engine sees it: engines trust every offset and index in it.
+"""Checks the structure of a `.tflite` before an engine sees it: engines trust every offset and index in it.
 
-Tables, lists and buffers lie within the file; each tensor's shape fits its buffer and its quantization its shape; each
-operator is one that classifiers are made of, and reads only what was there before it. Below a millisecond for the
-reference model. What an engine cannot stand in spite of this is for `edgecnn.model_opening` to find out.
+Tables, lists and buffers lie within the file; a tensor's shape fits its buffer, and its quantization its shape; all
+operators are ones that classifiers consist of, and read only values that exist before them. This takes less than a
+millisecond for the reference model. `edgecnn.model_opening` catches files that crash an engine in spite of this.
 """
 
 import math
@@ -52,10 +52,10 @@ def _check_model(file: Flatbuffer) -> None:
     sizes = [_size(file, buffer) for buffer in buffers]
     operators = [_operator_code(file, code) for code in codes]
     tensors = [_check_graph(file, graph, operators, sizes) for graph in graphs]
-    for each in metadata:
-        _check_index(file.fields(each, METADATA)[1], len(buffers), "a buffer")
-    for each in signatures:
-        inputs, outputs, _, _, graph = file.fields(each, SIGNATURE)
+    for entry in metadata:
+        _check_index(file.fields(entry, METADATA)[1], len(buffers), "a buffer")
+    for signature in signatures:
+        inputs, outputs, _, _, graph = file.fields(signature, SIGNATURE)
         for end in inputs + outputs:
             _check_index(file.fields(end, TENSOR_MAP)[1], tensors[graph], "a tensor")
 
@@ -77,36 +77,44 @@ def _operator_code(file: Flatbuffer, at: int) -> int:
     old, _, _, code = file.fields(at, OPERATOR_CODE)
     code = max(code, old if old < 128 else old - 256)
     if code not in OPERATORS:
-        raise ValueError(f"operator {code} of TFLite's BuiltinOperator is none that classifiers are made of")
+        raise ValueError(f"operator {code} of TFLite's BuiltinOperator is none that classifiers consist of")
     return int(code)
 
 
 def _check_graph(file: Flatbuffer, at: int, codes: list[int], sizes: list[int]) -> int:
-    """Check a graph, and give the number of its tensors."""
+    """Check a graph.
+
+    Returns:
+        The number of its tensors.
+    """
     tensors, inputs, outputs, operators, *_ = file.fields(at, SUBGRAPH)
-    there = bytearray(len(tensors))  # whether a tensor's values are there when an operator asks for them
+    known = bytearray(len(tensors))  # whether a tensor's values exist when an operator reads them
     total = 0
     for number, tensor in enumerate(tensors):
-        size, there[number] = _check_tensor(file, tensor, sizes)
+        size, known[number] = _check_tensor(file, tensor, sizes)
         total += size
     if total > _BYTES:
         raise ValueError(f"tensors of {total} bytes")
     for end in inputs:
         _check_index(end, len(tensors), "an input")
-        if there[end]:
+        if known[end]:
             raise ValueError(f"input {end} is a constant")
-        there[end] = 1
+        known[end] = 1
     for operator in operators:
-        _check_operator(file, operator, codes, there)
+        _check_operator(file, operator, codes, known)
     for end in outputs:
         _check_index(end, len(tensors), "an output")
-        if not there[end]:
-            raise ValueError(f"output {end} is never worked out")
+        if not known[end]:
+            raise ValueError(f"output {end} is never computed")
     return len(tensors)
 
 
 def _check_tensor(file: Flatbuffer, at: int, sizes: list[int]) -> tuple[int, bool]:
-    """Check a tensor, and give its bytes and whether its values are there from the beginning."""
+    """Check a tensor.
+
+    Returns:
+        Its size in bytes, and whether its values exist from the beginning.
+    """
     shape, kind, buffer, _, quantization, variable, _, signature, *_ = file.fields(at, TENSOR)
     if kind not in WIDTHS:
         raise ValueError(f"a tensor of type {kind}")
@@ -137,8 +145,8 @@ def _check_quantization(file: Flatbuffer, at: int, shape: tuple[int, ...], kind:
             raise ValueError(f"a zero point of {min(zeros)} to {max(zeros)}")
 
 
-def _check_operator(file: Flatbuffer, at: int, codes: list[int], there: bytearray) -> None:
-    """Check an operator, and note that its outputs are there from now on."""
+def _check_operator(file: Flatbuffer, at: int, codes: list[int], known: bytearray) -> None:
+    """Check an operator, and note that its outputs exist from now on."""
     number, inputs, outputs, options_type, options, _, _, _, between, _, _, more, *_ = file.fields(at, OPERATOR)
     _check_index(number, len(codes), "an operator code")
     code = codes[number]
@@ -148,24 +156,24 @@ def _check_operator(file: Flatbuffer, at: int, codes: list[int], there: bytearra
     _check_options(file, name, (options_type, options), wanted, row)
     for place, tensor in enumerate(inputs):
         if tensor != -1:
-            _check_index(tensor, len(there), f"an input of {name},")
-            if not there[tensor]:
-                raise ValueError(f"{name} reads tensor {tensor} before it is there")
+            _check_index(tensor, len(known), f"an input of {name},")
+            if not known[tensor]:
+                raise ValueError(f"{name} reads tensor {tensor} before it exists")
         elif place < OPTIONAL_FROM.get(code, len(inputs)):
             raise ValueError(f"{name} has no input {place}")
     for tensor in between:
-        _check_index(tensor, len(there), f"a tensor within {name},")
+        _check_index(tensor, len(known), f"a tensor within {name},")
     for tensor in outputs:
-        _check_index(tensor, len(there), f"an output of {name},")
-        if there[tensor]:
-            raise ValueError(f"{name} writes tensor {tensor}, which is there already")
-        there[tensor] = 1
+        _check_index(tensor, len(known), f"an output of {name},")
+        if known[tensor]:
+            raise ValueError(f"{name} writes tensor {tensor}, which exists already")
+        known[tensor] = 1
 
 
-def _check_options(file: Flatbuffer, name: str, given: tuple[int, int], wanted: int, row: str) -> None:
-    kind, at = given
+def _check_options(file: Flatbuffer, name: str, options: tuple[int, int], wanted: int, row: str) -> None:
+    kind, at = options
     if not kind and not set(row) & set("PDAW"):
-        return  # some converters leave out what says nothing
+        return  # some converters leave out options without a meaning
     if kind != wanted or not at:
         raise ValueError(f"{name} with options of type {kind}")
     values: list[Any] = file.fields(at, row)

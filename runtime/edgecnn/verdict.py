@@ -27,8 +27,8 @@ class Report:
     max_drop: float
     failures: tuple[str, ...]  # the rules that were broken, in words
     rules: int  # how many rules applied
-    notes: tuple[str, ...] = ()  # what to know of the verdict, in words
-    by_label: dict[str, "Report"] = field(default_factory=dict)  # of a multi-label model: each label by itself
+    notes: tuple[str, ...] = ()  # doubts about the verdict, in words
+    by_label: dict[str, "Report"] = field(default_factory=dict)  # of a multi-label model: one per label
 
     @property
     def correct(self) -> int:
@@ -47,7 +47,7 @@ class Report:
 
     @property
     def accuracy_by_label(self) -> dict[str, float]:
-        """Of a multi-label model: the share of images in which each label is rightly seen, or rightly not."""
+        """Of a multi-label model: the share of images with the right answer to a label, by label."""
         return {name: report.accuracy for name, report in self.by_label.items()}
 
     @property
@@ -89,7 +89,7 @@ def judge_labels(
     baseline: Baseline | None,
     max_drop: float | None = None,
 ) -> Report:
-    """`judge`, and of answers of shape (n, labels) each label by itself too: none may lose more than all may.
+    """`judge`; and of answers of shape (n, labels) every label by itself too, with the same allowed loss.
 
     Raises:
         EdgecnnError: as `judge`.
@@ -120,10 +120,10 @@ def judge(
     baseline: Baseline | None,
     max_drop: float | None = None,
 ) -> Report:
-    """The rules of `check`, on answers already given; all of shape (n,), or (n, labels) where an image has several.
+    """Apply the rules of `edgecnn.check.check` to answers; all of shape (n,), or (n, labels) of a multi-label model.
 
     Raises:
-        EdgecnnError: there are none, or they are not of one shape, or the drop is no share.
+        EdgecnnError: there are no answers, they differ in shape, or the drop is no share.
     """
     right = same_answers(labels, child)
     images, correct = len(right), int(right.sum())
@@ -147,13 +147,13 @@ def judge(
 
 
 def _one_answer(labels: npt.ArrayLike, child: npt.ArrayLike) -> list[str]:
-    """Whether a model tells nothing apart, though the images differ in what they show."""
+    """A note on a model that gives all images one answer, though their labels differ."""
     different_answers, different_labels = (len(np.unique(column, axis=0)) for column in (child, labels))
     return [f"all {len(np.asarray(child)):,} answers are the same"] if different_answers == 1 < different_labels else []
 
 
 def _loss_by_chance(flips: Flips, images: int, max_drop: float) -> list[str]:
-    """Whether so few images leave open if a model that failed loses too much, and how many would not."""
+    """A note if a loss that failed lies within chance, and how many images would decide it."""
     low, high = loss_interval(len(flips.lost), len(flips.gained), images)
     if low > max_drop:
         return []
@@ -170,4 +170,4 @@ def _accuracy_by_chance(correct: int, images: int, least: float, max_drop: float
 
 
 def _more(enough: float) -> str:
-    return f"; about {enough:,} would tell" if enough else ""
+    return f"; about {enough:,} would decide" if enough else ""
