@@ -61,15 +61,23 @@ if FAST:
     sys.meta_path.insert(0, NoTensorFlow)
 
 
-def run(*words: object, env: dict[str, str] | None = None, **options: object) -> "subprocess.CompletedProcess[str]":
+def run(
+    *words: object, env: dict[str, str] | None = None, file_size: int | None = None, **options: object
+) -> "subprocess.CompletedProcess[str]":
     """Run `python -m words...` in the checkout, as a user does; a word that ends in .py runs that file.
 
-    A command that loads TensorFlow is forked from a process that has it (see warm.py), unless there are `options`, for
-    `subprocess.run`.
+    A command that loads TensorFlow is forked from a process that has it (see warm.py).
+
+    Args:
+        words: the command.
+        env: added to the environment.
+        file_size: the most bytes that such a command may write into one file, in place of a full disk.
+        options: for `subprocess.run`; the command then has a fresh process.
     """
     arguments, environment = list(map(str, words)), os.environ | (env or {})
     if not options and re.fullmatch(_WARM, arguments[0]):
-        return warm_process().run(arguments, environment)
+        return warm_process().run(arguments, environment, file_size)
+    assert file_size is None
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=ROOT,
@@ -109,9 +117,11 @@ class Warm:
             assert self._process.poll() is None
             time.sleep(0.05)
 
-    def run(self, words: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-        """Run a command in a fork of it."""
-        request = json.dumps({"words": words, "environment": environment}).encode()
+    def run(
+        self, words: list[str], environment: dict[str, str], file_size: int | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a command in a fork of it; -N is the status of one that signal N killed."""
+        request = json.dumps({"words": words, "environment": environment, "file_size": file_size}).encode()
         with socket.socket(socket.AF_UNIX) as client, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             client.settimeout(600)
             client.connect(self._socket)

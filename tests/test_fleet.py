@@ -154,14 +154,21 @@ def test_hosts_are_named_as_ssh_names_them() -> None:
 
 
 def test_mistakes_in_an_inventory_get_a_line(tmp_path: Path) -> None:
-    for text, words in {
+    expected = {
         "hosts = [": "no inventory of pyinfra", "hosts = [nobody]": "NameError", "hosts = []": "names no host",
         "hosts = ['@local']": "not reached by SSH", "hosts = ['pi@:22']": "is no host",
-    }.items():  # fmt: skip
-        (tmp_path / "boards.py").write_text(text)
-        refused(run("deploy.fleet", tmp_path / "boards.py", "--steps", "check"), words)
-    refused(run("deploy.fleet", "a,b,a", "--steps", "check"), "'a' stands twice")
-    refused(run("deploy.fleet", "a,,b", "--steps", "check"), "'' is no host")
+    }  # fmt: skip
+    paths = [tmp_path / f"boards{number}.py" for number in range(len(expected))]
+    for path, text in zip(paths, expected, strict=True):
+        path.write_text(text)
+    inventories = [*map(str, paths), "a,b,a", "a,,b"]
+    words = [sys.executable, ROOT / "tests/try_inventories.py", *inventories]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    problems = [*expected.values(), "'a' stands twice", "'' is no host"]
+    for line, problem in zip(done.stdout.splitlines(), problems, strict=True):
+        assert problem in line
+    refused(run("deploy.fleet", paths[0], "--steps", "check"), "no inventory of pyinfra")
     refused(run("deploy.fleet", "a", "--steps", "check", "--signers", tmp_path / "none"), "none cannot be read")
 
 

@@ -1,11 +1,7 @@
 """Training writes all files that conversion and devices need, and can be interrupted and resumed."""
 
 import json
-import resource
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -133,27 +129,16 @@ def weights(folder: Path) -> str:
     return read_model(folder / "model.keras").manifest.weights_sha256
 
 
-def killed(folder: Path, *words: object) -> None:
-    """Start a training, and kill it once it has written a checkpoint."""
-    command = [sys.executable, "-m", *map(str, words), "--output", folder]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as training:
-        while not (folder / "checkpoint.zip").exists():
-            assert training.poll() is None
-            time.sleep(0.01)
-        training.send_signal(signal.SIGKILL)
-
-
 @pytest.mark.slow
 def test_a_training_that_is_killed_goes_on_and_ends_with_the_same_weights(tmp_path: Path) -> None:
     """In between the disk is full (a limit on the size of files stands in for that), and an option differs."""
-    words = ("train", "--dataset", "digits", "--epochs", 3, "--seed", 3)
+    words = ("--dataset", "digits", "--epochs", 3, "--seed", 3)
     left_alone, cut_off = tmp_path / "left_alone", tmp_path / "cut_off"
-    assert run(*words, "--output", left_alone).returncode == 0
-    again = (*words, "--resume", "--output", cut_off)
-    killed(cut_off, *words)
+    assert run("train", *words, "--output", left_alone).returncode == 0
+    assert run(ROOT / "tests/killed.py", *words, "--output", cut_off).returncode == -signal.SIGKILL
+    again = ("train", *words, "--resume", "--output", cut_off)
     checkpoint = (cut_off / "checkpoint.zip").read_bytes()
-    done = run(*again, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
-    refused(done, "checkpoint.zip", "File too large")
+    refused(run(*again, file_size=100_000), "checkpoint.zip", "File too large")
     refused(run(*again, "--seed", 4), "seed 3, not 4")
     assert (cut_off / "checkpoint.zip").read_bytes() == checkpoint
     done = run(*again)

@@ -6,6 +6,7 @@ Here they run as by `python -m`, and files as by `python FILE`: with their own p
 
 import json
 import os
+import resource
 import runpy
 import socket
 import sys
@@ -49,6 +50,8 @@ def _run(request: dict[str, Any], streams: list[int]) -> int:
     os.environ.update(request["environment"])
     for number, stream in zip((1, 2), streams, strict=True):
         os.dup2(stream, number)
+    if request["file_size"]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_size"], request["file_size"]))
     name = request["words"][0]
     sys.argv[:] = request["words"]
     try:
