@@ -93,4 +93,4 @@ PLAIN = VARIANTS["tflite:int8"]  # without rewrites: what fast C is generated fr
 
 def quantizations(model_format: str) -> dict[str, Variant]:
     """A format's rows of the table, by the name of the quantization."""
-    return {row.quantize: row for row in _ROWS if row.format == model_format}
+    return {row.quantize: row for row in VARIANTS.values() if row.format == model_format}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from conftest import refused, run
+from conftest import ROOT, refused, run
 
 from convert.__main__ import screen
 from convert.model_card import record
@@ -54,6 +54,19 @@ def test_manifests_say_how_the_conversion_did(trained: Path) -> None:
         assert (manifest.agreement.split, manifest.agreement.engine) == ("validation", engine)
         assert manifest.quantization == ("none" if "float32" in name else "int8")
         assert manifest.tools["tensorflow"]
+
+
+@pytest.mark.slow
+def test_a_quantization_is_one_row(trained: Path, tmp_path: Path) -> None:
+    """Every command and file that names quantizations knows a row as soon as the table has it."""
+    words = (trained / "model.keras", "--output", tmp_path, "--variants", "tflite:toy", "--json")
+    done = run(ROOT / "tests/toy_quantization.py", *words)
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(done.stdout)
+    assert entry["file"] == "model_toy.tflite"
+    assert entry["integer_share"] > 0.7  # the rest turns float32 into int8 and back
+    assert read_model(tmp_path / "model_toy.tflite").manifest.quantization == "toy"
+    assert "model_toy.tflite" in (tmp_path / "models.md").read_text()
 
 
 @pytest.mark.slow
