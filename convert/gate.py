@@ -8,9 +8,8 @@
    the exit status is 1 (`exit_status`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,17 +35,10 @@ def convert_and_prove(parent: Parent, variant: Variant, max_drop: float) -> Conv
     payload = payload_of(parent, variant)
     if variant.optimize == NONE or variant.kept:
         return reported(parent, variant, proved(parent, variant, payload, max_drop), max_drop)
-    candidates = (found for names in variant.edge_rewrites if (found := _rewritten(parent, names)))
-    first = next(candidates, None)
-    is_compared = first is not None or _with_merged_pixels(variant, payload) is not None
+    candidates = [candidate for names in variant.edge_rewrites if (candidate := _rewritten(parent, names))]
+    is_compared = bool(candidates) or _with_merged_pixels(variant, payload) is not None
     plain = proved(parent, variant, payload, max_drop, random_images(parent) if is_compared else None)
-    best, refusals = plain, list[str]()
-    for candidate in chain([first] if first else [], candidates):
-        conversion = _compared(parent, variant, candidate, plain, max_drop)
-        if isinstance(conversion, Conversion):
-            best = conversion
-            break
-        refusals.append(conversion)
+    best, refusals = _first_equal(parent, variant, candidates, plain, max_drop)
     best = reported(parent, variant, _merged(parent, variant, best, plain, max_drop), max_drop)
     return replace(best, notes=(*refusals, *(best.notes or ("no rewrite: the layers are as in Keras",))))
 
@@ -109,6 +101,19 @@ def _rewritten(parent: Parent, rewrites: tuple[str, ...]) -> _Candidate | None:
 
     model, notes = rewritten(parent.model, rewrites)
     return None if model is None else _Candidate(rewrites, model, tuple(notes))
+
+
+def _first_equal(
+    parent: Parent, variant: Variant, candidates: Sequence[_Candidate], plain: Conversion, max_drop: float
+) -> tuple[Conversion, list[str]]:
+    """The first candidate with the outputs of the plain conversion, else that one; why those before were refused."""
+    refusals: list[str] = []
+    for candidate in candidates:
+        conversion = _compared(parent, variant, candidate, plain, max_drop)
+        if isinstance(conversion, Conversion):
+            return conversion, refusals
+        refusals.append(conversion)
+    return plain, refusals
 
 
 def _compared(
