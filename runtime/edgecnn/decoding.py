@@ -1,7 +1,8 @@
 """An image file becomes a picture of 8 bits a channel, upright, opaque, and no larger than it need be.
 
-A photograph of 50 megapixels must find room beside a board's other work: a JPEG is decoded at a fraction of its size,
-a PNG in bands of rows, and what comes is shrunk a band at a time. Needs Pillow, from 9.4 on (Debian 12).
+A photograph of 50 megapixels must find room beside a board's other work: a JPEG is decoded at a fraction of its size, a
+PNG and an uncompressed picture in bands of rows, and the pixels are shrunk a band at a time. Needs Pillow, from 9.4 on
+(Debian 12).
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn import png
+from edgecnn import png, raw_rows
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_regular
 
@@ -25,7 +26,7 @@ Pixels = npt.NDArray[np.uint8]
 _SIDE = 1024  # pixels: the longer side is not shrunk below, so that a character in a corner of it stays one
 _GAP = 3  # nor is a side below so many times what is wanted. Source: Pillow, `reducing_gap` of Image.resize
 _BAND = 2**18  # pixels that are looked at together
-_LARGE = 2**22  # pixels of a PNG from which it is read in bands
+_LARGE = 2**22  # pixels from which a PNG, or an uncompressed picture, is read in bands
 FAINTEST = 24  # grey levels between ground and ink, below which an image holds nothing
 _ORIENTATION = 0x0112  # the EXIF tag
 _DEPTHS = (8, 10, 12, 14, 16, 24, 32)  # bits a value that cameras and scanners give
@@ -111,10 +112,13 @@ def _upright(file: BinaryIO, image: Any, mode: str, wanted: tuple[int, int]) -> 
     if factor > 1:
         image.draft(mode, tuple(side // factor for side in image.size))  # of a JPEG: it is then smaller
         factor = _factor(image.size, wanted)
-    if image.format == "PNG" and image.size[0] * image.size[1] > _LARGE and png.splits(file):
-        bands = png.bands(file, _rows(image.size, factor), load_pillow())
+    large, rows = image.size[0] * image.size[1] > _LARGE, _rows(image.size, factor)
+    if large and image.format == "PNG" and png.splits(file):
+        bands = png.bands(file, rows, load_pillow())
         image = next(bands)
         bands = itertools.chain([image], bands)
+    elif large and raw_rows.splits(image):
+        bands = raw_rows.bands(file, image, rows, load_pillow())
     else:
         bands = _crops(image, factor)
     picture = _joined([_reduced(band, mode, factor) for band in bands], mode)
