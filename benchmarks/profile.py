@@ -8,6 +8,7 @@ Multiply-accumulates a second are set against this CPU's peak, measured by a loo
 Examples:
   python -m benchmarks.profile artifacts/mnist/model_int8.tflite
   python -m benchmarks.profile artifacts/mnist/model_int8.onnx --json
+  python -m benchmarks.profile mobilenet_v1
 """
 
 import sys
@@ -18,6 +19,8 @@ from typing import Any, TypeVar
 
 from benchmarks.operators import Operator, onnx_operators, tflite_operators
 from benchmarks.peak import peaks
+from benchmarks.suite.build import model_of
+from benchmarks.suite.networks import NETWORKS
 from edgecnn.child_process import in_child
 from edgecnn.command import OK, command, command_parser, print_json, progress, quiet, table
 from edgecnn.device import describe
@@ -93,11 +96,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.profile`."""
     parser = command_parser("python -m benchmarks.profile", __doc__)
     parser.add_argument(
-        "model", type=Path, nargs="?", help="a .tflite or .onnx file (default: the newest int8 .tflite)"
+        "model",
+        type=Path,
+        nargs="?",
+        help=f"a .tflite or .onnx file, or {', '.join(NETWORKS)} of the suite (default: the newest int8 .tflite)",
     )
     parser.add_argument("--engine", choices=[kind.name for kind in packaged()], help="default: the first that runs it")
     options = parser.parse_args(argv)
-    found = profile(options.model or newest_model().with_name("model_int8.tflite"), options.engine)
+    found = profile(model_of(options.model or newest_model().with_name("model_int8.tflite")), options.engine)
     if options.json:
         print_json(as_document(found))
     else:

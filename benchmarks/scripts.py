@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn import Classifier
+from edgecnn.errors import EdgecnnError
 
 Image = npt.NDArray[np.uint8]
 Classify = Callable[[Image], int]
@@ -224,8 +225,10 @@ def write_ncnn(folder: Path) -> None:
                 kernel = kernel.reshape(side, side, -1, kernel.shape[1]).transpose(2, 0, 1, 3).reshape(kernel.shape)
             stored, side, relu = kernel.T, 0, int(layer.activation.__name__ == "relu")
             rows.append(("InnerProduct", name, last, name, f"0={kernel.shape[1]} 1=1 2={kernel.size} 9={relu}"))
-        else:
+        elif kind in ("Flatten", "Dropout"):
             continue
+        else:
+            raise EdgecnnError(f"no files for ncnn: {kind} is not written here")
         last = name
         if kind != "MaxPooling2D":
             flag = np.zeros(1, np.uint32)  # the weights are float32

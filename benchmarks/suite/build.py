@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.suite import keras_files, networks
+from benchmarks.suite.networks import NETWORKS
 from edgecnn.child_process import in_child
 from edgecnn.command import GATE_FAILED, OK, progress, quiet
 from edgecnn.errors import EdgecnnError
@@ -48,14 +49,24 @@ def build(name: str, targets: Sequence[str] = ("host",), home: Path = HOME) -> F
     Raises:
         EdgecnnError: Keras or the converter to TFLite fails.
     """
-    keras_key = key([Path(networks.__file__), Path(keras_files.__file__)], name)
-    keras = once(home / f"{name}-keras-{keras_key}", lambda folder: _write_keras(name, folder))
-    int8_key = key([ROOT / path for path in _CONVERTERS], keras_key)
+    keras = keras_of(name, home)
+    int8_key = key([ROOT / path for path in _CONVERTERS], keras.name.rpartition("-")[2])
     int8 = once(home / f"{name}-int8-{int8_key}", lambda folder: _convert(name, keras, folder))
     in_c = in_c_of(int8 / INT8, targets, home, name)
     onnx = int8 / INT8_ONNX
     refusal = in_c / REFUSAL
     return Files(keras, in_c / INT8, onnx if onnx.exists() else None, refusal.read_text() if refusal.exists() else "")
+
+
+def keras_of(name: str, home: Path = HOME) -> Path:
+    """The folder of a network's model.keras and images."""
+    keras_key = key([Path(networks.__file__), Path(keras_files.__file__)], name)
+    return once(home / f"{name}-keras-{keras_key}", lambda folder: _write_keras(name, folder))
+
+
+def model_of(path: Path) -> Path:
+    """A file, or the int8 `.tflite` of the suite's network with that name."""
+    return build(str(path)).tflite if str(path) in NETWORKS and not path.exists() else path
 
 
 def in_c_of(model: Path, targets: Sequence[str], home: Path = HOME, name: str = "") -> Path:
