@@ -28,7 +28,6 @@ from typing import Any
 from benchmarks.boards import HOME, PLUGIN, build, python_of
 from benchmarks.models import model_files
 from benchmarks.origin import origin
-from boards import EMULATED, Board
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, progress, table
 from edgecnn.dataset import Dataset
 from edgecnn.dataset_reading import read_answered
@@ -39,6 +38,7 @@ from edgecnn.golden import FILE, FLOAT_BOUND, make
 from edgecnn.modelfile import ModelFile, newest_model, read_model
 from edgecnn.native_description import available
 from edgecnn.programs import run_program
+from workstation.boards import EMULATED, Board
 
 IMAGES = 200  # for `check`
 COMPARED = 64  # of these, plain and blended with noise

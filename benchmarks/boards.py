@@ -21,10 +21,10 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from boards import EMULATED, Board, Cpu, System
 from edgecnn.command import OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.programs import run_program
+from workstation.boards import EMULATED, Board, Cpu, System
 
 HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgecnn" / "boards"
 LOCKS = Path("requirements")

@@ -1,10 +1,10 @@
 """This CPU's peak of multiply-accumulates, by a loop of its best instruction: peak.c, compiled by ziglang."""
 
-import sys
 import tempfile
 from pathlib import Path
 
 from edgecnn.programs import run_program
+from workstation.compiler import compile_c
 
 _SOURCE = Path(__file__).with_name("peak.c")
 
@@ -25,8 +25,7 @@ def compiled(output: Path, source: Path = _SOURCE, *options: str) -> Path:
     Raises:
         EdgecnnError: the compiler fails.
     """
-    words = [sys.executable, "-m", "ziglang", "cc", "-std=c11", "-O2", *options, source, "-o", output]
-    run_program(*words, failure=f"{source.name} cannot be compiled")
+    compile_c("-std=c11", "-O2", *options, source, "-o", output, failure=f"{source.name} cannot be compiled")
     return output
 
 

@@ -9,7 +9,6 @@ Examples:
   python -m benchmarks.peers resnet8
 """
 
-import io
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -190,21 +189,13 @@ def _ratio_cells(ratio: dict[str, Any]) -> tuple[str, ...]:
 
 def draw(rows: Sequence[Row]) -> bytes:
     """Bars of the medians, end to end, the fastest on top, as a PNG."""
-    import matplotlib
-    from matplotlib.figure import Figure
+    from workstation.charts import BLUE, bars
 
     shown = sorted((row for row in rows if row.accuracy is not None), key=lambda row: row.p50_us)
-    colours = ["#2f6db5" if row.name.startswith("edgecnn") else "#b9bec6" for row in shown]
-    with matplotlib.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 10}):
-        figure = Figure(figsize=(8, 1.2 + 0.34 * len(shown)), layout="constrained")
-        axes = figure.subplots()
-        bars = axes.barh([row.name.replace("_", " ") for row in shown], [row.p50_us for row in shown], color=colours)
-        axes.bar_label(bars, fmt="%.0f", padding=3, color="#444444")
-        axes.invert_yaxis()
-        axes.set(xscale="log", xlabel="microseconds from raw pixels to label, median, one core (less is better)")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
+    colours = [BLUE if row.name.startswith("edgecnn") else "#b9bec6" for row in shown]
+    names, values = [row.name.replace("_", " ") for row in shown], [row.p50_us for row in shown]
+    xlabel = "microseconds from raw pixels to label, median, one core (less is better)"
+    return bars(names, values, "%.0f", colours, log=True, xlabel=xlabel)
 
 
 if __name__ == "__main__":

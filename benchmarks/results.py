@@ -5,8 +5,9 @@ from typing import Any
 
 from benchmarks.demo import HEAD, REPORT, cells
 from benchmarks.seeds import mean
-from boards import COUNTED
+from benchmarks.suite import tables
 from edgecnn import bench
+from workstation.boards import COUNTED
 
 # A model on an engine, and the name that it has among the peers.
 SAME = (
@@ -186,6 +187,17 @@ def _training_row(training: dict[str, Any], columns: Sequence[tuple[str, str]]) 
 
 def _with_flips(model: dict[str, Any]) -> str:
     return f"{model['accuracy']:.4f} (-{model['lost']} +{model['gained']})"
+
+
+def suite_block(suite: dict[str, Any]) -> str:
+    """Every engine on the suite's networks, the boards' instructions, and what limits each network."""
+    sections = suite["networks"]
+    timed = [tables.cells(section, row) for section in sections for row in section["rows"] if not row["reason"]]
+    parts = [markdown(tables.HEAD, timed)]
+    if counted := [row for section in sections for row in tables.board_cells(section)]:
+        parts.append(markdown(tables.BOARDS_HEAD, counted))
+    parts.append("\n".join(f"- {line}" for section in sections for line in tables.notes(section)))
+    return "\n\n".join((*parts, source(suite)))
 
 
 def latency_block(run: dict[str, Any]) -> str:

@@ -9,7 +9,6 @@ Example:
 """
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -107,22 +106,11 @@ def _cells(noise: Noise) -> tuple[str, ...]:
 
 def draw(layers: Sequence[Noise], title: str) -> bytes:
     """Draw bars of each layer's own SQNR, the first on top, as a PNG."""
-    import matplotlib
-    from matplotlib.figure import Figure
+    from workstation.charts import bars
 
-    with matplotlib.rc_context(
-        {"text.parse_math": False, "axes.spines.top": False, "axes.spines.right": False, "font.size": 10}
-    ):
-        figure = Figure(figsize=(8, 1.2 + 0.34 * len(layers)), layout="constrained")
-        axes = figure.subplots()
-        bars = axes.barh([noise.layer for noise in layers], [noise.own_db for noise in layers], color="#2f6db5")
-        axes.bar_label(bars, fmt="%.1f", padding=3, color="#444444")
-        axes.invert_yaxis()
-        axes.set(title=title, xlabel="signal to quantization noise of each layer's own rounding, dB (more is better)")
-        axes.grid(axis="x", alpha=0.25)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
+    xlabel = "signal to quantization noise of each layer's own rounding, dB (more is better)"
+    names, values = [noise.layer for noise in layers], [noise.own_db for noise in layers]
+    return bars(names, values, "%.1f", grid=True, title=title, xlabel=xlabel)
 
 
 if __name__ == "__main__":

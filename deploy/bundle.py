@@ -24,7 +24,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from boards import TARGETS
 from deploy.contents import EXTRAS, RESERVED, contents
 from deploy.index import is_plain
 from deploy.packing import packed
@@ -34,6 +33,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256, write_file
 from edgecnn.golden import IMAGES as GOLDEN_IMAGES
 from edgecnn.modelfile import ModelFile, newest_model, read_model
+from workstation.boards import TARGETS
 
 IMAGES = 1000  # of each split
 _MOST_NAME = 64  # characters of a model's name in a version

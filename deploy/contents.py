@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from boards import System
 from deploy.index import MODELS, SCHEMA, WHEELS, is_plain
 from deploy.program import program
 from deploy.targets import INSTALLER, engine_for, fetch, locked, wheels
@@ -28,6 +27,7 @@ from edgecnn.golden import make
 from edgecnn.modelfile import ModelFile
 from edgecnn.native_description import description_file
 from edgecnn.programs import run_program
+from workstation.boards import System
 
 EXTRAS = {"camera": "opencv-python-headless"}  # what --with adds: packages by the wheel's extras
 _ROOT = Path(__file__).parents[1]

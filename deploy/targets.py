@@ -12,11 +12,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from boards import System
 from edgecnn.command import OK, progress
 from edgecnn.engines import ENGINES
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
+from workstation.boards import System
 
 LOCKS = Path(__file__).parents[1] / "requirements"
 INSTALLER = "bundle"  # the lock of what installs: pip

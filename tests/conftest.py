@@ -219,7 +219,7 @@ BUNDLED = "pc-bookworm"  # this machine, as a target of bundles
 
 def fits() -> bool:
     """Whether this Python is the target's: the bundle is tried on this machine."""
-    from boards import TARGETS
+    from workstation.boards import TARGETS
 
     here = (f"{sys.version_info[0]}.{sys.version_info[1]}", platform.machine())
     return here == (TARGETS[BUNDLED].python, TARGETS[BUNDLED].machine)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-TOP = ("boards", "train", "convert", "benchmarks", "deploy")
+TOP = ("workstation", "train", "convert", "benchmarks", "deploy")
 MODULES = [path for folder in (*TOP, "runtime/edgecnn") for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
@@ -27,9 +27,9 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_arrows_of_import(path: Path) -> None:
     folder = path.relative_to(ROOT).parts[0]
-    table = {"boards"} if folder in ("benchmarks", "deploy") else set()
-    foreign = imported(path) & {*TOP, "runtime", "tests"} - {folder} - table
-    assert not foreign, f"{folder} may import {' and '.join(('edgecnn', *table))}, not {foreign}"
+    shared = {"workstation"} if folder in TOP else set()
+    foreign = imported(path) & {*TOP, "runtime", "tests"} - {folder} - shared
+    assert not foreign, f"{folder} may import {' and '.join(('edgecnn', *shared))}, not {foreign}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -57,7 +57,7 @@ def modules_imported(path: Path, modules: set[str]) -> set[str]:
     return names & modules - {module_name(path)}
 
 
-@pytest.mark.parametrize("folder", ["train", "convert", "benchmarks", "deploy", "runtime/edgecnn"])
+@pytest.mark.parametrize("folder", ["workstation", "train", "convert", "benchmarks", "deploy", "runtime/edgecnn"])
 def test_no_import_circle(folder: str) -> None:
     paths = [path for path in MODULES if path.is_relative_to(ROOT / folder)]
     modules = {module_name(path) for path in paths}

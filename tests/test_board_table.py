@@ -2,7 +2,7 @@
 
 from conftest import ROOT
 
-from boards import COUNTED, EMULATED, TABLE, TARGETS
+from workstation.boards import COUNTED, EMULATED, TABLE, TARGETS
 
 
 def test_every_row_has_a_name_and_a_use_of_its_own() -> None:

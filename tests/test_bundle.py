@@ -20,7 +20,6 @@ from conftest import BUNDLED, ROOT, refused, run
 from PIL import Image
 from test_adopt import stripped
 
-from boards import TARGETS
 from deploy import building, disk, versions
 from deploy import bundle as bundle_command
 from deploy.bundlefile import open_bundle
@@ -32,6 +31,7 @@ from edgecnn import PICTURE, SHIPPED
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
 from edgecnn.seal import SEAL, seal, unzip_members, zip_members
+from workstation.boards import TARGETS
 
 Members = dict[str, bytes]
 

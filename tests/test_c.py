@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from conftest import ROOT, Once, refused, run
 
-from convert.c.build import COMPILER
 from edgecnn import Classifier, EdgecnnError
 from edgecnn.dataset_reading import read_dataset
 from edgecnn.files import sha256
 from edgecnn.modelfile import read_model
 from edgecnn.native_description import target
 from edgecnn.selection import choose
+from workstation.compiler import COMPILER
 
 HERE = target()
 pytestmark = [

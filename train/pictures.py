@@ -1,6 +1,5 @@
 """Pictures of a training, as PNG."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from edgecnn.dataset import Dataset
+from workstation.charts import confusion_counts, mistakes_in, number_cells, png
 
 _PLAIN: Any = {"text.parse_math": False, "text.usetex": False, "font.size": 9}  # a label's $ is a dollar
 _STYLE = _PLAIN | {"axes.spines.top": False, "axes.spines.right": False, "font.size": 10}
@@ -18,7 +18,6 @@ _TRAINING, _HELD_OUT, _TEST = "#2f6db5", "#b5472f", "#444444"
 _SHOWN = 24  # mistakes
 _COLUMNS = 8
 _WIDE = 20  # characters: the end of a file's name that fits over a picture
-_MANY = 25  # classes, above which no number fits into a cell
 
 
 def curves(history: Mapping[str, Sequence[float]], evaluation: float) -> bytes:
@@ -39,26 +38,21 @@ def curves(history: Mapping[str, Sequence[float]], evaluation: float) -> bytes:
             axes.legend(frameon=False)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.25)
-        return _png(figure)
+        return png(figure)
 
 
 def confusion(labels: npt.NDArray[np.int64], answers: npt.NDArray[np.intp], names: Sequence[str], split: str) -> bytes:
     """The confusion matrix: classes in rows, answers in columns; the colour is the number of mistakes."""
-    counts = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(counts, (labels, answers), 1)
-    wrong = np.where(np.eye(len(names), dtype=bool), 0, counts)
+    counts = confusion_counts(labels, answers, len(names))
+    wrong = mistakes_in(counts)
     side = min(12.0, 2.5 + 0.42 * len(names))
     with matplotlib.rc_context(_PLAIN):
         figure = Figure(figsize=(side, side), layout="constrained")
         axes = figure.subplots()
         axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(1, int(wrong.max())) * 1.6)
-        if len(names) <= _MANY:
-            for row, column in np.argwhere(counts):
-                axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=7)
-        axes.set_xticks(range(len(names)), names, rotation=0 if max(map(len, names)) < 4 else 90)
-        axes.set_yticks(range(len(names)), names)
-        axes.set(xlabel="answer", ylabel="label", title=f"{split}: {wrong.sum():,} of {counts.sum():,} wrong")
-        return _png(figure)
+        number_cells(axes, counts, names)
+        axes.set(title=f"{split}: {wrong.sum():,} of {counts.sum():,} wrong")
+        return png(figure)
 
 
 def mistakes(data: Dataset, probabilities: npt.NDArray[np.float32], names: Sequence[str], split: str) -> bytes:
@@ -78,10 +72,4 @@ def mistakes(data: Dataset, probabilities: npt.NDArray[np.float32], names: Seque
             answer, place = answers[index], str(data.indices[index])[-_WIDE:]
             title = f"{names[labels[index]]} → {names[answer]}  {probabilities[index, answer]:.2f}"
             axes.set_title(f"{title}\n{place}", fontsize=7)
-        return _png(figure)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
+        return png(figure)

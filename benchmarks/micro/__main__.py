@@ -20,6 +20,7 @@ from benchmarks.elf import flash_and_ram
 from benchmarks.origin import origin
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
+from workstation.compiler import compile_c
 
 TARGETS = {
     "Cortex-M4F": ("-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4+vfp4d16sp"),
@@ -83,7 +84,7 @@ def size(source: Path, aimed: Sequence[str]) -> tuple[int, int]:
     progress(f"compiling for {aimed[1]}")
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "network.o"
-        compiled(aimed, "-c", source, "-o", output)
+        compile_c(*aimed, *FLAGS, "-c", source, "-o", output)
         return flash_and_ram(output.read_bytes())
 
 
@@ -103,7 +104,7 @@ def golden(name: str, sources: Sequence[Path]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "golden.elf"
         more = ("-DEDGECNN_NO_STDIO", f"-DGOLDEN_TEST={name}_test", "-T", _HERE / "cortex_m.ld", "-o", program)
-        compiled(TARGETS["Cortex-M4F"], _HERE / "cortex_m.c", *sources, *more)
+        compile_c(*TARGETS["Cortex-M4F"], *FLAGS, _HERE / "cortex_m.c", *sources, *more)
         try:
             done = subprocess.run(
                 [*_EMULATOR, program],
@@ -116,18 +117,6 @@ def golden(name: str, sources: Sequence[Path]) -> str:
         except subprocess.TimeoutExpired:
             return f"no answer in {_SECONDS} s"
     return (done.stdout + done.stderr).strip() or f"exit status {done.returncode}"
-
-
-def compiled(aimed: Sequence[str], *words: object) -> None:
-    """Compile with the package ziglang.
-
-    Raises:
-        EdgecnnError: the compiler fails.
-    """
-    told = [sys.executable, "-m", "ziglang", "cc", *aimed, *FLAGS, *map(str, words)]
-    done = subprocess.run(told, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise EdgecnnError(f"the compiler failed: {' '.join(done.stderr.split())[:300]}")
 
 
 if __name__ == "__main__":

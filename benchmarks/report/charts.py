@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.report.facts import Facts, Subject
+from workstation.charts import confusion_counts, mistakes_in, number_cells
 
 _WIDTH = 4.4  # inches: drawn for a phone, so that letters stay legible there
 _INK, _PALE = "#010203", "#040506"  # stand for the page's own colours
@@ -109,22 +110,16 @@ def layer_noise(layers: Sequence[dict[str, Any]]) -> str:
 
 def confusion(labels: npt.NDArray[np.int64], answers: npt.NDArray[np.intp], names: Sequence[str]) -> str:
     """How often images of each class (row) were given each answer (column); mistakes are coloured by their number."""
-    counts = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(counts, (labels, answers), 1)
-    wrong = np.where(np.eye(len(names), dtype=bool), 0, counts)
+    counts = confusion_counts(labels, answers, len(names))
+    wrong = mistakes_in(counts)
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH, _WIDTH), layout="constrained")
         axes = figure.subplots()
-        for row, column in np.argwhere(counts):
-            share = wrong[row, column] / max(1, wrong.max())
-            if share:
-                corner = (column - 0.5, row - 0.5)
-                axes.add_patch(Rectangle(corner, 1, 1, facecolor="#d9622b", alpha=0.15 + 0.7 * share))
-            if len(names) <= 25:
-                axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=7)
-        axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), xlabel="answer", ylabel="label")
-        axes.set_xticks(range(len(names)), names, rotation=0 if max(map(len, names)) < 4 else 90)
-        axes.set_yticks(range(len(names)), names)
+        for row, column in np.argwhere(wrong):
+            corner, share = (column - 0.5, row - 0.5), wrong[row, column] / wrong.max()
+            axes.add_patch(Rectangle(corner, 1, 1, facecolor="#d9622b", alpha=0.15 + 0.7 * share))
+        number_cells(axes, counts, names)
+        axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5))
         axes.set_aspect("equal")
         return _svg(figure)
 

@@ -28,13 +28,13 @@ from benchmarks.suite.measurement import Row, measured
 from benchmarks.suite.networks import NETWORKS
 from benchmarks.suite.subject import OURS
 from benchmarks.suite.tables import screen
-from boards import EMULATED
 from edgecnn import arguments
 from edgecnn.bench import usable
 from edgecnn.command import OK, command, command_parser, print_json
 from edgecnn.engines import ENGINES
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import read_model
+from workstation.boards import EMULATED
 
 NAMES = sorted(ENGINES, key=lambda name: name != OURS)  # it comes first
 TURNS, SECONDS = 20, 0.04  # of each engine; of a turn, for each kind of call

@@ -6,9 +6,9 @@ from benchmarks.arm import instructions
 from benchmarks.boards import build
 from benchmarks.suite.build import Files
 from benchmarks.suite.subject import OURS
-from boards import Board
 from edgecnn.command import progress
 from edgecnn.modelfile import read_model
+from workstation.boards import Board
 
 ENGINES = (OURS, "litert")  # that are counted
 

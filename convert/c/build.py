@@ -4,8 +4,6 @@ A target is `linux-MACHINE`, for glibc 2.17 and later (RISC-V: 2.27), or `linux-
 that it runs on both; the library is for Python there.
 """
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +13,9 @@ from pathlib import Path
 
 from edgecnn.errors import EdgecnnError
 from edgecnn.native_description import target as this_machine
+from workstation.compiler import compile_c
 
 HOST = "host"
-COMPILER = (sys.executable, "-m", "ziglang", "cc")
 _ARMV7 = ("-mcpu=generic+v7a+neon", "-Wl,-z,max-page-size=4096")
 _MACHINES = {  # zig's triple for glibc, for musl, and more options
     "x86_64": ("x86_64-linux-gnu.2.17", "x86_64-linux-musl", ()),
@@ -75,22 +73,16 @@ def _one(folder: Path, stem: str, target: str) -> Built:
     glibc, musl, more = _MACHINES[machine]
     library, program = folder / f"{target}.so", folder / f"{target}.program"
     source = folder / f"{stem}.c"
-    compile_c(musl if libc else glibc, [source], library, *more, "-shared", "-fPIC")
-    compile_c(musl, [source, folder / f"{stem}_main.c"], program, *more, "-static")
+    compile_for(musl if libc else glibc, [source], library, *more, "-shared", "-fPIC")
+    compile_for(musl, [source, folder / f"{stem}_main.c"], program, *more, "-static")
     return Built(target, library.read_bytes(), program.read_bytes())
 
 
-def compile_c(triple: str | None, sources: list[Path], output: Path, *more: str) -> None:
-    """Compile and link for one of zig's triples, or for this machine.
+def compile_for(triple: str, sources: list[Path], output: Path, *more: str) -> None:
+    """Compile and link for one of zig's triples.
 
     Raises:
         EdgecnnError: the compiler is not installed, or fails.
     """
-    aim = ("-target", triple) if triple else ()
-    words = [*COMPILER, *aim, *FLAGS, *more, *map(str, sources), "-o", str(output)]
-    done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
-    if "No module named ziglang" in done.stderr:
-        raise EdgecnnError("the compiler is not installed: pip install ziglang")
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
-        raise EdgecnnError(f"the compiler failed for {triple}: {lines[0][:300] if lines else done.returncode}")
+    words = ("-target", triple, *FLAGS, *more, *sources, "-o", output)
+    compile_c(*words, failure=f"the compiler failed for {triple}")

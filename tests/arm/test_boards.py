@@ -9,8 +9,8 @@ from conftest import run
 from test_commands import DRAWN, digit_file
 
 from benchmarks.arm import doctor, instructions, on, trials
-from boards import EMULATED
 from edgecnn.modelfile import read_model
+from workstation.boards import EMULATED
 
 WORKS, NO_WHEEL, BROKEN = "works", "no wheel", "broken"
 ENGINES = {

@@ -13,7 +13,7 @@ from test_c import c_networks, compiled
 from benchmarks.arm import on
 from benchmarks.boards import python_of
 from benchmarks.micro.__main__ import golden
-from boards import EMULATED
+from workstation.boards import EMULATED
 
 KINDS = tuple(kind.__name__ for kind in EXTREMES)
 TARGETS = ("linux-aarch64", "linux-armv7", "linux-riscv64-musl")

@@ -10,7 +10,7 @@ import pytest
 from conftest import run
 
 from benchmarks.boards import python_of
-from boards import EMULATED
+from workstation.boards import EMULATED
 
 TRIED = ("pi4", "pi5")
 
