@@ -37,6 +37,8 @@ from edgecnn.child_process import DiedError, Limits
 from edgecnn.cli import main as edgecnn_main
 from edgecnn.manifest import SCHEMA
 from edgecnn.modelfile import MEMBER
+from edgecnn.native_description import SCHEMA as NATIVE_SCHEMA
+from edgecnn.native_description import library_key
 from edgecnn.npz import npz
 from edgecnn.seal import SEAL, seal, unzip_members, zip_members
 
@@ -371,7 +373,8 @@ def described(draw: random.Random) -> dict[str, Any]:
     end = {"shape": [1, 28, 28, 1], "scale": 0.0039, "zero_point": -128}
     library = {"file": "model.so", "sha256": "0" * 64, "program": "model", "program_sha256": "0" * 64}
     libraries = {f"linux-{draw.choice(('x86_64', 'aarch64'))}": library, "linux-armv7": library}
-    return {"schema": 1, "symbol": "model", "input": end, "output": end | {"shape": [1, 10]}, "libraries": libraries}
+    head = {"schema": NATIVE_SCHEMA, "symbol": "model", **library_key(None)}
+    return {**head, "input": end, "output": end | {"shape": [1, 10]}, "libraries": libraries}
 
 
 def native_json(sound: Sound, draw: random.Random) -> Case:

@@ -1,19 +1,26 @@
-"""What lies beside a model for the engine `native` is hostile until it is found sound."""
+"""The library beside a model: its answers; and whatever lies there is hostile until it is checked."""
 
 import importlib.util
+import io
 import json
 import math
+import shutil
+import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from conftest import run
 
-from edgecnn import Classifier, EdgecnnError
+from edgecnn import SHIPPED, Classifier, EdgecnnError
 from edgecnn.engines import engines_of
 from edgecnn.files import sha256
-from edgecnn.modelfile import read_model
-from edgecnn.native_description import description_file, source_hashes, target
+from edgecnn.modelfile import pack_model, read_model
+from edgecnn.native_description import SCHEMA, description_file, library_key, target
 from edgecnn.native_library import _load
 
 
@@ -24,8 +31,8 @@ def beside(copied: Path) -> Path:
     end = {"shape": [1, 10], "scale": 0.1, "zero_point": -128}
     (copied / "model_int8.so").write_bytes(b"no library")
     library = {"file": "model_int8.so", "sha256": sha256(b"no library")}
-    document = {"schema": 1, "symbol": "model", "input": end, "output": end, "libraries": {target(): library}}
-    description_file(model).write_text(json.dumps(document | source_hashes(read_model(model).manifest)))
+    document = {"schema": SCHEMA, "symbol": "model", "input": end, "output": end, "libraries": {target(): library}}
+    description_file(model).write_text(json.dumps(document | library_key(read_model(model).manifest)))
     return model
 
 
@@ -79,6 +86,62 @@ def test_a_library_that_is_none_or_gone_or_another_is_one_line(beside: Path) -> 
     library.unlink()
     with pytest.raises(EdgecnnError, match="No such file"):
         Classifier(beside, "native")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model that ships, with a library for this machine."""
+    path = tmp_path_factory.mktemp("built") / "model.tflite"
+    shutil.copy(SHIPPED, path)
+    done = run("convert.c", path, "--build", "host")
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_pixels_become_the_same_answer_within_the_library_and_outside(built: Path) -> None:
+    """The library's own table and argmax, beside those of the other engines."""
+    images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), np.uint8)
+    images[0], images[1] = 0, 255
+    with Classifier(built, "native") as classifier:
+        inside = list(classifier.predict_batch(images))
+        classifier._takes_pixels = False
+        outside = list(classifier.predict_batch(images))
+        for one, other in zip(inside, outside, strict=True):
+            assert (one.index, one.label) == (other.index, other.label)
+            np.testing.assert_array_equal(one.probabilities, other.probabilities)
+        strided = np.repeat(images[:2], 2, axis=2)[:, :, ::2]
+        classifier._takes_pixels = True
+        assert [classifier.predict(image).index for image in strided] == [one.index for one in inside[:2]]
+        assert [classifier.predict(image[..., 0]).index for image in images] == [one.index for one in inside]
+        with pytest.raises(EdgecnnError, match="this model takes raw pixels: uint8 28x28x1"):
+            classifier.predict(images[0].astype(np.int8))
+    with pytest.raises(EdgecnnError, match="this classifier is closed"):
+        classifier.predict(images[0])
+
+
+def test_threads_of_a_library_do_not_read_each_other(built: Path) -> None:
+    images = np.random.default_rng(1).integers(0, 256, (500, 28, 28, 1), np.uint8)
+    with Classifier(built, "native") as classifier, ThreadPoolExecutor(8) as pool:
+        alone = [classifier.predict(image).probabilities.tolist() for image in images]
+
+        def work(first: int) -> list[list[float]]:
+            return [classifier.predict(image).probabilities.tolist() for image in np.roll(images, first, axis=0)]
+
+        for first, answers in zip(range(8), pool.map(work, range(8)), strict=True):
+            assert answers == alone[-first:] + alone[:-first] if first else answers == alone
+
+
+def test_a_library_of_other_pixel_values_is_refused(built: Path, tmp_path: Path) -> None:
+    """The same weights, but pixels become the input otherwise: the table inside the library would be wrong."""
+    model = read_model(built)
+    other = replace(model.manifest, input=replace(model.manifest.input, pixel_scale=(1 / 128,)))
+    path = tmp_path / "model.tflite"
+    flatbuffer = model.data[: zipfile.ZipFile(io.BytesIO(model.data)).infolist()[0].header_offset]
+    path.write_bytes(pack_model(flatbuffer, other))
+    for beside in (*built.parent.glob("*.so"), *built.parent.glob("*.json")):
+        shutil.copy(beside, tmp_path)
+    with pytest.raises(EdgecnnError, match="belongs to another model"):
+        Classifier(path, "native")
 
 
 def test_each_library_is_its_own_though_none_is_loaded_by_its_path() -> None:

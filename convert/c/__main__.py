@@ -37,7 +37,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.file_lock import locked
 from edgecnn.files import write_file
 from edgecnn.modelfile import ModelFile, newest_model, read_model
-from edgecnn.native_description import description_file, source_hashes
+from edgecnn.native_description import description_file, library_key
 
 
 @command
@@ -104,7 +104,7 @@ def _model_beside(model: ModelFile, beside: Path, is_wanted: bool) -> dict[Path,
 def _is_of(path: Path, model: ModelFile) -> bool:
     """Whether a file is a conversion of the same weights and calibration: `native` runs beside it as well."""
     try:
-        return source_hashes(read_model(path).manifest) == source_hashes(model.manifest)
+        return library_key(read_model(path).manifest) == library_key(model.manifest)
     except EdgecnnError:
         return False
 

@@ -19,7 +19,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, find_manifest
-from edgecnn.native_description import SCHEMA, description_file, source_hashes, target
+from edgecnn.native_description import SCHEMA, description_file, library_key, target
 
 
 def plain_model(path: Path, conversion: Conversion) -> ModelFile:
@@ -121,7 +121,7 @@ def _description(manifest: Manifest, plan: Plan, symbol: str, output: Path, buil
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "symbol": symbol,
-        **source_hashes(manifest),
+        **library_key(manifest),
         "arena": plan.arena,
         "multiply_accumulates": sum(step.products for step in plan.steps),
     }

@@ -14,7 +14,8 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.shipped import PICTURE, SHIPPED, default_model
 
 if TYPE_CHECKING:
-    from edgecnn.classifier import Classifier, Prediction
+    from edgecnn.classifier import Classifier
+    from edgecnn.prediction import Prediction
 
 __version__ = "0.1.0"
 __all__ = ["PICTURE", "SHIPPED", "Classifier", "EdgecnnError", "Prediction", "__version__", "default_model"]

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn import __version__
-from edgecnn.classifier import usable_threads
 from edgecnn.command import OK, print_json, table
 from edgecnn.device import describe
 from edgecnn.engines import ENGINES, engines_for, engines_of
@@ -26,6 +25,7 @@ from edgecnn.modelfile import read_model
 from edgecnn.selection import model_file
 from edgecnn.tables import paragraph
 from edgecnn.validity import reasons, spread_of
+from edgecnn.workers import usable_threads
 
 SCHEMA = 1
 BINS = 60  # of a histogram, from the fastest call to the 99.9th percentile; one more for the slower ones

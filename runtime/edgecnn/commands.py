@@ -9,7 +9,7 @@ from edgecnn import PICTURE
 from edgecnn.answers import THRESHOLD
 from edgecnn.check import as_document
 from edgecnn.check import check as check_model
-from edgecnn.classifier import Classifier, Prediction
+from edgecnn.classifier import Classifier
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
 from edgecnn.dataset import Dataset
 from edgecnn.dataset_reading import read_dataset
@@ -22,6 +22,7 @@ from edgecnn.images import read_image
 from edgecnn.manifest import Manifest
 from edgecnn.model_opening import open_model
 from edgecnn.modelfile import read_model
+from edgecnn.prediction import Prediction
 from edgecnn.verdict import Report
 
 _SHOWN = 12  # files that are named with the reason why they were left out; --json has all

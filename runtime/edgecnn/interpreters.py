@@ -38,6 +38,20 @@ class Engine(Protocol):
         """The output; the next `invoke()` overwrites it."""
 
 
+class PixelEngine(Engine, Protocol):
+    """An engine that turns raw pixels into its input, and its output into an index, by itself: that is faster."""
+
+    def classify(self, pixels: bytes) -> tuple[int, bytes]:
+        """Classify an image.
+
+        Args:
+            pixels: uint8, height x width x channels.
+
+        Returns:
+            The index of the largest output, and the output as stored.
+        """
+
+
 def check_image_size(sides: Sequence[Any]) -> None:
     """Check that a model fixes the size of its image: choosing it is not up to edgecnn.
 

@@ -21,7 +21,7 @@ from edgecnn.files import read_file
 from edgecnn.interpreters import TensorSpec
 from edgecnn.manifest import Manifest
 
-SCHEMA = 1
+SCHEMA = 2  # 2: how pixels become the input; the function `predict`
 _MACHINES = {"AMD64": "x86_64", "arm64": "aarch64", "armv7l": "armv7"}  # as targets call them
 _SYMBOL = re.compile("[A-Za-z_][A-Za-z0-9_]*")  # a name in C
 _TARGETS, _SIDE, _SIZE = 100, 2**15, 2**26  # libraries; of a tensor
@@ -32,7 +32,7 @@ class Description:
     """The part of a description that the runtime reads."""
 
     symbol: str  # prefix of the library's functions
-    source_hashes: dict[str, str | None]
+    key: dict[str, Any]  # see `library_key`
     input: TensorSpec
     output: TensorSpec
     libraries: dict[str, tuple[str, str]]  # by target: a file's name and its SHA-256
@@ -67,17 +67,22 @@ def matching_description(model: Path, manifest: Manifest | None) -> Description:
     if not path.exists():
         raise EdgecnnError(f"there is no {path.name} beside the model: python -m convert.c --build {target()}")
     description = _read(path)
-    if description.source_hashes != source_hashes(manifest):
+    if description.key != library_key(manifest):
         raise EdgecnnError(f"{path} belongs to another model: build it again with python -m convert.c")
     return description
 
 
-def source_hashes(manifest: Manifest | None) -> dict[str, str | None]:
-    """What all full-int8 conversions of one network have in common, whatever their rewrites."""
+def library_key(manifest: Manifest | None) -> dict[str, Any]:
+    """What a model and its libraries must have in common: the network, and how pixels become its input.
+
+    All full-int8 conversions of one network share it, whatever their rewrites.
+    """
     calibration = manifest.calibration if manifest else None
     return {
         "weights_sha256": manifest.weights_sha256 if manifest else None,
         "calibration_sha256": calibration.sha256 if calibration else None,
+        "pixel_scale": list(manifest.input.pixel_scale) if manifest else None,
+        "pixel_offset": list(manifest.input.pixel_offset) if manifest else None,
     }
 
 
@@ -97,7 +102,7 @@ def _read(path: Path) -> Description:
         libraries = bounds.items(document["libraries"], "libraries", _TARGETS)
         return Description(
             symbol,
-            {name: document[name] for name in ("weights_sha256", "calibration_sha256")},
+            {name: document[name] for name in library_key(None)},
             _tensor_spec(document["input"]),
             _tensor_spec(document["output"]),
             {bounds.text(name, "a target"): _library(entry) for name, entry in libraries.items()},

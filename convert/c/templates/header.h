@@ -36,6 +36,9 @@ void @{lower}_run(const int8_t *input, int8_t *output);
 // Copies the output of this thread's last @{lower}_classify.
 void @{lower}_output(int8_t *output);
 
+// Both in one call.
+int @{lower}_predict(const uint8_t *pixels, int8_t *output);
+
 // The kernels that this CPU gets: "avx512vnni", "avx2", "neon_dot", "neon" or "portable".
 const char *@{lower}_kernels(void);
 

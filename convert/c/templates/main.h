@@ -86,3 +86,9 @@ int @{lower}_classify(const uint8_t *pixels) {
         if (output[i] > output[best]) best = i;
     return best;
 }
+
+int @{lower}_predict(const uint8_t *pixels, int8_t *output) {
+    int best = @{lower}_classify(pixels);
+    @{lower}_output(output);
+    return best;
+}
