@@ -263,21 +263,23 @@ def _other(draw: Draw, to: Builder, first: np.float32, scale: np.float32) -> int
 def mean(draw: Draw) -> bytes:
     """The mean over height and width."""
     taken = draw.scale(-10, 10)
-    height, width = draw.choice([(1, 1), (2, 3), (4, 4), (7, 7)])
-    to = Builder((1, height, width, 5), taken, draw.zero_point())
+    height, width = draw.choice([(1, 1), (2, 3), (7, 7), (17, 16)])
+    channels = draw.choice([5, 11, 16, 37])
+    to = Builder((1, height, width, channels), taken, draw.zero_point())
     axes = to.tensor((2,), [], 0, np.array([1, 2], np.int32))
     given = np.float32(taken * draw.scale(*draw.choice([(-6, 6), (26, 34)])))
-    to.op("MEAN", [0, axes], (1, 5), given, draw.zero_point(), options="ReducerOptions", keepDims=False)
+    to.op("MEAN", [0, axes], (1, channels), given, draw.zero_point(), options="ReducerOptions", keepDims=False)
     return to.flatbuffer()
 
 
 def average(draw: Draw) -> bytes:
     """An average pooling."""
     scale, zero_point = draw.scale(-10, 10), draw.zero_point()
-    to = Builder((1, 5, 5, 4), scale, zero_point)
-    padding, side = draw.choice([(1, 4), (0, 5)])
-    to.op("AVERAGE_POOL_2D", [0], (1, side, side, 4), scale, zero_point, options="Pool2DOptions", padding=padding,
-          strideH=1, strideW=1, filterHeight=2, filterWidth=2,
+    channels, padding, side = draw.choice([4, 12, 16, 37]), *draw.choice([(1, 4), (0, 5)])
+    to = Builder((1, 5, 5, channels), scale, zero_point)
+    sides = (1, side, side, channels)
+    to.op("AVERAGE_POOL_2D", [0], sides, scale, zero_point, options="Pool2DOptions", padding=padding, strideH=1,
+          strideW=1, filterHeight=2, filterWidth=2,
           fusedActivationFunction=draw.choice([0, 1, 3]))  # fmt: skip
     return to.flatbuffer()
 

@@ -1,11 +1,39 @@
 // NEON without the dot product. A tile is up to 4 positions by 8 channels. Two products of int8 fit 16 bits, since weights
 // stay within -127..127; vpadal adds pairs of these to 32 bits, so that a channel's sum lies in two lanes until the end.
+
+// Sums of eight channels, rescaled.
+INLINE int16x8_t scaled_neon(const struct conv *c, int32x4_t low, int32x4_t high, int channel) {
+    const int32_t *multiplier = c->multiplier + channel, *shift = c->shift + channel;
+    const int is_relu = c->least >= c->zero_point;
+    return words_neon(rescale_neon(low, vld1q_s32(multiplier), vnegq_s32(vld1q_s32(shift)), is_relu),
+                      rescale_neon(high, vld1q_s32(multiplier + 4), vnegq_s32(vld1q_s32(shift + 4)), is_relu));
+}
+
 INLINE int32x4_t channels_neon(int32x4_t low, int32x4_t high) {
 #ifdef __aarch64__
     return vpaddq_s32(low, high);
 #else
     return vcombine_s32(vpadd_s32(vget_low_s32(low), vget_high_s32(low)), vpadd_s32(vget_low_s32(high), vget_high_s32(high)));
 #endif
+}
+
+INLINE void store8_neon(const struct conv *c, int32x4_t low, int32x4_t high, int8_t *output, int channel) {
+    if (c->dense) {
+        int32_t sum[8];
+        vst1q_s32(sum, low);
+        vst1q_s32(sum + 4, high);
+        store_dense(c, sum, output, channel, 8);
+        return;
+    }
+    const int16x8_t words = scaled_neon(c, low, high, channel);
+    const int8x8_t bytes = vget_low_s8(bytes_neon(words, words, c->zero_point, c->least, c->most));
+    const int left = c->channels - channel;
+    if (left >= 8) vst1_s8(output + channel, bytes);
+    else if (left > 0) {
+        int8_t some[8];
+        vst1_s8(some, bytes);
+        memcpy(output + channel, some, (size_t)left);
+    }
 }
 
 // Pools a tile's sums of 8 channels if it is pooled, adds the bias and stores them.

@@ -8,8 +8,8 @@ INLINE void store16_neon(const struct conv *c, const int32x4_t sum[4], int8_t *o
         store_dense(c, each, output, channel, BLOCK);
         return;
     }
-    const int16x8_t low = words_neon(c, sum[0], sum[1], channel), high = words_neon(c, sum[2], sum[3], channel + 8);
-    const int8x16_t bytes = bytes_neon(c, low, high);
+    const int16x8_t low = scaled_neon(c, sum[0], sum[1], channel), high = scaled_neon(c, sum[2], sum[3], channel + 8);
+    const int8x16_t bytes = bytes_neon(low, high, c->zero_point, c->least, c->most);
     const int left = c->channels - channel;
     if (left >= BLOCK) vst1q_s8(output + channel, bytes);
     else {

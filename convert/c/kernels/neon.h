@@ -1,46 +1,52 @@
-// Shared by both kernels for ARM. vqrdmulh is the doubling high product, vrshl the rounding shift, but half up: what is
-// negative gets one less before it, unless a ReLU takes it to zero anyhow.
-INLINE int32x4_t rescale_neon(const struct conv *c, int32x4_t x, int channel) {
-    x = vqrdmulhq_s32(x, vld1q_s32(c->multiplier + channel));
-    if (c->least < c->zero_point) x = vsraq_n_s32(x, x, 31);
-    return vrshlq_s32(x, vnegq_s32(vld1q_s32(c->shift + channel)));
+// Shared by the kernels for ARM. vqrdmulh is the doubling high product, vrshl the rounding shift, but half up: what is
+// negative gets one less before it, unless a ReLU takes it to zero anyhow. `right` holds shifts of at least 1, negated.
+INLINE int32x4_t rescale_neon(int32x4_t x, int32x4_t multiplier, int32x4_t right, int is_relu) {
+    x = vqrdmulhq_s32(x, multiplier);
+    if (!is_relu) x = vsraq_n_s32(x, x, 31);
+    return vrshlq_s32(x, right);
 }
 
-INLINE int16x8_t words_neon(const struct conv *c, int32x4_t low, int32x4_t high, int channel) {
-    return vcombine_s16(vqmovn_s32(rescale_neon(c, low, channel)), vqmovn_s32(rescale_neon(c, high, channel + 4)));
-}
+INLINE int16x8_t words_neon(int32x4_t low, int32x4_t high) { return vcombine_s16(vqmovn_s32(low), vqmovn_s32(high)); }
 
 // Adds the zero point and narrows. Unsigned bytes with the sign bit flipped are the same and one instruction less where it
 // is -128, as behind every ReLU.
-INLINE int8x16_t bytes_neon(const struct conv *c, int16x8_t low, int16x8_t high) {
+INLINE int8x16_t bytes_neon(int16x8_t low, int16x8_t high, int zero_point, int least, int most) {
     int8x16_t bytes;
-    if (c->zero_point == -128) {
+    if (zero_point == -128) {
         const uint8x16_t plus_128 = vcombine_u8(vqmovun_s16(low), vqmovun_s16(high));
         bytes = vreinterpretq_s8_u8(veorq_u8(plus_128, vdupq_n_u8(128)));
     } else {
-        const int16x8_t zero_point = vdupq_n_s16((int16_t)c->zero_point);
-        bytes = vcombine_s8(vqmovn_s16(vqaddq_s16(low, zero_point)), vqmovn_s16(vqaddq_s16(high, zero_point)));
+        const int16x8_t zero = vdupq_n_s16((int16_t)zero_point);
+        bytes = vcombine_s8(vqmovn_s16(vqaddq_s16(low, zero)), vqmovn_s16(vqaddq_s16(high, zero)));
     }
-    if (c->least > -128) bytes = vmaxq_s8(bytes, vdupq_n_s8((int8_t)c->least));
-    if (c->most < 127) bytes = vminq_s8(bytes, vdupq_n_s8((int8_t)c->most));
+    if (least > -128) bytes = vmaxq_s8(bytes, vdupq_n_s8((int8_t)least));
+    if (most < 127) bytes = vminq_s8(bytes, vdupq_n_s8((int8_t)most));
     return bytes;
 }
 
-INLINE void store8_neon(const struct conv *c, int32x4_t low, int32x4_t high, int8_t *output, int channel) {
-    if (c->dense) {
-        int32_t sum[8];
-        vst1q_s32(sum, low);
-        vst1q_s32(sum + 4, high);
-        store_dense(c, sum, output, channel, 8);
-        return;
-    }
-    const int16x8_t words = words_neon(c, low, high, channel);
-    const int8x8_t bytes = vget_low_s8(bytes_neon(c, words, words));
-    const int left = c->channels - channel;
-    if (left >= 8) vst1_s8(output + channel, bytes);
-    else if (left > 0) {
-        int8_t some[8];
-        vst1_s8(some, bytes);
-        memcpy(output + channel, some, (size_t)left);
-    }
+// Sixteen channels from `first` on, or the last sixteen; of eight to fifteen the first eight and the last eight.
+INLINE int sixteen_neon(int first, int channels) { return first + 16 <= channels || channels < 16 ? first : channels - 16; }
+
+INLINE int8x16_t load_neon(const int8_t *from, int channels) {
+    return channels < 16 ? vcombine_s8(vld1_s8(from), vld1_s8(from + channels - 8)) : vld1q_s8(from);
+}
+
+INLINE void store_neon(int8_t *to, int8x16_t bytes, int channels) {
+    if (channels < 16) {
+        vst1_s8(to, vget_low_s8(bytes));
+        vst1_s8(to + channels - 8, vget_high_s8(bytes));
+    } else vst1q_s8(to, bytes);
+}
+
+// Adds sixteen bytes to sums of 16 bits, and these to sums of 32.
+INLINE void sum_bytes_neon(int16x8_t sum[2], int8x16_t bytes) {
+    sum[0] = vaddw_s8(sum[0], vget_low_s8(bytes));
+    sum[1] = vaddw_s8(sum[1], vget_high_s8(bytes));
+}
+
+INLINE void sum_words_neon(int32x4_t sum[4], int16x8_t low, int16x8_t high) {
+    sum[0] = vaddw_s16(sum[0], vget_low_s16(low));
+    sum[1] = vaddw_s16(sum[1], vget_high_s16(low));
+    sum[2] = vaddw_s16(sum[2], vget_low_s16(high));
+    sum[3] = vaddw_s16(sum[3], vget_high_s16(high));
 }

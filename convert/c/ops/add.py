@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from convert.c.cpus import Cpu
 from convert.c.fixed_point import activation_range, multiplier
 from convert.c.network import Operator
 from convert.c.operators import lowers
@@ -17,6 +18,10 @@ class Add(StructStep, Pairwise):
     """The sum of two values."""
 
     kernel: ClassVar[str] = "add"
+
+    def is_exact_on(self, cpu: Cpu) -> bool:
+        """Whether the sum is shifted to the right: only then is half away from zero half up, less one below zero."""
+        return self.fields["shift"] >= 1
 
 
 @dataclass(frozen=True, kw_only=True)

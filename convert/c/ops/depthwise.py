@@ -27,6 +27,7 @@ from convert.c.rounding import sums, vectors_are_exact
 from convert.c.step import Bytes, Ints, Value
 
 _GROUP = 4  # taps of a row that one instruction adds
+_LEAST, _TAPS = 8, 64  # channels, at least, and taps, at most, of the kernels for ARM
 _CHUNK = 64  # bytes of a row of outputs that AVX-512 computes at once
 _OVERREAD = 15  # bytes that kernels read beyond the weights
 
@@ -51,14 +52,14 @@ class Depthwise(Layer):
 
     def is_exact_on(self, cpu: Cpu) -> bool:
         """Whether the kernel for a CPU's own instructions is exact; those for x86 take four channels at once."""
-        channels = self.fields["channels"]
-        takes = channels == self.fields["input_channels"] and (cpu.macro != "TARGET_X86" or channels % 4 == 0)
-        return takes and self.is_fast
+        channels, taps = self.fields["channels"], self.fields["kernel_height"] * self.fields["kernel_width"]
+        takes = channels % 4 == 0 if cpu.macro == "TARGET_X86" else channels >= _LEAST and taps <= _TAPS
+        return takes and channels == self.fields["input_channels"] and self.is_fast
 
     def scratch_bytes(self, macro: str) -> int:
         """Rows of the input as the kernels read them."""
-        value = self.inputs[0]
-        return _x86_scratch(self.fields) if macro == "TARGET_X86" else value.row
+        (value,) = self.inputs
+        return {"TARGET_X86": _x86_scratch(self.fields), "TARGET_NEON": -(-value.row // 16) * 16}.get(macro, 0)
 
 
 def _x86_scratch(fields: Mapping[str, int]) -> int:

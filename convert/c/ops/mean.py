@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from convert.c.cpus import Cpu
 from convert.c.fixed_point import multiplier
 from convert.c.network import Operator
 from convert.c.operators import lowers
@@ -28,6 +29,11 @@ class Mean(Step):
         (value,) = self.inputs
         zero_points = (self.input_zero_point, self.zero_point)
         return value.height * value.width, value.channels, *zero_points, self.multiplier, self.shift
+
+    def is_exact_on(self, cpu: Cpu) -> bool:
+        """Whether 32 bits hold the sums, which are shifted to the right, of whole vectors of channels."""
+        (value,) = self.inputs
+        return value.channels >= 8 and value.height * value.width < 2**22 and 1 <= self.shift <= 31
 
 
 @lowers("MEAN")

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from convert.c.cpus import Cpu
 from convert.c.fixed_point import LEAST, MOST
 from convert.c.network import Network, Operator
 from convert.c.operators import lowers
@@ -25,6 +26,11 @@ class Pool(StructStep):
     def parameters(self) -> Sequence[object]:
         """Which of both."""
         return (int(self.is_average),)
+
+    def is_exact_on(self, cpu: Cpu) -> bool:
+        """Whether 16 bits hold the sums, of whole vectors of channels."""
+        few = self.fields["pool_height"] * self.fields["pool_width"] <= 255
+        return self.fields["channels"] >= 8 and (few or not self.is_average)
 
 
 def _window(operator: Operator) -> Sides:
