@@ -16,10 +16,10 @@ from conftest import ROOT, run
 
 import convert.c.ops
 from benchmarks.readme import BLOCKS, RESULTS, Block, filled
-from convert import variant
 from convert.c.operators import LOWERINGS
 from convert.c.plan import Plan
 from convert.options import add_quantization_options
+from convert.variant import PLAIN, VARIANTS
 from edgecnn.modelfile import read_model
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
@@ -67,8 +67,8 @@ def test_a_recipe_a_data_set_and_a_rewrite_are_rows(tmp_path: Path) -> None:
 
 
 def test_a_quantization_is_a_row(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    toy = replace(variant.PLAIN, quantize="toy", words="as a child would")
-    monkeypatch.setattr(variant, "_ROWS", (*variant._ROWS, toy))
+    toy = replace(PLAIN, quantize="toy", words="as a child would")
+    monkeypatch.setitem(VARIANTS, "tflite:toy", toy)
     parser = argparse.ArgumentParser()
     add_quantization_options(parser, "tflite")
     assert parser.parse_args(["--quantize", "toy"]).quantize == "toy"
