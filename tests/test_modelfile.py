@@ -79,7 +79,7 @@ def test_a_manifest_of_another_format_is_told(trained: Path, tmp_path: Path) -> 
     wrong = tmp_path / "wrong.tflite"
     flatbuffer = model.data.split(b"PK\x03\x04")[0]
     wrong.write_bytes(pack_model(flatbuffer, replace(model.manifest, format="keras")))
-    with pytest.raises(EdgecnnError, match="holds tflite, but its manifest speaks of keras"):
+    with pytest.raises(EdgecnnError, match="is tflite, but its manifest is of keras"):
         read_model(wrong)
 
 

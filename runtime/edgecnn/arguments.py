@@ -15,7 +15,7 @@ from pathlib import Path
 from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 
-MOST = 1_000_000  # of whatever is counted, where an option says nothing else
+MOST = 1_000_000  # of a count, if the option has no bound of its own
 BATCH = 4096  # images a call
 DAY = 86_400  # seconds
 SIDE = 32_768  # pixels of an image's side
@@ -79,7 +79,7 @@ share = number(0, 1)  # a type for shares and probabilities, 0 to 1
 
 
 def path(text: str) -> Path:
-    """A type for files and folders: an empty word, as of an unset variable in a script, names none."""
+    """A type for files and folders: an empty word, as of an unset variable in a script, is refused."""
     if not text or "\0" in text:
         raise ArgumentTypeError(f"{bounds.short(text)} names no file")
     return Path(text)

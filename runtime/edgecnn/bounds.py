@@ -69,7 +69,7 @@ def items(values: _Counted, what: str, most: int = ITEMS) -> _Counted:
 
 
 def choice(value: str, what: str, choices: Iterable[str]) -> str:
-    """One of the words that there are."""
+    """One of the choices."""
     if value not in choices:
         raise EdgecnnError(f"{what} is {short(value)}, not one of {', '.join(choices)}")
     return value
@@ -77,15 +77,15 @@ def choice(value: str, what: str, choices: Iterable[str]) -> str:
 
 def short(value: object, most: int = 60) -> str:
     """A value for an error's line: quoted, escaped and cut."""
-    found = repr(value[: most + 1] if isinstance(value, (str, bytes, list)) else value)
-    return found if len(found) <= most else f"{found[:most]}…"
+    shown = repr(value[: most + 1] if isinstance(value, (str, bytes, list)) else value)
+    return shown if len(shown) <= most else f"{shown[:most]}…"
 
 
 def parsed(data: bytes | str, what: str = "it") -> Any:
     """JSON of a file, without NaN and infinities, endless digits or nests.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is no JSON.
         EdgecnnError: it is beyond these bounds.
     """
     if len(data) > DOCUMENT:

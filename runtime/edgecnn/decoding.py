@@ -23,18 +23,18 @@ from edgecnn.files import check_regular
 
 Pixels = npt.NDArray[np.uint8]
 
-_SIDE = 1024  # pixels: the longer side is not shrunk below, so that a character in a corner of it stays one
-_GAP = 3  # nor is a side below so many times what is wanted. Source: Pillow, `reducing_gap` of Image.resize
-_BAND = 2**18  # pixels that are looked at together
+_SIDE = 1024  # pixels of the longer side, at least, after shrinking: a character in a corner stays readable
+_GAP = 3  # times the wanted sides, at least, after shrinking. Source: Pillow, `reducing_gap` of Image.resize
+_BAND = 2**18  # pixels of a band
 _LARGE = 2**22  # pixels from which a PNG, or an uncompressed picture, is read in bands
-FAINTEST = 24  # grey levels between ground and ink, below which an image holds nothing
+FAINTEST = 24  # grey levels between ground and ink, below which an image is blank
 _ORIENTATION = 0x0112  # the EXIF tag
 _DEPTHS = (8, 10, 12, 14, 16, 24, 32)  # bits a value that cameras and scanners give
-# What is read: formats of pictures whose decoders run no other program, as that of EPS does.
+# The formats that are read: their decoders run no other program, as that of EPS does.
 _FORMATS = frozenset(
     ("AVIF", "BMP", "DDS", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 )
-_WHOLE, _MOST_WHOLE = ("AVIF", "JPEG2000", "WEBP"), 25_000_000  # pixels: their libraries take up to 20 bytes for each
+_WHOLE, _MOST_WHOLE = ("AVIF", "JPEG2000", "WEBP"), 25_000_000  # pixels: their libraries take up to 20 bytes a pixel
 _HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypheim", b"ftypmif1", b"ftypmsf1")  # from the fifth byte on
 _SAVE = "save it as JPEG or PNG"
 
@@ -45,14 +45,14 @@ def decode(path: Path, mode: str, wanted: tuple[int, int]) -> Any:
     Args:
         path: of a format that Pillow reads.
         mode: of the result: `L` or `RGB`.
-        wanted: height and width that it will be brought to; it comes in at least `_GAP` times these, or as it is.
+        wanted: its later height and width; the result has at least `_GAP` times these, or its own size.
 
     Returns:
-        A Pillow image; what was transparent is white, or black where nothing would stand out from white.
+        A Pillow image; transparent parts are white, or black if nothing would stand out from white.
 
     Raises:
         EdgecnnError: Pillow is not installed, the file is missing or does not decode.
-        MemoryError: it takes more than there is.
+        MemoryError: it takes more memory than there is.
     """
     pillow = load_pillow()
     if not path.exists():
@@ -71,10 +71,10 @@ def decode(path: Path, mode: str, wanted: tuple[int, int]) -> Any:
 
 
 def _check(path: Path, image: Any) -> None:
-    """Refuse what is not decoded here.
+    """Refuse formats that are not read here, and pictures too large for their library.
 
     Raises:
-        EdgecnnError: with what to do about it.
+        EdgecnnError: with the remedy.
     """
     if image.format not in _FORMATS:
         raise EdgecnnError(f"{path} is {image.format}, which is not read here: {_SAVE}")
@@ -91,20 +91,20 @@ def load_pillow() -> ModuleType:
     try:
         return importlib.import_module("PIL.Image")
     except ImportError:
-        from edgecnn.device import install  # what it imports takes time that no picture need wait for
+        from edgecnn.device import install  # a slow import, only for the error
 
         cure = install("pillow", "python3-pil")
         raise EdgecnnError(f"reading images needs Pillow, the extra 'image': {cure}") from None
 
 
 def shrunk(image: Any, mode: str, wanted: tuple[int, int]) -> Any:
-    """A Pillow image in `mode`, no larger than it need be; the arguments are those of `decode`."""
+    """A Pillow image in `mode`, no larger than it needs to be; the arguments are those of `decode`."""
     factor = _factor(image.size, wanted)
     return _joined([_reduced(band, mode, factor) for band in _crops(image, factor)], mode)
 
 
 def _upright(file: BinaryIO, image: Any, mode: str, wanted: tuple[int, int]) -> Any:
-    """As `decode`, of an image that is open."""
+    """`decode` for an open image."""
     from PIL import ImageOps
 
     factor = _factor(image.size, wanted)
@@ -129,19 +129,19 @@ def _upright(file: BinaryIO, image: Any, mode: str, wanted: tuple[int, int]) -> 
 
 
 def _factor(size: tuple[int, int], wanted: tuple[int, int]) -> int:
-    """How many pixels of a side become one."""
+    """The number of pixels of a side that become one."""
     width, height = size
     return max(1, min(max(size) // _SIDE, width // (_GAP * wanted[1]), height // (_GAP * wanted[0])))
 
 
 def _rows(size: tuple[int, int], factor: int) -> int:
-    """Of a band."""
+    """The rows of a band: a multiple of `factor`."""
     return max(1, _BAND // size[0] // factor) * factor
 
 
 def _crops(image: Any, factor: int) -> Iterator[Any]:
     """The bands of an image."""
-    image.load()  # a TIFF turns upright by it
+    image.load()  # this turns a TIFF upright
     (width, height), rows = image.size, _rows(image.size, factor)
     for top in range(0, height, rows):
         yield image.crop((0, top, width, min(top + rows, height)))
@@ -150,8 +150,9 @@ def _crops(image: Any, factor: int) -> Iterator[Any]:
 def _reduced(band: Any, mode: str, factor: int) -> npt.NDArray[Any]:
     """The means of `factor` times `factor` pixels of a band.
 
-    In `mode`; or float32, where it holds more than 8 bits; or four channels, colours times alpha and alpha, where it is
-    transparent.
+    Returns:
+        In `mode`; or float32 if the band has more than 8 bits; or four channels, colours times alpha and alpha, if it
+        is transparent.
     """
     if band.mode.startswith(("I", "F")):
         band = load_pillow().fromarray(np.asarray(band).astype(np.float32))
@@ -173,7 +174,7 @@ def _joined(bands: list[npt.NDArray[Any]], mode: str) -> Any:
 
 
 def _on_ground(pixels: Pixels) -> Pixels:
-    """Colours times alpha, and alpha, on white; on black where nothing would stand out from white."""
+    """Colours times alpha, and alpha, on white; on black if nothing would stand out from white."""
     drawn: Pixels = pixels[..., :3]
     on_white: Pixels = drawn + (255 - pixels[..., 3:])
     darkest, _ = load_pillow().fromarray(on_white).convert("L").getextrema()
@@ -181,7 +182,9 @@ def _on_ground(pixels: Pixels) -> Pixels:
 
 
 def _eight_bits(values: npt.NDArray[np.float32]) -> Pixels:
-    """Values of up to 32 bits, or 0 to 1, as 8 bits: of so many as the largest needs, for 12 lie in 16 often.
+    """Values of up to 32 bits, or 0 to 1, as 8 bits.
+
+    The largest value tells the number of bits: 12 are often stored in 16.
 
     Raises:
         ValueError: they are no intensities.
@@ -194,13 +197,13 @@ def _eight_bits(values: npt.NDArray[np.float32]) -> Pixels:
 
 
 def _why(path: Path, error: Exception) -> str:
-    """What to say of an image that does not decode."""
+    """The reason why an image does not decode, in words."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     with contextlib.suppress(OSError), path.open("rb") as file:
         if file.read(12)[4:] in _HEIC:
             return "it is HEIC, as telephones take it, which Pillow does not read: save it as JPEG"
-    if type(error).__name__ == "UnidentifiedImageError":  # of Pillow, which is loaded on demand; it tells of objects
+    if type(error).__name__ == "UnidentifiedImageError":  # Pillow's, loaded on demand; its text names objects
         if not path.stat().st_size:
             return "it is empty: copy it again"
         return f"it is damaged, or of a format that Pillow does not know: {_SAVE}"

@@ -6,22 +6,22 @@ from collections.abc import Iterator
 
 
 class EdgecnnError(Exception):
-    """Something the user can mend; its text is one line that says what is wrong and how to mend it."""
+    """A mistake that the user can mend; its text is one line that says what is wrong and how to mend it."""
 
 
 class EdgecnnWarning(UserWarning):
-    """Something the user may want to mend; its text is one line. The command line shows it as `warning: ...`."""
+    """A doubt that the user may want to mend; its text is one line. The command line shows it as `warning: ...`."""
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what it came from, and so on: of native code often only these tell what is wrong."""
+    """An error, its cause, the cause of that, and so on: of native code often only these say what is wrong."""
     while error:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def warn(line: str) -> None:
-    """Warn of what goes on all the same; the place named is the first outside of this package."""
+    """Warn, and go on; the warning names the first caller outside of this package."""
     level, frame, package = 1, sys._getframe(), __name__.partition(".")[0]
     while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == package:
         level, frame = level + 1, frame.f_back

@@ -1,6 +1,6 @@
-"""What comes from a file goes through here to where it would mean something: one function for each such place.
+"""Escapes text of a file where its characters would act: in a terminal, JSON and Markdown, a function for each.
 
-HTML is the template engine's to escape (benchmarks.report), C the C writer's, a shell's word shlex.quote's.
+The template engine escapes HTML (benchmarks.report), the C writer C (convert.c.text), shlex.quote a shell's words.
 """
 
 import re
@@ -22,7 +22,7 @@ def _shown(character: str) -> str:
 
 
 def for_json(text: str) -> str:
-    """A JSON document whose strings do nothing to a terminal: what JSON itself lets through is escaped as it may be."""
+    """A JSON document whose strings do nothing to a terminal: control characters that JSON allows are escaped."""
     if CONTROL.isdisjoint(text.replace("\n", "")):
         return text
     unsafe = CONTROL - {"\n"}

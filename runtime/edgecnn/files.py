@@ -52,10 +52,10 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse before long work what could not be written at its end; nothing is left behind.
+    """Check before long work that its result can be written; nothing is left behind.
 
     Raises:
-        EdgecnnError: `path` is a folder, or its folder, or the first of those above that is there, cannot be written.
+        EdgecnnError: `path` is a folder, or the first existing folder above it cannot be written.
     """
     import tempfile
 
@@ -87,10 +87,10 @@ def read_file(path: Path, most: int = MOST) -> bytes:
 
 
 def check_regular(path: Path) -> None:
-    """Refuse what is no regular file: a pipe may never end, nor does /dev/zero.
+    """Refuse a path that is no regular file: a pipe may never end, and /dev/zero never does.
 
     Raises:
-        EdgecnnError: it is a pipe, a device or a folder, there is none, or it cannot be read.
+        EdgecnnError: it is a pipe, a device or a folder, does not exist, or cannot be read.
     """
     try:
         os.close(_regular(path))
@@ -99,10 +99,10 @@ def check_regular(path: Path) -> None:
 
 
 def _regular(path: Path) -> int:
-    """A descriptor of a regular file; what else lies there is not waited for."""
-    held = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    kind = os.fstat(held).st_mode
+    """A descriptor of a regular file; a pipe is refused without waiting for it."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    kind = os.fstat(descriptor).st_mode
     if stat.S_ISREG(kind):
-        return held
-    os.close(held)
+        return descriptor
+    os.close(descriptor)
     raise OSError(errno.EINVAL, "it is a folder" if stat.S_ISDIR(kind) else "it is a pipe or a device, not a file")

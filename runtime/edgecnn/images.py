@@ -22,8 +22,8 @@ def read_image(path: Path | str, wanted: Input) -> Pixels:
     """Read an image file as the pixels that a model with this input takes.
 
     Args:
-        path: PNG, JPEG or another format that Pillow reads, of any size and mode; it is turned upright by its EXIF
-            orientation, and laid on white where it is transparent (on black where nothing would stand out from white).
+        path: PNG, JPEG or another format that Pillow reads, of any size and mode; its EXIF orientation turns it
+            upright, and its transparent parts become white (black if nothing would stand out from white).
         wanted: the model's input. With a `frame` the image shows one character, on any plain ground (see
             `frame_character`); without one it is scaled to height and width.
 
@@ -31,7 +31,7 @@ def read_image(path: Path | str, wanted: Input) -> Pixels:
         uint8, shape `wanted.shape` (height, width, channels).
 
     Raises:
-        EdgecnnError: Pillow is not installed; the file is missing or does not decode; memory does not suffice for it;
+        EdgecnnError: Pillow is not installed; the file is missing, does not decode, or takes more memory than there is;
             a framed image is blank.
     """
     try:
@@ -41,12 +41,12 @@ def read_image(path: Path | str, wanted: Input) -> Pixels:
 
 
 def fit_image(pixels: Pixels, wanted: Input, source: str = "image") -> Pixels:
-    """Bring pixels of any size, of a camera for instance, to what a model with this input takes, as `read_image` does.
+    """Bring pixels of any size, for instance of a camera, into the shape of a model's input, as `read_image` does.
 
     Args:
         pixels: uint8, shape (height, width) or (height, width, 3) in the order red, green, blue.
         wanted: the model's input.
-        source: what to call the image in an error.
+        source: the name of the image in an error.
 
     Returns:
         uint8, shape `wanted.shape`.
@@ -77,22 +77,24 @@ def _fit(image: Any, wanted: Input, source: str) -> Pixels:
 def frame_character(grey: Pixels, frame: CharacterFrame, size: tuple[int, int], source: str = "image") -> Pixels:
     """Bring one drawn character into MNIST's frame: light on dark, the longer side `frame.box`, centred by mass.
 
-    The ground is the median of the border, so dark on light and light on dark both do; what the ground's noise explains
-    is removed; the character's bounding box is scaled, and its centre of mass put in the middle. A picture that is in
-    the frame already stays as it is. Source: "size normalized to fit in a 20x20 pixel box while preserving their aspect
-    ratio [...] centered by computing the center of mass", LeCun, Cortes, Burges: the MNIST database.
+    The ground is the median of the border, so the character may be dark on light or light on dark. Ink below the noise
+    of the ground is removed, the character's bounding box is scaled, and its centre of mass moves to the middle. A
+    picture that is in the frame already stays as it is.
+
+    Source: "size normalized to fit in a 20x20 pixel box while preserving their aspect ratio [...] centered by computing
+    the center of mass", LeCun, Cortes, Burges: the MNIST database.
 
     Args:
         grey: uint8, shape (height, width), any size.
-        frame: the frame that the manifest asks for.
+        frame: the manifest's frame.
         size: height and width of the result.
-        source: what to call the image in an error.
+        source: the name of the image in an error.
 
     Returns:
         uint8, shape `size`.
 
     Raises:
-        EdgecnnError: there is nothing on the image's ground.
+        EdgecnnError: the image is blank.
     """
     if _is_framed(grey, frame, size):
         return grey
@@ -115,10 +117,10 @@ def _is_framed(grey: Pixels, frame: CharacterFrame, size: tuple[int, int]) -> bo
 
 
 def _ink(grey: Pixels, source: str) -> npt.NDArray[np.float32]:
-    """How much ink there is at each pixel, 0 to 1."""
+    """The ink at every pixel, 0 to 1."""
     border = _border(grey).astype(np.float32)
     ground = np.median(border)
-    ink = np.subtract(grey, ground, dtype=np.float32)  # and no other array of its size: it may be of a photograph
+    ink = np.subtract(grey, ground, dtype=np.float32)  # the only array of this size: it may be a photograph
     if ink.max() < -ink.min():
         np.negative(ink, out=ink)
     darkest = float(ink.max())
@@ -141,7 +143,7 @@ def _center_of_mass(grey: Pixels) -> tuple[float, float]:
 
 
 def _center(drawn: Pixels, size: tuple[int, int]) -> Pixels:
-    """Lay `drawn` on a dark ground, its centre of mass in the middle, as far as it stays inside."""
+    """Put `drawn` on a dark ground, with its centre of mass in the middle, as far as it stays inside."""
     framed = np.zeros(size, np.uint8)
     middle = np.divide(size, 2)  # pixel 14 of 0..27, as all of MNIST has it
     room = np.subtract(size, drawn.shape)

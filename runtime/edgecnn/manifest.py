@@ -1,7 +1,7 @@
-"""The manifest: what a model file says of itself.
+"""The manifest: the description of a model, within its file.
 
-It holds only what the inputs and the seed determine, so that the same conversion gives the same bytes. As text it is
-JSON with the schema's version; files of every version up to `SCHEMA` stay readable.
+Its values depend on nothing but the inputs and the seed, so that the same conversion writes the same bytes. As text it
+is JSON with the schema's version; files of every version up to `SCHEMA` stay readable.
 """
 
 import dataclasses
@@ -28,9 +28,9 @@ def _check_shares(*shares: float) -> None:
 
 @dataclass(frozen=True)
 class CharacterFrame(Bounded):
-    """How a drawn character of any size is brought into the picture the network was trained on, as in MNIST.
+    """The frame into which a drawn character of any size is brought for the network, as in MNIST.
 
-    It becomes light on dark, and its centre of mass the picture's centre.
+    The character becomes light on dark, and its centre of mass the picture's centre.
     """
 
     dropped: ClassVar = ("polarity", "center")  # fields of earlier schemas: nothing ever read them
@@ -40,19 +40,19 @@ class CharacterFrame(Bounded):
 
 @dataclass(frozen=True)
 class Input(Bounded):
-    """What the network takes, and how raw pixels (uint8, 0 to 255) become that: pixel * scale + offset."""
+    """The network's input, and how raw pixels (uint8, 0 to 255) become its values: pixel * scale + offset."""
 
     shape: tuple[int, ...]  # height, width, channels
     pixel_scale: tuple[float, ...]  # one for all channels, or one a channel
     pixel_offset: tuple[float, ...]
-    raw: bool = False  # the file itself takes raw uint8 pixels: the rest happens inside it
-    layout: str = "NHWC"  # or NCHW: how the file's own tensor is laid out
+    raw: bool = False  # the file itself takes raw uint8 pixels, and normalizes them
+    layout: str = "NHWC"  # or NCHW: the layout of the file's own tensor
     frame: CharacterFrame | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.shape) != 3:
-            raise EdgecnnError(f"the image's shape has {len(self.shape)} axes: height, width and channels are wanted")
+            raise EdgecnnError(f"the image's shape has {len(self.shape)} axes, not height, width and channels")
         for side in self.shape:
             bounds.whole(side, "a side of the image", 1, _SIDE)
         bounds.whole(math.prod(self.shape), "the number of values of an image", 1, _AREA)
@@ -70,17 +70,17 @@ class Input(Bounded):
 
 @dataclass(frozen=True)
 class Training(Bounded):
-    """Where the weights come from."""
+    """The training that gave the weights."""
 
     recipe: str
     epochs: int
     seed: int
     dataset: str
     dataset_sha256: str
-    trained_on_validation: bool  # whether the images of validation.npz were among those it was fitted to
-    accuracy: dict[str, float]  # the float model's own, by split
-    teacher_seeds: tuple[int, ...] = ()  # of the larger networks that it learnt from
-    commit: str | None = None  # of the checkout that trained it, `+` behind it where files differed
+    trained_on_validation: bool  # whether it was fitted to the images of validation.npz too
+    accuracy: dict[str, float]  # of the float model, by split
+    teacher_seeds: tuple[int, ...] = ()  # of the larger networks whose answers it was fitted to
+    commit: str | None = None  # of the checkout that trained it, with a `+` if files differed
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,7 +89,7 @@ class Training(Bounded):
 
 @dataclass(frozen=True)
 class Baseline(Bounded):
-    """The accuracy that a model of this data set is held to."""
+    """The accuracy that a model of this data set must reach, less a drop."""
 
     accuracy: float
     max_drop: float
@@ -101,7 +101,7 @@ class Baseline(Bounded):
 
 @dataclass(frozen=True)
 class Agreement(Bounded):
-    """How a converted model answered beside its float parent, on one split and one engine."""
+    """The answers of a converted model compared with its float parent's, on one split and one engine."""
 
     split: str
     engine: str
@@ -129,22 +129,22 @@ class Calibration(Bounded):
 
 @dataclass(frozen=True)
 class Manifest(Bounded):
-    """What a model file says of itself."""
+    """The description of a model, within its file."""
 
     name: str
     format: str  # keras, tflite or onnx
     labels: tuple[str, ...]
     input: Input
-    weights_sha256: str  # of the float weights it was made from
+    weights_sha256: str  # of the float weights
     output: str = "probabilities"  # one of OUTPUTS
     quantization: str = "none"
-    rewrites: tuple[str, ...] = ()  # that its layers went through, see convert.rewrites
+    rewrites: tuple[str, ...] = ()  # of its layers, see convert.rewrites
     training: Training | None = None
     baseline: Baseline | None = None
-    agreement: Agreement | None = None  # on validation, which the gate read
-    reported: Agreement | None = None  # on the test split, which chose nothing
+    agreement: Agreement | None = None  # on validation, by which the gate decides
+    reported: Agreement | None = None  # on the test split, by which nothing decides
     calibration: Calibration | None = None
-    tools: dict[str, str] = dataclasses.field(default_factory=dict)  # what made it: package and version
+    tools: dict[str, str] = dataclasses.field(default_factory=dict)  # versions of the packages that wrote it
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -166,10 +166,10 @@ class Manifest(Bounded):
 
     @staticmethod
     def from_json(source: str, text: str) -> "Manifest":
-        """Read `text`, found in the file named `source`.
+        """Read the manifest `text` of the file named `source`.
 
         Raises:
-            EdgecnnError: it is no manifest, or its schema is newer than this package knows.
+            EdgecnnError: it is no manifest, or its schema is newer than this package.
         """
         try:
             document = bounds.parsed(text)

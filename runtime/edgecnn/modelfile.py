@@ -28,7 +28,7 @@ _ONNX_SEAL_KEY = "sha256"
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model file that was read and found sound: its bytes and what they say of themselves."""
+    """A model file whose seal and structure are sound: its bytes and its manifest."""
 
     path: Path
     data: bytes
@@ -53,7 +53,7 @@ def read_model(path: Path | str) -> ModelFile:
 
 
 def find_manifest(source: str, data: bytes) -> Manifest | None:
-    """The manifest inside a model file's bytes; None where there is none.
+    """The manifest inside a model file's bytes; None if it has none.
 
     Raises:
         EdgecnnError: the file is damaged, no model, or comes from a newer edgecnn.
@@ -62,7 +62,7 @@ def find_manifest(source: str, data: bytes) -> Manifest | None:
     text = _manifest_text(source, kind, data)
     manifest = None if text is None else Manifest.from_json(source, text)
     if manifest and manifest.format != kind:
-        raise EdgecnnError(f"{source} holds {kind}, but its manifest speaks of {manifest.format}: make the file again")
+        raise EdgecnnError(f"{source} is {kind}, but its manifest is of {manifest.format}: make the file again")
     _check_structure(source, kind, data)
     return manifest
 

@@ -44,10 +44,10 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def load_npy(data: bytes) -> npt.NDArray[Any]:
-    """The array of an `.npy`, once its head is found to speak of the bytes that follow.
+    """The array of an `.npy`, after a check that its head describes the bytes that follow.
 
     Raises:
-        ValueError: it is none, holds objects, or its shape is another than its bytes are for.
+        ValueError: it is no array, holds objects, or its shape and its bytes do not fit.
     """
     file = io.BytesIO(data)
     try:
@@ -59,7 +59,7 @@ def load_npy(data: bytes) -> npt.NDArray[Any]:
             raise ValueError(f"an array of shape {bounds.short(shape)} and {dtype} in {len(data):,} bytes")
         file.seek(0)
         array: npt.NDArray[Any] = np.load(file, allow_pickle=False)
-    except Exception as error:  # the head is Python, and tokenize and ast raise whatever they like of it
+    except Exception as error:  # the head is Python: tokenize and ast raise errors of any kind
         raise ValueError(f"an array cannot be read: {bounds.short(str(error))}") from None
     return array
 

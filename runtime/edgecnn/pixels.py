@@ -26,13 +26,13 @@ def normalize(images: npt.NDArray[np.uint8], wanted: Input) -> npt.NDArray[np.fl
 
 
 def input_table(wanted: Input, tensor: TensorSpec) -> Array | None:
-    """The stored input value of each pixel value, or None where the file takes raw pixels.
+    """The stored input values of all pixel values, or None if the file takes raw pixels.
 
     A stored integer q stands for (q - zero_point) * scale; so q = round(value / scale) + zero_point, held in the
     dtype's range. Source: TensorFlow Lite 8-bit quantization specification.
 
     Returns:
-        The tensor's dtype, shape (1, 256), or (channels, 256) where channels differ.
+        The tensor's dtype, shape (1, 256), or (channels, 256) if channels differ.
     """
     if wanted.raw:
         return None
@@ -59,7 +59,7 @@ def writer(wanted: Input, tensor: TensorSpec) -> Callable[[npt.NDArray[np.uint8]
     if table is None:
         return lambda pixels, place: np.copyto(place, pixels)
     if len(table) > 1:
-        return lambda pixels, place: _by_channel(table, pixels, place)
+        return lambda pixels, place: _write_channels(table, pixels, place)
     one = table[0]
     if tensor.dtype.itemsize > 1 or (wanted.layout == "NCHW" and wanted.shape[2] > 1):
         return lambda pixels, place: np.copyto(place, one[pixels])
@@ -71,13 +71,13 @@ def writer(wanted: Input, tensor: TensorSpec) -> Callable[[npt.NDArray[np.uint8]
     return translate
 
 
-def _by_channel(table: Array, pixels: npt.NDArray[np.uint8], place: Array) -> None:
+def _write_channels(table: Array, pixels: npt.NDArray[np.uint8], place: Array) -> None:
     for channel, row in enumerate(table):
         place[..., channel] = row[pixels[..., channel]]
 
 
 def dequantize(stored: Array, tensor: TensorSpec) -> npt.NDArray[np.float32]:
-    """Real values, float32, of what a tensor stores; always a copy."""
+    """The real values, float32, of a tensor's stored ones; always a copy."""
     if tensor.dtype.kind == "f":
         return stored.astype(np.float32)
     return (stored.astype(np.float32) - np.float32(tensor.zero_point)) * np.float32(tensor.scale)

@@ -1,7 +1,8 @@
-"""A large PNG of colours as bands of its rows: Pillow alone holds the whole of it, 4 bytes a pixel.
+"""A large PNG of colours as bands of its rows: Pillow alone holds the whole, 4 bytes a pixel.
 
-Each band becomes a small PNG. A row is stored as its differences from the row above, so a band begins with the last row
-of the band before, as it is. Source: W3C, Portable Network Graphics, third edition: 5 (chunks), 7.3 and 9 (rows).
+Every band becomes a small PNG. A row is stored as its differences from the row above, so a band begins with the last
+row of the band before, stored as it is. Source: W3C, Portable Network Graphics, third edition: 5 (chunks), 7.3 and 9
+(rows).
 """
 
 import io
@@ -13,8 +14,8 @@ from typing import Any, BinaryIO
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {2: 3, 4: 2, 6: 4}  # by colour type: those whose pixels Pillow holds in 4 bytes
-_KEPT = (b"tRNS", b"eXIf")  # besides the pixels: what says how to show them
-_PIECE = 4096  # bytes that are inflated at once: to a thousand times as many at most
+_KEPT = (b"tRNS", b"eXIf")  # chunks besides the pixels: transparency and orientation
+_PIECE = 4096  # bytes that are inflated together: they become a thousand times as many at most
 _HEAD = struct.Struct(">LL5B")
 
 
@@ -63,7 +64,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """Of each chunk: its kind, and where its data begins and how long it is."""
+    """The kind of every chunk, and the offset and size of its data."""
     at = len(_SIGNATURE)
     while len(head := _read(file, at, 8)) == 8:
         size, kind = struct.unpack(">L4s", head)
@@ -72,7 +73,7 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _inflated(file: BinaryIO) -> Iterator[bytes]:
-    """All rows as they are stored, in pieces."""
+    """The bytes of all rows, inflated, in pieces."""
     stream = zlib.decompressobj()
     for kind, start, size in _chunks(file):
         for at in range(start, start + size if kind == b"IDAT" else start, _PIECE):

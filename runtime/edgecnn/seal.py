@@ -36,7 +36,7 @@ def check_seal(name: str, data: bytes) -> None:
 
 
 def zip_members(members: Mapping[str, bytes], before: bytes = b"", compress: bool = False) -> bytes:
-    """A sealed ZIP of `members`, behind (or, where that is a ZIP, within) `before`; same content, same bytes."""
+    """A sealed ZIP of `members`, behind `before` (or within it, if that is a ZIP); same content, same bytes."""
     import zipfile
 
     buffer = io.BytesIO()
@@ -53,7 +53,7 @@ def unzip_members(data: bytes) -> dict[str, bytes]:
     """The members of a ZIP, or of one appended to something else.
 
     Raises:
-        zipfile.BadZipFile: it is none, a member is damaged, or they would grow beyond all measure.
+        zipfile.BadZipFile: it is no ZIP, a member is damaged, or the members would grow beyond the bounds.
     """
     import zipfile
 
@@ -68,10 +68,10 @@ def unzip_members(data: bytes) -> dict[str, bytes]:
 
 
 def stored_member(data: bytes, wanted: str) -> bytes | None:
-    """The bytes of an uncompressed member of a sealed ZIP; None where it has none of that name.
+    """The bytes of an uncompressed member of a sealed ZIP; None if it has none of that name.
 
-    Before the first label nothing else is wanted of a ZIP, and to import `zipfile` takes longer than a hundred
-    inferences. Source: PKWARE's APPNOTE.TXT, 4.3.7 and 4.3.12.
+    The first label needs nothing else of a ZIP, and the import of `zipfile` takes longer than a hundred inferences.
+    Source: PKWARE's APPNOTE.TXT, 4.3.7 and 4.3.12.
     """
     count, _, at = struct.unpack_from("<HLL", data, len(data) - SEAL - 12)
     for _ in range(count):
