@@ -43,16 +43,7 @@ def run(
     Returns:
         The exit status.
     """
-    add_parent_options(parser)
-    add_quantization_options(parser, model_format)
-    parser.add_argument("--output", type=Path, help="default: beside the model")
-    parser.add_argument("--batch", type=batch, default=1, metavar="N", help="fixed batch (default 1), or 'dynamic'")
-    add_gate_option(parser)
-    add_keep_option(parser)
-    add_form_options(parser)
-    options = parser.parse_args(argv)
-    if options.forms == ALL and (options.keep_float or options.optimize == NONE):
-        raise EdgecnnError("--forms all goes neither with --keep-float nor with --optimize none: leave one out")
+    options = _parsed(parser, argv, model_format)
     row = quantizations(model_format)[options.quantize]
     variant = replace(
         variant_of(options, row), batch=options.batch, per_channel=not options.no_per_channel, optimize=options.optimize
@@ -65,6 +56,20 @@ def run(
     output = options.output or path.with_name(variant.file_name)
     check_writable(output)
     return _write_and_print(parent, _conversions(parent, variant, output, options), options)
+
+
+def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None, model_format: str) -> argparse.Namespace:
+    add_parent_options(parser)
+    add_quantization_options(parser, model_format)
+    parser.add_argument("--output", type=Path, help="default: beside the model")
+    parser.add_argument("--batch", type=batch, default=1, metavar="N", help="fixed batch (default 1), or 'dynamic'")
+    add_gate_option(parser)
+    add_keep_option(parser)
+    add_form_options(parser)
+    options = parser.parse_args(argv)
+    if options.forms == ALL and (options.keep_float or options.optimize == NONE):
+        raise EdgecnnError("--forms all goes neither with --keep-float nor with --optimize none: leave one out")
+    return options
 
 
 def _conversions(parent: Parent, variant: Variant, output: Path, options: argparse.Namespace) -> dict[Path, Conversion]:

@@ -49,21 +49,10 @@ def onnx_from_keras(model: "keras.Model", entry: Input, batch: int | None = 1) -
         Exception: whatever tf2onnx raises for a model that it cannot convert.
     """
     import onnx
-    import tensorflow as tf
     import tf2onnx
 
-    scale, offset = (np.array(value, np.float32) for value in (entry.pixel_scale, entry.pixel_offset))
-
-    @tf.function(input_signature=[tf.TensorSpec((batch, *entry.shape), tf.uint8, name=PIXELS)])  # type: ignore[untyped-decorator]
-    def classify(pixels: tf.Tensor) -> tf.Tensor:
-        values = tf.cast(pixels, tf.float32) * scale
-        return fixed(values + offset if offset.any() else values)
-
-    with marked(model):
-        fixed = with_fixed_batch(model, batch)
-        with unrolled(model):  # in the bodies of loops tf2onnx gives nodes in any order
-            function = frozen(classify.get_concrete_function())
     merge_duplicates_in_order()
+    function = _traced(model, entry, batch)
     (image,), (classes,) = function.inputs, function.outputs
     proto, _ = tf2onnx.convert.from_graph_def(  # from_keras does not work with Keras 3
         function.graph.as_graph_def(add_shapes=True),
@@ -76,6 +65,23 @@ def onnx_from_keras(model: "keras.Model", entry: Input, batch: int | None = 1) -
     make_canonical(proto)
     onnx.checker.check_model(proto, full_check=True)
     return serialised(proto)
+
+
+def _traced(model: "keras.Model", entry: Input, batch: int | None) -> Any:
+    """A frozen function from raw pixels to the model's output."""
+    import tensorflow as tf
+
+    scale, offset = (np.array(value, np.float32) for value in (entry.pixel_scale, entry.pixel_offset))
+
+    @tf.function(input_signature=[tf.TensorSpec((batch, *entry.shape), tf.uint8, name=PIXELS)])  # type: ignore[untyped-decorator]
+    def classify(pixels: tf.Tensor) -> tf.Tensor:
+        values = tf.cast(pixels, tf.float32) * scale
+        return fixed(values + offset if offset.any() else values)
+
+    with marked(model):
+        fixed = with_fixed_batch(model, batch)
+        with unrolled(model):  # in the bodies of loops tf2onnx gives nodes in any order
+            return frozen(classify.get_concrete_function())
 
 
 def _one_minus_erf(graph: Any, node: Any, name: str, _: list[Any]) -> None:

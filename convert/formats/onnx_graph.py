@@ -1,7 +1,7 @@
 """What is in an ONNX model: its operators, its layers, the values of its tensors, its bytes."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -46,15 +46,16 @@ def contents(model: bytes) -> Contents:
         for name, constant in constants.items()
         if constant.data_type not in shapes and name not in scales
     ]
-
-    def is_integer(node: Any) -> bool:
-        values = [name for name in node.input if name and name not in constants]
-        dequantized = bool(values) and all(writers.get(name) == "DequantizeLinear" for name in values)
-        return node.op_type in _INTEGER_OPERATORS or dequantized
-
-    operators = [is_integer(node) for node in nodes if node.op_type not in _QUANTIZING]
+    operators = [_is_integer(node, writers, constants) for node in nodes if node.op_type not in _QUANTIZING]
     opset = next(version.version for version in proto.opset_import if not version.domain)
     return Contents(len(operators), sum(parameters), sum(operators) / len(operators), opset)
+
+
+def _is_integer(node: Any, writers: dict[str, str], constants: Collection[str]) -> bool:
+    """Whether a node computes on integers: its inputs, but for constants, are all dequantized."""
+    inputs = [name for name in node.input if name and name not in constants]
+    dequantized = bool(inputs) and all(writers.get(name) == "DequantizeLinear" for name in inputs)
+    return node.op_type in _INTEGER_OPERATORS or dequantized
 
 
 def layer_nodes(model: bytes) -> dict[str, list[str]]:

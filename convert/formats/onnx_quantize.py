@@ -1,8 +1,9 @@
 """Quantize a float32 ONNX model by onnxruntime's tools, which work on files."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,23 +36,13 @@ def quantize_static(
     """
     from onnxruntime import quantization
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
-        """Feeds the calibration images one by one."""
-
-        def __init__(self, images: Iterable[npt.NDArray[np.uint8]]) -> None:
-            self._images = iter(images)
-
-        def get_next(self) -> dict[str, npt.NDArray[np.uint8]] | None:
-            image = next(self._images, None)
-            return None if image is None else {PIXELS: np.repeat(image[np.newaxis], variant.batch or 1, axis=0)}
-
     types = {"int8": quantization.QuantType.QInt8, "uint8": quantization.QuantType.QUInt8}
 
     def quantize(source: Path, target: Path) -> None:
         quantization.quantize_static(
             source,
             target,
-            Reader(calibration),
+            _reader(calibration, variant.batch or 1),
             per_channel=variant.per_channel,
             activation_type=types[variant.activations],
             weight_type=types[variant.weights],
@@ -60,6 +51,23 @@ def quantize_static(
         )
 
     return _through_files(prepared(model), quantize)
+
+
+def _reader(images: npt.NDArray[np.uint8], batch: int) -> Any:
+    """A CalibrationDataReader: feeds the images one by one, repeated to fill a batch."""
+    from onnxruntime import quantization
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        """Feeds images."""
+
+        def __init__(self) -> None:
+            self._images = iter(images)
+
+        def get_next(self) -> dict[str, npt.NDArray[np.uint8]] | None:
+            image = next(self._images, None)
+            return None if image is None else {PIXELS: np.repeat(image[np.newaxis], batch, axis=0)}
+
+    return Reader()
 
 
 def prepared(model: bytes) -> bytes:
