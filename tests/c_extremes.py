@@ -382,6 +382,51 @@ def depth_to_space(draw: Draw) -> bytes:
     return to.flatbuffer()
 
 
+def dilated(draw: Draw) -> bytes:
+    """A convolution with holes, of groups now and then, or a depthwise one."""
+    kind = draw.choice(["CONV_2D", "CONV_2D", "DEPTHWISE_CONV_2D"])
+    groups, outputs = draw.choice([(1, 20), (2, 20), (4, 36), (12, 24)])
+    down, across = draw.choice([(2, 2), (1, 3), (2, 1), (1, 1)])
+    padding, sides = draw.choice([(1, (9 - 2 * down, 11 - 2 * across)), (0, (9, 11))])
+    outputs = 24 if kind == "DEPTHWISE_CONV_2D" else outputs
+    first, output = _ends(draw)
+    real = multipliers(draw, outputs)
+    weights, bias = _filled(draw, real, real, 3, 3, 12 // groups)
+    if kind == "DEPTHWISE_CONV_2D":
+        weights = np.ascontiguousarray(weights[..., 0].transpose(1, 2, 0))[np.newaxis]
+    to = Builder((1, 9, 11, 12), first, draw.zero_point())
+    axis = 3 if kind == "DEPTHWISE_CONV_2D" else 0
+    inputs = [0, to.tensor(weights.shape, real, 0, weights, axis), to.tensor(bias.shape, first * real, 0, bias)]
+    common = {"padding": padding, "strideH": 1, "strideW": 1, "fusedActivationFunction": draw.choice([0, 1, 2, 3])}
+    options = "Conv2DOptions"
+    if kind == "DEPTHWISE_CONV_2D":
+        options, common = "DepthwiseConv2DOptions", common | {"depthMultiplier": 2}
+    to.op(kind, inputs, (1, *sides, outputs), output, draw.zero_point(), options=options, **common,
+          dilationHFactor=down, dilationWFactor=across)  # fmt: skip
+    return to.flatbuffer()
+
+
+def transpose_conv(draw: Draw) -> bytes:
+    """A transposed convolution."""
+    kernel, stride = draw.choice([1, 2, 3, 4]), draw.choice([(1, 1), (2, 2), (2, 1), (3, 3)])
+    padding = draw.choice([0, 1])
+    sides = [
+        side * step if padding == 0 else (side - 1) * step + kernel for side, step in zip((4, 5), stride, strict=True)
+    ]
+    if padding == 0 and draw.random.random() < 0.3:
+        sides = [side - (step > 1) for side, step in zip(sides, stride, strict=True)]
+    first, output = _ends(draw)
+    real = multipliers(draw, _CHANNELS)
+    weights, bias = _filled(draw, real, real, kernel, kernel, 3)
+    to = Builder((1, 4, 5, 3), first, draw.zero_point())
+    shape = to.tensor((4,), [], 0, np.array([1, *sides, _CHANNELS], np.int32))
+    inputs = [shape, to.tensor(weights.shape, real, 0, weights), 0]
+    inputs += [to.tensor(bias.shape, first * real, 0, bias)] if draw.random.random() < 0.7 else []
+    to.op("TRANSPOSE_CONV", inputs, (1, *sides, _CHANNELS), output, draw.zero_point(), options="TransposeConvOptions",
+          padding=padding, strideH=stride[0], strideW=stride[1])  # fmt: skip
+    return to.flatbuffer()
+
+
 def every_int8(scale: np.float32, zero_point: int) -> Builder:
     """A network over so many values that noise holds nearly every int8."""
     return Builder(_EVERY, scale, zero_point)
@@ -408,6 +453,8 @@ KINDS = (
     reduce_max,
     resize,
     depth_to_space,
+    dilated,
+    transpose_conv,
 )
 
 

@@ -90,7 +90,10 @@ class Plan:
         tensor = self.tensor(operator.outputs[0] if place is None else place)
         layer = layer_of(tensor.name) or operator.kind.lower()
         base = "".join(char if char.isalnum() and char.isascii() else "_" for char in layer)
-        base = f"layer_{base[:_LONGEST]}"  # never a kernel's name, nor a word of C
+        return self.unique_name(f"layer_{base[:_LONGEST]}")  # never a kernel's name, nor a word of C
+
+    def unique_name(self, base: str) -> str:
+        """A name that no other step has."""
         name, number = base, 1
         while name in self.step_names:
             name, number = f"{base}_{number}", number + 1

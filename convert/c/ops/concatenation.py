@@ -46,6 +46,12 @@ def concatenation(plan: Plan, operator: Operator) -> None:
         plan.steps.append(CopyRows(name=plan.name(operator), inputs=(value,), output=output, rows=rows, start=start))
 
 
+def copy_channels(name: str, value: Value, output: Value, start: int) -> CopyRows:
+    """The step that copies a picture to some channels of another."""
+    rows = output.height * output.width
+    return CopyRows(name=name, inputs=(value,), output=output, rows=rows, start=start)
+
+
 def starts(values: Sequence[Value], rows: int) -> list[int]:
     """Where in a row of all values each of them begins."""
     return [sum(value.size for value in values[:number]) // rows for number in range(len(values))]

@@ -12,17 +12,19 @@ from convert.c.fixed_point import LEAST
 from convert.c.initializers import array
 from convert.c.network import Network, Operator
 from convert.c.operators import lowers
+from convert.c.ops.concatenation import copy_channels
+from convert.c.ops.depthwise import add_depthwise
+from convert.c.ops.gather import add_gather
 from convert.c.ops.layer import (
     BLOCK,
     Layer,
-    check_undilated,
     folded_bias,
     multipliers,
     output_fields,
     stored_bias,
     whole_blocks,
 )
-from convert.c.ops.windows import SAME, padded_input, sides_read, strides
+from convert.c.ops.windows import SAME, dilated, kernel_sides, padded_input, sides_read, strides
 from convert.c.plan import Plan, Sides
 from convert.c.rounding import Reals, Wide, fit_32_bits, sums, vectors_are_exact
 from convert.c.step import Bytes, Ints, Value
@@ -71,23 +73,26 @@ class Rescaling:
 
 
 def _reads(network: Network, operator: Operator, outputs: Sides) -> Sides:
-    _, height, width, _ = network.tensors[operator.inputs[1]].shape
-    return sides_read(network, operator, (height, width), outputs)
+    return sides_read(network, operator, kernel_sides(network, operator), outputs)
 
 
 @lowers("CONV_2D", reads=_reads)
 def conv(plan: Plan, operator: Operator) -> None:
-    """A convolution, with the maximum pooling that alone reads it."""
-    weights = plan.constant(operator.inputs[1])
-    check_undilated(plan, operator)
+    """A convolution, with the maximum pooling that alone reads it; one of groups is several, or a depthwise one."""
+    weights = dilated(operator, plan.constant(operator.inputs[1]))
+    if weights.shape[3] == 1 < plan.value(operator.inputs[0]).channels:
+        add_depthwise(plan, operator, np.moveaxis(weights[..., 0], 0, 2)[np.newaxis])
+        return
     name = plan.name(operator)
-    value = padded_input(plan, operator, weights.shape[1:3], name)
+    value = padded_input(plan, operator, kernel_sides(plan.network, operator), name)
+    if weights.shape[3] != value.channels:
+        _add_groups(plan, operator, name, value, weights)
+        return
     reach = sums_reached(plan, operator, weights)
     pooling = _pooling_behind(plan, operator) if fit_32_bits(*reach) else None
-    check_channels(plan, value, weights, name)
     output = plan.output_value_read((pooling or operator).outputs[0])
     rescaling = Rescaling(*multipliers(plan, operator, len(weights)))
-    fields = {"dense": 0} | _walk(value, output, strides(operator), pooling)
+    fields = {"dense": 0} | walk(value, output, strides(operator), pooling)
     fields |= output_fields(plan, output, operator, pooling)
     is_fast = vectors_are_exact(*reach, rescaling.multiplier, rescaling.shift)
     bias = folded_bias(plan, operator, weights)
@@ -95,10 +100,24 @@ def conv(plan: Plan, operator: Operator) -> None:
     plan.fused += [pooling] if pooling else []
 
 
-def check_channels(plan: Plan, value: Value, weights: Bytes, name: str) -> None:
-    """Refuse groups."""
-    if weights.shape[3] != value.channels:
-        raise plan.refusal(f"has a grouped convolution, {name!r}")
+def _add_groups(plan: Plan, operator: Operator, name: str, value: Value, weights: Bytes) -> None:
+    """Append the steps of a convolution of groups: the channels of one, its convolution, its place in the output."""
+    channels, groups = weights.shape[3], value.channels // weights.shape[3]
+    if channels * groups != value.channels or len(weights) % groups:
+        raise plan.refusal(f"has a convolution over some of its channels, {name!r}")
+    output, size = plan.output_value_read(operator.outputs[0]), len(weights) // groups
+    multiplier, shift = multipliers(plan, operator, len(weights))
+    is_fast = vectors_are_exact(*sums_reached(plan, operator, weights), multiplier, shift)
+    bias = folded_bias(plan, operator, weights)
+    for group in range(groups):
+        picture = plan.new(value.height, value.width, channels)
+        axes = [(value.height * value.width, value.channels), (channels, 1)]
+        add_gather(plan, plan.unique_name(f"{name}_inputs"), value, picture, axes, group * channels)
+        part, own = plan.new(output.height, output.width, size), slice(group * size, (group + 1) * size)
+        fields = {"dense": 0} | walk(picture, part, strides(operator)) | output_fields(plan, part, operator)
+        scaling, own_name = Rescaling(multiplier[own], shift[own]), plan.unique_name(f"{name}_group")
+        plan.steps.append(conv_step(own_name, picture, part, weights[own], bias[own], scaling, fields, is_fast))
+        plan.steps.append(copy_channels(plan.unique_name(f"{name}_outputs"), part, output, group * size))
 
 
 def sums_reached(plan: Plan, operator: Operator, weights: Bytes) -> tuple[Wide, Wide]:
@@ -140,17 +159,17 @@ def conv_step(
     )
 
 
-def _walk(value: Value, output: Value, steps: Sides, pooling: Operator | None) -> dict[str, int]:
+def walk(value: Value, output: Value, steps: Sides, pooling: Operator | None = None) -> dict[str, int]:
     """How a convolution goes over its input: which positions at once, and the bytes from one to the next."""
     down, across = steps[0] * value.row, steps[1] * value.channels
     if not pooling:
-        return walk(value, (1, _tile(output.width)), (down, across), (down, across))
+        return walk_fields(value, (1, _tile(output.width)), (down, across), (down, across))
     window = (pooling.options["filterHeight"], pooling.options["filterWidth"])
     step_y, step_x = strides(pooling)
-    return walk(value, window, (down, across), (down * step_y, across * step_x)) | {"pooled": 1}
+    return walk_fields(value, window, (down, across), (down * step_y, across * step_x)) | {"pooled": 1}
 
 
-def walk(value: Value, positions: Sides, position_steps: Sides, steps: Sides) -> dict[str, int]:
+def walk_fields(value: Value, positions: Sides, position_steps: Sides, steps: Sides) -> dict[str, int]:
     """The fields of `struct conv` for positions (down, across) that are computed at once, and bytes between them."""
     return {
         "row": value.row,

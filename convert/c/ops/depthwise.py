@@ -14,14 +14,13 @@ from convert.c.operators import lowers
 from convert.c.ops.layer import (
     BLOCK,
     Layer,
-    check_undilated,
     folded_bias,
     multipliers,
     output_fields,
     stored_bias,
     whole_blocks,
 )
-from convert.c.ops.windows import borders, sides_read, strides
+from convert.c.ops.windows import borders, dilated, kernel_sides, sides_read, strides
 from convert.c.plan import Plan, Sides
 from convert.c.rounding import sums, vectors_are_exact
 from convert.c.step import Bytes, Ints, Value
@@ -77,15 +76,17 @@ def _up(size: int) -> int:
 
 
 def _reads(network: Network, operator: Operator, outputs: Sides) -> Sides:
-    _, height, width, _ = network.tensors[operator.inputs[1]].shape
-    return sides_read(network, operator, (height, width), outputs)
+    return sides_read(network, operator, kernel_sides(network, operator), outputs)
 
 
 @lowers("DEPTHWISE_CONV_2D", reads=_reads)
 def depthwise(plan: Plan, operator: Operator) -> None:
-    """A depthwise convolution, weights (1, height, width, channels)."""
-    weights = plan.constant(operator.inputs[1])
-    check_undilated(plan, operator)
+    """A depthwise convolution."""
+    add_depthwise(plan, operator, dilated(operator, plan.constant(operator.inputs[1])))
+
+
+def add_depthwise(plan: Plan, operator: Operator, weights: Bytes) -> None:
+    """Append the step of a depthwise convolution, weights (1, height, width, channels)."""
     name, value = plan.name(operator), plan.value(operator.inputs[0])
     output = plan.output_value_read(operator.outputs[0])
     multiplier, shift = multipliers(plan, operator, weights.shape[3])

@@ -63,12 +63,6 @@ def whole_blocks(values: Ints) -> Ints:
     return np.pad(values, (0, -len(values) % BLOCK))
 
 
-def check_undilated(plan: Plan, operator: Operator) -> None:
-    """Refuse windows with holes."""
-    if operator.options["dilationHFactor"] != 1 or operator.options["dilationWFactor"] != 1:
-        raise plan.refusal(f"has a dilated convolution, {plan.tensor(operator.outputs[0]).name!r}")
-
-
 def reals(plan: Plan, operator: Operator, channels: int) -> list[float]:
     """What the sums of each output channel are multiplied by.
 

@@ -127,5 +127,5 @@ def _repeated(plan: Plan, value: Value, shape: Shape, output: Shape, name: str) 
     sides = (1,) * (4 - len(output)) + output
     copied = plan.new(*(sides[1:] if len(sides) == 4 else (1, 1, int(np.prod(sides)))))
     steps = [0 if side == 1 else step for side, step in zip(shape, byte_steps(shape), strict=True)]
-    add_gather(plan, name, value, copied, list(zip(output, steps, strict=True)))
+    add_gather(plan, plan.unique_name(name), value, copied, list(zip(output, steps, strict=True)))
     return copied

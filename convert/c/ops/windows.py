@@ -1,9 +1,11 @@
 """Windows that move over a picture: how far they reach, and the padding around what they read."""
 
+import numpy as np
+
 from convert.c.network import Network, Operator
 from convert.c.ops.pad import add_padding
 from convert.c.plan import Plan, Sides
-from convert.c.step import Value
+from convert.c.step import Bytes, Value
 
 SAME = 0  # schema.Padding
 
@@ -11,6 +13,22 @@ SAME = 0  # schema.Padding
 def strides(operator: Operator) -> Sides:
     """Rows and columns from one output to the next."""
     return operator.options["strideH"], operator.options["strideW"]
+
+
+def kernel_sides(network: Network, operator: Operator) -> Sides:
+    """Height and width of a convolution's kernel, with the holes of a dilated one."""
+    _, height, width, _ = network.tensors[operator.inputs[1]].shape
+    down, across = operator.options["dilationHFactor"], operator.options["dilationWFactor"]
+    return (height - 1) * down + 1, (width - 1) * across + 1
+
+
+def dilated(operator: Operator, weights: Bytes) -> Bytes:
+    """Weights (outputs, height, width, inputs) with zeros in the holes of a dilated convolution."""
+    outputs, height, width, inputs = weights.shape
+    down, across = operator.options["dilationHFactor"], operator.options["dilationWFactor"]
+    spread = np.zeros((outputs, (height - 1) * down + 1, (width - 1) * across + 1, inputs), weights.dtype)
+    spread[:, ::down, ::across] = weights
+    return spread
 
 
 def reach(outputs: Sides, kernel: Sides, steps: Sides) -> Sides:
@@ -44,4 +62,4 @@ def padded_input(plan: Plan, operator: Operator, kernel: Sides, name: str) -> Va
     if not any(around):
         return value
     zero_point = plan.tensor(operator.inputs[0]).zero_point
-    return add_padding(plan, value, around, f"{name}_padding", zero_point)
+    return add_padding(plan, value, around, plan.unique_name(f"{name}_padding"), zero_point)
