@@ -86,28 +86,28 @@ def test_float_exports_equal_keras_on_every_engine(once: Once, name: str) -> Non
     assert all(file in card for file in models)
 
 
-BROUGHT = (
+CONVERTED = (
     *("swish", "hard_swish", "gelu", "grouped", "mixed", "augmented"),
     *("recurrent", "recurrent_convolution", "attention", "transposed"),
 )
 
 
 @pytest.fixture(scope="module")
-def brought(once: Once) -> dict[str, dict[str, float]]:
-    """The conversions of networks that people bring: largest differences to Keras, and counts of tests/brought.py."""
+def conversions(once: Once) -> dict[str, dict[str, float]]:
+    """Of networks that people bring: largest differences to Keras, and counts (tests/convert_networks.py)."""
 
     def fill(folder: Path) -> None:
-        done = run(ROOT / "tests/brought.py", *BROUGHT)
+        done = run(ROOT / "tests/convert_networks.py", *CONVERTED)
         assert done.returncode == 0, done.stderr
         (folder / "networks.json").write_text(done.stdout)
 
-    return json.loads((once("brought", fill) / "networks.json").read_text())
+    return json.loads((once("conversions", fill) / "networks.json").read_text())
 
 
-@pytest.mark.parametrize("name", BROUGHT)
-def test_networks_that_people_bring_convert(brought: dict[str, dict[str, float]], name: str) -> None:
+@pytest.mark.parametrize("name", CONVERTED)
+def test_networks_that_people_bring_convert(conversions: dict[str, dict[str, float]], name: str) -> None:
     """In float they answer as Keras does, in int8 nearly so; ONNX has the same bytes both times."""
-    network = brought[name]
+    network = conversions[name]
     assert "error" not in network
     bound = 2e-3 if name == "mixed" else 1e-6  # Keras itself computes that one in float16
     assert network["tflite"] < bound, network
@@ -119,16 +119,16 @@ def test_networks_that_people_bring_convert(brought: dict[str, dict[str, float]]
     assert network["operators"] > 3  # with those in the bodies of loops
 
 
-def test_the_work_of_a_network_is_counted(brought: dict[str, dict[str, float]]) -> None:
+def test_the_work_of_a_network_is_counted(conversions: dict[str, dict[str, float]]) -> None:
     """Of two convolutions of 3x3, one of them in 4 groups, and a dense layer, with their biases."""
     first, second, last = (3 * 3 * 3 * 8 + 8) * 14 * 14, (3 * 3 * 2 * 8 + 8) * 14 * 14, 8 * 4 + 4
-    assert brought["grouped"]["work"] == first + second + last
+    assert conversions["grouped"]["work"] == first + second + last
 
 
 def test_a_converter_that_dies_is_one_variant(tmp_path: Path) -> None:
     words = network(tmp_path, "nested")
     variants = ("--variants", "onnx:none", "tflite:int8", "tflite:none")
-    done = run(ROOT / "tests/dying.py", *words, "--max-drop", 1, *variants, "--json")
+    done = run(ROOT / "tests/dying_converter.py", *words, "--max-drop", 1, *variants, "--json")
     assert done.returncode == 1, done.stderr
     entries = {entry["file"]: entry for entry in json.loads(done.stdout)}
     assert {file: entry["verdict"] for file, entry in entries.items()} == {

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_random_networks_keep_their_outputs() -> None:
-    done = run(ROOT / "tests/rewrites.py", 80, 6)
+    done = run(ROOT / "tests/random_rewrites.py", 80, 6)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
 
 

@@ -1,4 +1,4 @@
-"""`python -m convert` where the converter to full-int8 TFLite kills its process: python tests/dying.py WORDS..."""
+"""`python -m convert` whose converter to int8 TFLite kills its process: python tests/dying_converter.py WORDS..."""
 
 import os
 import signal

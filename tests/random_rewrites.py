@@ -1,4 +1,4 @@
-"""Random networks through every rewrite: python tests/rewrites.py EXAMPLES INT8_EXAMPLES. A process with TensorFlow.
+"""Random networks through every rewrite: python tests/random_rewrites.py EXAMPLES INT8_EXAMPLES.
 
 Fails if a rewrite changes the outputs: in float by more than 1e-5 of the largest value; in int8 by a byte, where
 calibration saw the same ranges.

@@ -19,20 +19,20 @@ LABELS = {"one": "cat,dog", "logit": "cat,dog", "several": "cat,dog,bird"}
 
 
 @pytest.fixture(scope="module")
-def sources(once: Once) -> Path:
-    """The folder that tests/sources.py fills."""
+def foreign_files(once: Once) -> Path:
+    """The folder that tests/foreign_files.py fills."""
 
     def fill(folder: Path) -> None:
-        done = run(ROOT / "tests/sources.py", folder)
+        done = run(ROOT / "tests/foreign_files.py", folder)
         assert done.returncode == 0, done.stderr
 
-    return once("sources", fill)
+    return once("foreign_files", fill)
 
 
 @pytest.fixture(scope="module")
-def loaded(sources: Path) -> dict[str, float | str]:
+def loaded(foreign_files: Path) -> dict[str, float | str]:
     """By file: the largest error of the model that Keras 3 loads, or why it is refused."""
-    done = run(ROOT / "tests/sources.py", sources, "load")
+    done = run(ROOT / "tests/foreign_files.py", foreign_files, "load")
     assert done.returncode == 0, done.stderr
     results: dict[str, float | str] = json.loads(done.stdout.splitlines()[-1])
     return results
@@ -61,13 +61,13 @@ def test_calls_of_functions_and_the_old_hard_sigmoid_are_as_in_keras_2(loaded: d
 
 @pytest.mark.slow
 def test_a_saved_model_is_refused_for_any_operator_that_no_classifier_needs(
-    sources: Path, loaded: dict[str, float | str]
+    foreign_files: Path, loaded: dict[str, float | str]
 ) -> None:
     """In a function of a branch too, and an operator of savers where no saver is."""
     assert loaded["saved_nothing"] == 0
     assert "holds PrintV2," in str(loaded["saved_write"])
     assert "holds SaveV2," in str(loaded["saved_overwrite"])
-    assert not list(sources.glob("written*"))
+    assert not list(foreign_files.glob("written*"))
 
 
 @pytest.mark.slow
@@ -78,13 +78,13 @@ def test_a_dict_with_one_key_loads_and_an_unbuilt_model_is_refused(loaded: dict[
 
 @pytest.mark.slow
 def test_models_that_are_no_classifier_are_refused_with_what_to_do(
-    sources: Path, loaded: dict[str, float | str]
+    foreign_files: Path, loaded: dict[str, float | str]
 ) -> None:
     assert "2 outputs, not one of each: save keras.Model(" in str(loaded["two.keras"])
     assert "begin it with keras.Input((height, width, channels))" in str(loaded["open.keras"])
     assert "NaN or infinity among its weights" in str(loaded["infinite.keras"])
-    about = ("--labels", "a,b,c", "--normalization", "unit", "--calibration", sources / "images.npz")
-    refused(run("convert", sources / "huge.keras", *about), "the float model gives NaN or infinity")
+    about = ("--labels", "a,b,c", "--normalization", "unit", "--calibration", foreign_files / "images.npz")
+    refused(run("convert", foreign_files / "huge.keras", *about), "the float model gives NaN or infinity")
 
 
 @pytest.mark.parametrize(
@@ -100,10 +100,17 @@ def test_an_error_of_keras_is_cut_to_its_reason(words: str) -> None:
     assert reason(ValueError(words)) == "No such axis"
 
 
-def convert(sources: Path, folder: Path, name: str, *more: object) -> "list[dict[str, object]]":
-    """Convert a model of `sources` into `folder`."""
-    shutil.copy(sources / f"{name}.keras", folder)
-    about = ["--labels", LABELS.get(name, "a,b,c"), "--normalization", "unit", "--calibration", sources / "images.npz"]
+def convert(foreign_files: Path, folder: Path, name: str, *more: object) -> "list[dict[str, object]]":
+    """Convert a model of `foreign_files` into `folder`."""
+    shutil.copy(foreign_files / f"{name}.keras", folder)
+    about = [
+        "--labels",
+        LABELS.get(name, "a,b,c"),
+        "--normalization",
+        "unit",
+        "--calibration",
+        foreign_files / "images.npz",
+    ]
     done = run("convert", folder / f"{name}.keras", *about, *more, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     entries: list[dict[str, object]] = json.loads(done.stdout)
@@ -112,13 +119,13 @@ def convert(sources: Path, folder: Path, name: str, *more: object) -> "list[dict
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["one", "logit"])
-def test_one_value_is_the_probability_of_the_second_class(sources: Path, tmp_path: Path, name: str) -> None:
-    convert(sources, tmp_path, name, "--variants", "tflite:int8", "onnx:none")
-    expected = np.load(sources / f"{name}.npy")[:, 0]
+def test_one_value_is_the_probability_of_the_second_class(foreign_files: Path, tmp_path: Path, name: str) -> None:
+    convert(foreign_files, tmp_path, name, "--variants", "tflite:int8", "onnx:none")
+    expected = np.load(foreign_files / f"{name}.npy")[:, 0]
     expected = 1 / (1 + np.exp(-expected)) if name == "logit" else expected
     assert 0.1 < np.mean(expected > 0.5) < 0.9  # both classes are there
     for file, bound in (("model_int8.tflite", 0.05), ("model_float32.onnx", 1e-5)):
-        answers = list(Classifier(tmp_path / file).predict_batch(np.load(sources / "images.npz")["images"]))
+        answers = list(Classifier(tmp_path / file).predict_batch(np.load(foreign_files / "images.npz")["images"]))
         assert [len(answer.probabilities) for answer in answers] == [2] * len(answers)
         np.testing.assert_allclose([answer.probabilities[1] for answer in answers], expected, atol=bound)
         assert [answer.label == "dog" for answer in answers] == [answer.probabilities[1] > 0.5 for answer in answers]
@@ -126,13 +133,13 @@ def test_one_value_is_the_probability_of_the_second_class(sources: Path, tmp_pat
 
 
 @pytest.mark.slow
-def test_several_sigmoids_are_labels_each_by_itself(sources: Path, tmp_path: Path) -> None:
+def test_several_sigmoids_are_labels_each_by_itself(foreign_files: Path, tmp_path: Path) -> None:
     """0.97 stays 0.97, and no softmax turns it into 0.20; labels are judged one by one."""
-    images, expected = np.load(sources / "images.npz")["images"], np.load(sources / "several.npy")
+    images, expected = np.load(foreign_files / "images.npz")["images"], np.load(foreign_files / "several.npy")
     truth = (expected > 0.5).astype(int)
     np.savez(tmp_path / "validation.npz", images=images, labels=truth)
     more = ("--validation", tmp_path / "validation.npz", "--max-drop", "0.2")
-    convert(sources, tmp_path, "several", *more, "--variants", "tflite:int8", "onnx:none")
+    convert(foreign_files, tmp_path, "several", *more, "--variants", "tflite:int8", "onnx:none")
     for file, bound in (("model_int8.tflite", 0.05), ("model_float32.onnx", 1e-5)):
         answers = list(Classifier(tmp_path / file).predict_batch(images))
         np.testing.assert_allclose([answer.probabilities for answer in answers], expected, atol=bound)
@@ -152,9 +159,9 @@ def test_several_sigmoids_are_labels_each_by_itself(sources: Path, tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_debug_lists_layers_inside_layers(sources: Path, tmp_path: Path) -> None:
-    convert(sources, tmp_path, "attention", "--variants", "onnx:int8", "--max-drop", "1")
-    about = ["--labels", "a,b,c", "--normalization", "unit", "--calibration", sources / "images.npz"]
+def test_debug_lists_layers_inside_layers(foreign_files: Path, tmp_path: Path) -> None:
+    convert(foreign_files, tmp_path, "attention", "--variants", "onnx:int8", "--max-drop", "1")
+    about = ["--labels", "a,b,c", "--normalization", "unit", "--calibration", foreign_files / "images.npz"]
     parent = ("--parent", tmp_path / "attention.keras")
     done = run("convert.debug", tmp_path / "model_int8.onnx", *parent, *about, "--images", 8, "--json")
     assert done.returncode == 0, done.stderr

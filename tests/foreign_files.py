@@ -1,4 +1,4 @@
-"""Write models as other tools save them: python tests/sources.py FOLDER.
+"""Write models as other tools save them: python tests/foreign_files.py FOLDER.
 
 Files of Keras 2 differ from those of Keras 3 by their configuration alone, so the configuration of a Keras 3 file is
 set back; the outputs that the tests expect are Keras's before that. This is a process of its own, since the tests'
