@@ -13,7 +13,7 @@ import numpy as np
 
 from deploy.index import MODELS, SCHEMA, WHEELS, is_plain
 from deploy.program import program
-from deploy.targets import INSTALLER, engine_for, fetch, locked, wheels
+from deploy.wheels import INSTALLER, download, engine_for, fetch, locked
 from edgecnn import PICTURE, SHIPPED, __version__
 from edgecnn.command import progress
 from edgecnn.dataset import Dataset
@@ -139,7 +139,7 @@ def _wheels(system: System, packages: Sequence[str], offline: bool) -> tuple[Fil
         (pip,) = locked(INSTALLER).values()
         fetch(pip, folder)
         own = _own_wheel(folder)
-        entries = [*wheels(system, packages, folder), pip]
+        entries = [*download(system, packages, folder), pip]
         entries.append(f"edgecnn=={__version__} --hash=sha256:{sha256(read_file(own))}")
         kept = sorted(folder.glob("*.whl")) if offline else [own, *folder.glob("pip-*.whl")]
         files = {f"{WHEELS}/{wheel.name}": read_file(wheel) for wheel in kept}

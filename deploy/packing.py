@@ -1,16 +1,15 @@
 """Pack the files of a bundle into one: hashes, version, signature and seal."""
 
 import json
-import subprocess
+import shutil
 from pathlib import Path
 from typing import Any
 
 from deploy.index import INDEX, SIGNATURE
 from deploy.signature import NAMESPACE
-from edgecnn.command import OK
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
-from edgecnn.programs import last_line
+from edgecnn.programs import run_program
 from edgecnn.seal import zip_members
 
 _DATES = ("made", "expires")  # what leaves a version the same one
@@ -40,11 +39,7 @@ def _signature(text: bytes, key: Path) -> bytes:
     """By ssh-keygen, in the format of allowed_signers files."""
     if not key.exists():
         raise EdgecnnError(f"--sign {key}: there is no such key; ssh-keygen -t ed25519 makes one")
-    words = ["ssh-keygen", "-Y", "sign", "-f", str(key), "-n", NAMESPACE, "-"]
-    try:
-        done = subprocess.run(words, input=text, capture_output=True, check=False)
-    except FileNotFoundError:
-        raise EdgecnnError("ssh-keygen is missing: apt-get install openssh-client") from None
-    if done.returncode != OK:
-        raise EdgecnnError(f"--sign {key}: {last_line(done.returncode, done.stderr.decode(errors='replace'))}")
-    return done.stdout
+    if not shutil.which("ssh-keygen"):
+        raise EdgecnnError("ssh-keygen is missing: apt-get install openssh-client")
+    words = ["ssh-keygen", "-Y", "sign", "-f", key, "-n", NAMESPACE, "-"]
+    return run_program(*words, failure=f"--sign {key}", input=text.decode()).stdout.encode()

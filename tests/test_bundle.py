@@ -26,7 +26,7 @@ from deploy.bundlefile import open_bundle
 from deploy.contents import EXTRAS
 from deploy.index import INDEX, InstallError
 from deploy.packing import packed
-from deploy.targets import locked
+from deploy.wheels import locked
 from edgecnn import PICTURE, SHIPPED
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256

@@ -52,7 +52,7 @@ def test_all_files_of_the_program_are_in_it() -> None:
 
 
 @pytest.mark.parametrize("pointer", [4, 8])
-@pytest.mark.parametrize("kernel", ["aarch64", "armv8l", "armv7l", "riscv64"])
+@pytest.mark.parametrize("kernel", ["aarch64", "armv8l", "armv7l", "x86_64", "riscv64"])
 def test_installer_and_runtime_name_a_machine_alike(kernel: str, pointer: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has the rule for 32-bit Python on a 64-bit kernel, since the installer runs before edgecnn is there."""
     monkeypatch.setattr(platform, "machine", lambda: kernel)

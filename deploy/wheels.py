@@ -1,4 +1,4 @@
-"""The engines and the wheels that a system needs; boards/ has the systems."""
+"""The engines and the wheels of a system, by its lock in requirements/; `workstation.boards` has the systems."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ from edgecnn.files import read_file
 from workstation.boards import System
 
 LOCKS = Path(__file__).parents[1] / "requirements"
-INSTALLER = "bundle"  # the lock of what installs: pip
+INSTALLER = "bundle"  # the lock of pip
 
 
 def engine_for(system: System, model_format: str) -> str:
@@ -43,7 +43,7 @@ def locked(lock: str) -> dict[str, str]:
     return {canonicalize_name(name): name + rest.strip() for name, rest in entries}
 
 
-def wheels(system: System, packages: Iterable[str], folder: Path) -> list[str]:
+def download(system: System, packages: Iterable[str], folder: Path) -> list[str]:
     """Download the wheels of packages and of all that they need, as the system's lock has them.
 
     Args:
@@ -71,34 +71,48 @@ def wheels(system: System, packages: Iterable[str], folder: Path) -> list[str]:
 
 
 def fetch(entry: str, folder: Path, system: System | None = None) -> Path:
-    """Download one entry's wheel, for a system or for any Python."""
-    progress(f"fetching {entry.split(maxsplit=1)[0]}")
-    where = (
-        [f"--platform=manylinux_2_{minor}_{system.machine}" for minor in range(17, system.glibc + 1)] if system else []
-    )
-    where += [f"--platform=linux_{system.machine}", f"--python-version={system.python}"] if system else []
+    """Download the wheel of one entry, for a system or for any Python.
+
+    Args:
+        entry: of a lock: `name==version` and its hashes.
+        folder: where the wheel goes.
+        system: the device's.
+
+    Raises:
+        EdgecnnError: the package index cannot be reached, or has no such wheel.
+    """
+    name = entry.split(maxsplit=1)[0]
+    progress(f"fetching {name}")
     with tempfile.TemporaryDirectory() as scratch:
-        wanted = Path(scratch) / "wanted.txt"
-        wanted.write_text(entry + "\n")
-        words = ["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", *where]
-        words += ["--require-hashes", "--requirement", str(wanted), "--dest", scratch]
+        requirements = Path(scratch) / "requirements.txt"
+        requirements.write_text(entry + "\n")
+        words = ["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+        words += ["--require-hashes", "--requirement", str(requirements), "--dest", scratch, *_platform(system)]
         done = subprocess.run([sys.executable, "-m", "pip", *words], capture_output=True, text=True, check=False)
         if done.returncode != OK:
-            reasons = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["it said nothing"]
-            raise EdgecnnError(f"{entry.split(maxsplit=1)[0]} cannot be had: {reasons[-1]}")
+            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+            raise EdgecnnError(f"{name} cannot be downloaded: {errors[-1] if errors else 'pip gives no reason'}")
         (wheel,) = Path(scratch).glob("*.whl")
         progress("")
         return wheel.rename(folder / wheel.name)
 
 
+def _platform(system: System | None) -> list[str]:
+    """Options of pip for wheels of a system; none for wheels of any Python."""
+    if system is None:
+        return []
+    tags = [f"manylinux_2_{minor}" for minor in range(17, system.glibc + 1)] + ["linux"]
+    return [*(f"--platform={tag}_{system.machine}" for tag in tags), f"--python-version={system.python}"]
+
+
 def _needs(wheel: Path, system: System) -> list[str]:
     """Names of the packages that a wheel needs on a system."""
     with zipfile.ZipFile(wheel) as archive:
-        name = next(each for each in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", each))
+        name = next(name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
         metadata = HeaderParser().parsestr(archive.read(name).decode())
     requirements = [Requirement(text) for text in metadata.get_all("Requires-Dist") or []]
-    there = {
+    environment = {
         "python_version": system.python, "python_full_version": f"{system.python}.0", "extra": "",
         "platform_machine": system.machine, "sys_platform": "linux", "platform_system": "Linux", "os_name": "posix",
     }  # fmt: skip
-    return [each.name for each in requirements if not each.marker or each.marker.evaluate(there)]
+    return [needed.name for needed in requirements if not needed.marker or needed.marker.evaluate(environment)]
