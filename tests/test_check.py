@@ -248,7 +248,7 @@ def test_a_column_of_labels_judges_as_a_row_does(copied: Path) -> None:
     assert json.loads(done.stdout)["notes"] == [f"labels of shape ({len(data)}, 1) are read as ({len(data)},)"]
 
 
-def test_damaged_data_is_told_with_both_hashes(copied: Path) -> None:
+def test_damaged_data_is_refused_with_both_hashes(copied: Path) -> None:
     path = copied / "validation.npz"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1

@@ -1,4 +1,4 @@
-"""Two thousand damaged model files: each is an error, none a crash, none a silent answer."""
+"""Two thousand damaged model files: all are errors, none a crash, none a silent answer."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def flipped_near_an_end(data: bytes, random: np.random.Generator) -> bytes:
 
 
 def without_a_page(data: bytes, random: np.random.Generator) -> bytes:
-    """As a card gives a file after the power failed while it was written."""
+    """As a card returns a file after the power failed while it was written."""
     spoilt = bytearray(data)
     for start in PAGE * random.integers(0, -(-len(data) // PAGE), random.integers(1, 5)):
         spoilt[start : start + PAGE] = bytes(len(spoilt[start : start + PAGE]))
@@ -55,7 +55,7 @@ def damaged(data: bytes) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("name", ["model_int8.tflite", "model_float32.onnx"])
-def test_damage_is_found_before_an_engine_sees_it(trained: Path, tmp_path: Path, name: str) -> None:
+def test_damage_is_seen_before_an_engine_sees_it(trained: Path, tmp_path: Path, name: str) -> None:
     path, tried = tmp_path / name, 0
     for spoilt in damaged((trained / name).read_bytes()):
         path.write_bytes(spoilt)
@@ -68,7 +68,7 @@ def test_damage_is_found_before_an_engine_sees_it(trained: Path, tmp_path: Path,
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 5000, b"no model", b"\x89PNG\r\n\x1a\n", b"PK\x03\x04", b"\x08\x08"])
-def test_other_kinds_of_file_are_told(tmp_path: Path, content: bytes) -> None:
+def test_other_kinds_of_file_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(content)
     with pytest.raises(EdgecnnError, match=r"model\.tflite"):
@@ -87,7 +87,7 @@ SOURCE = {"dataset": "digits", "split": "validation", "trained_on": False, "weig
 @pytest.mark.parametrize(
     "change", [{"split": 3}, {"trained_on": "x"}, {"dataset": "a\nb"}, {"x": 1}, {"dataset": None}]
 )
-def test_a_data_set_from_nowhere_is_told(trained: Path, tmp_path: Path, change: dict[str, object]) -> None:
+def test_a_data_set_from_nowhere_is_refused(trained: Path, tmp_path: Path, change: dict[str, object]) -> None:
     members = unzip_members((trained / "validation.npz").read_bytes())
     path = tmp_path / "validation.npz"
     path.write_bytes(zip_members(members | {"dataset.json": json.dumps(SOURCE | change).encode()}))

@@ -53,7 +53,7 @@ def test_a_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_anything_is_changed(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_changed(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     wrong = pytest.raises(EdgecnnError, match=r"models\.json cannot be changed: its folder cannot be written")
     with wrong, locked(tmp_path / "file" / "models.json"):

@@ -44,7 +44,7 @@ def test_a_file_beyond_the_bound_is_refused_before_it_is_read(tmp_path: Path) ->
         read_file(path)
 
 
-def test_what_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
     check_writable(tmp_path / "a/b/c.json")
     assert not any(tmp_path.iterdir())
     (tmp_path / "file").touch()

@@ -78,7 +78,7 @@ def test_a_noisy_ground_is_removed(framed: Pixels) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_a_blank_image_is_told(level: int) -> None:
+def test_a_blank_image_is_refused(level: int) -> None:
     with pytest.raises(EdgecnnError, match="blank"):
         frame_character(np.full((50, 60), level, np.uint8), FRAME, (28, 28))
 
@@ -234,7 +234,7 @@ for frame in (next(frames), next(frames)): print(frame.name, frame.error)
         ("nan.tif", "its values go from nan to nan: save it as JPEG or PNG"),
     ],
 )
-def test_what_is_not_read_is_told_with_its_cure(tmp_path: Path, framed: Pixels, name: str, cure: str) -> None:
+def test_what_is_not_read_is_refused_with_its_cure(tmp_path: Path, framed: Pixels, name: str, cure: str) -> None:
     path = tmp_path / name
     if name.endswith("heic"):
         path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
@@ -267,7 +267,7 @@ def test_a_decoder_that_murmurs_is_not_heard(tmp_path: Path) -> None:
     assert re.fullmatch(r"error: .*damaged\.tif does not decode as an image: .*\n", done.stderr)
 
 
-def test_what_does_not_decode_is_told(tmp_path: Path, framed: Pixels) -> None:
+def test_what_does_not_decode_is_refused(tmp_path: Path, framed: Pixels) -> None:
     text, cut = tmp_path / "text.png", tmp_path / "cut.png"
     text.write_text("no image")
     Image.fromarray(framed[0]).save(cut)

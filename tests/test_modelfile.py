@@ -25,7 +25,7 @@ def test_the_manifest_travels_inside(trained: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_damage_is_always_told(trained: Path, tmp_path: Path, name: str) -> None:
+def test_damage_is_always_reported(trained: Path, tmp_path: Path, name: str) -> None:
     """Bits flipped, ends cut and pages zeroed, anywhere: always an EdgecnnError."""
     sound = (trained / name).read_bytes()
     random = np.random.default_rng(0)
@@ -69,12 +69,12 @@ def test_a_newer_schema_asks_for_an_update(trained: Path, tmp_path: Path) -> Non
     "document",
     ["[]", "nothing", "{}", '{"schema": 1}', '{"schema": 1, "name": 3}', '{"schema": 1, "surplus": 3}'],
 )
-def test_a_manifest_that_is_none_is_told(document: str) -> None:
+def test_a_document_that_is_no_manifest_is_refused(document: str) -> None:
     with pytest.raises(EdgecnnError, match="manifest that cannot be read"):
         Manifest.from_json("it", document)
 
 
-def test_a_manifest_of_another_format_is_told(trained: Path, tmp_path: Path) -> None:
+def test_a_manifest_of_another_format_is_refused(trained: Path, tmp_path: Path) -> None:
     model = read_model(trained / "model_int8.tflite")
     wrong = tmp_path / "wrong.tflite"
     flatbuffer = model.data.split(b"PK\x03\x04")[0]
@@ -84,7 +84,7 @@ def test_a_manifest_of_another_format_is_told(trained: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"\x08", b"\x89PNG\r\n\x1a\n" + bytes(100), bytes(1000)])
-def test_what_is_no_model_is_told(tmp_path: Path, data: bytes) -> None:
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(data)
     with pytest.raises(EdgecnnError, match="neither"):

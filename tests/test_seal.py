@@ -43,7 +43,7 @@ def test_a_zip_bomb_is_refused_before_it_grows(members: dict[str, bytes]) -> Non
         unzip_members(bomb)
 
 
-def test_a_zip_with_any_byte_damaged_is_a_zip_or_is_told(tmp_path: Path) -> None:
+def test_a_zip_with_any_byte_damaged_is_a_zip_or_is_refused(tmp_path: Path) -> None:
     sound = zip_members({"a.npy": b"1" * 50, "b": bytes(1000)}, compress=True)
     for at in range(len(sound)):
         for bits in (0xFF, 0x01, 0x80):

@@ -167,7 +167,7 @@ def stream() -> Iterator[str]:
     server.server_close()
 
 
-def test_of_a_live_stream_the_newest_frame_is_given(stream: str) -> None:
+def test_of_a_live_stream_the_newest_frame_comes(stream: str) -> None:
     numbers = []
     with pytest.raises(EdgecnnError, match=r"http://127\.0\.0\.1:\d+/live sends no more frames after"):
         for frame in video_frames(stream, Input((8, 8, 1), (1.0,), (0.0,))):
@@ -186,7 +186,7 @@ def test_a_stream_that_is_lost_is_an_error(stream: str) -> None:
     assert b"secret" not in done.stderr
 
 
-def test_a_camera_without_frames_is_told_with_a_way_out() -> None:
+def test_a_camera_without_frames_gets_a_way_out() -> None:
     assert "rpicam-still" in _end_of_stream("/dev/video0", camera=True, frames=0)
     assert _end_of_stream("0", camera=True, frames=9).endswith("no more frames after 9: is it still connected?")
 
