@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,45 +19,15 @@ from convert.options import (
 from convert.parent import Parent, load_parent
 from convert.summary import summary
 from convert.variant import ALL, NONE, Variant, quantizations
-from edgecnn.command import print_json
+from edgecnn.command import command_parser, print_json
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable
 from edgecnn.modelfile import newest_model
 
 
-def run(
-    parser: argparse.ArgumentParser,
-    argv: Sequence[str] | None,
-    model_format: str,
-    variant_of: Callable[[argparse.Namespace, Variant], Variant] = lambda options, variant: variant,
-) -> int:
-    """Parse the options, convert, write what passes the gate, print how it did.
-
-    Args:
-        parser: with the options of this format alone.
-        argv: the command line.
-        model_format: of `convert.formats.FORMATS`.
-        variant_of: the variant that the format's own options make of a row of the table.
-
-    Returns:
-        The exit status.
-    """
-    options = _parsed(parser, argv, model_format)
-    row = quantizations(model_format)[options.quantize]
-    variant = replace(
-        variant_of(options, row), batch=options.batch, per_channel=not options.no_per_channel, optimize=options.optimize
-    )
-    path = options.model or newest_model()
-    check_keep_float(path, options.keep_float, variant)
-    if variant.batch is None and model_format == "tflite":
-        print("warning: with an open batch XNNPACK stays out of tflite-runtime, which is then slow", file=sys.stderr)
-    parent = load_parent(path, options)
-    output = options.output or path.with_name(variant.file_name)
-    check_writable(output)
-    return _write_and_print(parent, _conversions(parent, variant, output, options), options)
-
-
-def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None, model_format: str) -> argparse.Namespace:
+def parser_for(model_format: str, manual: str | None) -> argparse.ArgumentParser:
+    """The parser of `python -m convert.FORMAT`, to which the command adds the options of this format alone."""
+    parser = command_parser(f"python -m convert.{model_format}", manual)
     add_parent_options(parser)
     add_quantization_options(parser, model_format)
     parser.add_argument("--output", type=Path, help="default: beside the model")
@@ -66,10 +35,38 @@ def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None, model_f
     add_gate_option(parser)
     add_keep_option(parser)
     add_form_options(parser)
-    options = parser.parse_args(argv)
+    return parser
+
+
+def chosen_variant(model_format: str, options: argparse.Namespace) -> Variant:
+    """The row of the table that the shared options choose, with what they change of it."""
+    return replace(
+        quantizations(model_format)[options.quantize],
+        batch=options.batch,
+        per_channel=not options.no_per_channel,
+        optimize=options.optimize,
+    )
+
+
+def run(variant: Variant, options: argparse.Namespace) -> int:
+    """Convert to one variant, write the conversions that pass the gate, print how they did.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        EdgecnnError: options contradict one another, or as `load_parent` and the conversions do.
+    """
     if options.forms == ALL and (options.keep_float or options.optimize == NONE):
         raise EdgecnnError("--forms all goes neither with --keep-float nor with --optimize none: leave one out")
-    return options
+    path = options.model or newest_model()
+    check_keep_float(path, options.keep_float, variant)
+    if variant.batch is None and variant.format == "tflite":
+        print("warning: with an open batch XNNPACK stays out of tflite-runtime, which is then slow", file=sys.stderr)
+    parent = load_parent(path, options)
+    output = options.output or path.with_name(variant.file_name)
+    check_writable(output)
+    return _write_and_print(parent, _conversions(parent, variant, output, options), options)
 
 
 def _conversions(parent: Parent, variant: Variant, output: Path, options: argparse.Namespace) -> dict[Path, Conversion]:

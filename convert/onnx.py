@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from convert import format_command
+from convert.format_command import chosen_variant, parser_for, run
 from convert.processes.converter import in_own_process
 from convert.variant import Variant
-from edgecnn.command import command, command_parser
+from edgecnn.command import command
 
 _TYPES = ("int8", "uint8")
 
@@ -25,7 +25,7 @@ _TYPES = ("int8", "uint8")
 @in_own_process
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.onnx`."""
-    parser = command_parser("python -m convert.onnx", __doc__)
+    parser = parser_for("onnx", __doc__)
     parser.add_argument("--activation-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
     parser.add_argument("--weight-type", choices=_TYPES, default="int8", help="int8 only (default int8)")
     parser.add_argument(
@@ -34,11 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=True,
         help="int8: 7-bit weights, which x86-64 without VNNI adds up without saturating (default)",
     )
-    return format_command.run(parser, argv, "onnx", _with_types)
+    options = parser.parse_args(argv)
+    return run(_with_types(chosen_variant("onnx", options), options), options)
 
 
-def _with_types(options: argparse.Namespace, variant: Variant) -> Variant:
-    """A variant with the integer types that the options name; others have none."""
+def _with_types(variant: Variant, options: argparse.Namespace) -> Variant:
+    """The variant; if it computes on integers, with the integer types that the options name."""
     if not variant.is_integer:
         return variant
     types = {"activations": options.activation_type, "weights": options.weight_type}

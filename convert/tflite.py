@@ -13,16 +13,17 @@ Examples:
 import sys
 from collections.abc import Sequence
 
-from convert import format_command
+from convert.format_command import chosen_variant, parser_for, run
 from convert.processes.converter import in_own_process
-from edgecnn.command import command, command_parser
+from edgecnn.command import command
 
 
 @command
 @in_own_process
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert.tflite`."""
-    return format_command.run(command_parser("python -m convert.tflite", __doc__), argv, "tflite")
+    options = parser_for("tflite", __doc__).parse_args(argv)
+    return run(chosen_variant("tflite", options), options)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ _ROWS = (  # a format's first row is its default
             largest_difference=1e-3),
     Variant("onnx", "int8", "int8 by QuantizeLinear and DequantizeLinear (static QDQ)",
             weights="int8", activations="int8", reduce_range=True, folds=True, can_keep_float=True),
-    Variant("onnx", "dynamic", "float32, weights stored as int8, activations quantized as they come",
+    Variant("onnx", "dynamic", "float32, weights stored in 8 bits, activations quantized while it runs",
             weights="uint8"),  # onnxruntime's ConvInteger takes no int8 weights on the CPU
     Variant("onnx", "float16", "float16 within",
             weights="float16", activations="float16", largest_difference=5e-2),

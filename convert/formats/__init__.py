@@ -1,7 +1,7 @@
 """The formats that models are converted to: a file for each, and a row of `FORMATS`.
 
 To add a format, write its file with the three functions of `Format`, a row here, the rows of its quantizations in
-`convert.variant`, and a command as short as `convert/tflite.py`. On the device it needs an engine that runs it
+`convert.variant`, and a command, as `convert/tflite.py`. On the device it needs an engine that runs it
 (`edgecnn.engines`) and a place for the manifest in its files (`edgecnn.modelfile`).
 """
 
