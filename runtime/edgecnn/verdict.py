@@ -132,18 +132,33 @@ def judge(
     if max_drop is None:
         max_drop = baseline.max_drop if baseline else MAX_DROP
     bounds.number(max_drop, "max_drop", 0, 1)  # nothing is more than nan: it would let everything pass
-    failures, notes, rules, flips = [], _one_answer(labels, child), 0, None
-    if parent is not None:
-        flips, allowed, rules = find_flips(labels, parent, child), allowed_loss(max_drop, images), rules + 1
-        if flips.net_loss > allowed:
-            failures.append(f"{flips.net_loss} right answers fewer than the float model, {allowed} allowed")
-            notes += _loss_by_chance(flips, images, max_drop)
+    flips = None if parent is None else find_flips(labels, parent, child)
+    outcomes = []  # of the rules that apply: what failed, and doubts about it
+    if flips is not None:
+        outcomes.append(_judge_loss(flips, images, max_drop))
     if baseline is not None:
-        least, rules = baseline.accuracy - max_drop, rules + 1
-        if correct < least * images - 1e-9:
-            failures.append(f"accuracy {correct / images:.4f} is below {least:.4f} ({baseline.accuracy} - {max_drop})")
-            notes += _accuracy_by_chance(correct, images, least, max_drop)
-    return Report(images, np.flatnonzero(~right), flips, baseline, max_drop, tuple(failures), rules, tuple(notes))
+        outcomes.append(_judge_accuracy(correct, images, baseline, max_drop))
+    failures = tuple(line for failed, _ in outcomes for line in failed)
+    notes = (*_one_answer(labels, child), *(line for _, doubts in outcomes for line in doubts))
+    return Report(images, np.flatnonzero(~right), flips, baseline, max_drop, failures, len(outcomes), notes)
+
+
+def _judge_loss(flips: Flips, images: int, max_drop: float) -> tuple[list[str], list[str]]:
+    """The rule of the net loss: how it failed, if it did, and whether chance may be the cause."""
+    allowed = allowed_loss(max_drop, images)
+    if flips.net_loss <= allowed:
+        return [], []
+    failure = f"{flips.net_loss} right answers fewer than the float model, {allowed} allowed"
+    return [failure], _loss_by_chance(flips, images, max_drop)
+
+
+def _judge_accuracy(correct: int, images: int, baseline: Baseline, max_drop: float) -> tuple[list[str], list[str]]:
+    """The rule of the baseline: how it failed, if it did, and whether chance may be the cause."""
+    least = baseline.accuracy - max_drop
+    if correct >= least * images - 1e-9:
+        return [], []
+    failure = f"accuracy {correct / images:.4f} is below {least:.4f} ({baseline.accuracy} - {max_drop})"
+    return [failure], _accuracy_by_chance(correct, images, least, max_drop)
 
 
 def _one_answer(labels: npt.ArrayLike, child: npt.ArrayLike) -> list[str]:
