@@ -15,7 +15,7 @@ import pytest
 from conftest import run
 from PIL import Image
 
-from edgecnn import EdgecnnError, decoding
+from edgecnn import EdgecnnError, decoding, shrinking
 from edgecnn.images import frame_character, read_image
 from edgecnn.manifest import CharacterFrame, Input
 from train.datasets import digits
@@ -126,8 +126,8 @@ def test_a_large_png_is_read_in_bands_as_if_whole(tmp_path: Path, monkeypatch: p
     options = {"transparency": tuple(map(int, values[3, 4]))} if mode == "RGB" else {}
     Image.fromarray(values, mode=mode).save(path, exif=exif, **options)
     whole = [read_image(path, wanted) for wanted in (DIGIT, PHOTO)]
-    for name, value in (("_LARGE", 0), ("_BAND", 70 * 7)):
-        monkeypatch.setattr(decoding, name, value)
+    monkeypatch.setattr(decoding, "_LARGE", 0)
+    monkeypatch.setattr(shrinking, "_BAND", 70 * 7)
     monkeypatch.setattr(Image.Image, "crop", kept_to_rows(Image.Image.crop, 8))
     for wanted, expected in zip((DIGIT, PHOTO), whole, strict=True):
         assert (read_image(path, wanted) == expected).all()
@@ -149,8 +149,8 @@ def test_a_large_uncompressed_picture_is_read_in_bands_as_if_whole(
     path = tmp_path / f"image.{suffix}"
     Image.fromarray(values, mode=mode).save(path, **(options if suffix == "tif" else {}))
     whole = [read_image(path, wanted) for wanted in (DIGIT, PHOTO)]
-    for name, value in (("_LARGE", 0), ("_BAND", 71 * 7)):
-        monkeypatch.setattr(decoding, name, value)
+    monkeypatch.setattr(decoding, "_LARGE", 0)
+    monkeypatch.setattr(shrinking, "_BAND", 71 * 7)
     monkeypatch.setattr(Image.Image, "crop", kept_to_rows(Image.Image.crop, 8))
     for wanted, expected in zip((DIGIT, PHOTO), whole, strict=True):
         assert (read_image(path, wanted) == expected).all()

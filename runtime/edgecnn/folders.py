@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn import bounds
-from edgecnn.decoding import Pixels
 from edgecnn.errors import EdgecnnError
 from edgecnn.images import SUFFIXES, read_image
 from edgecnn.labels import composed, listed
 from edgecnn.manifest import Input
+from edgecnn.shrinking import Pixels
 
 _SYSTEM = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 _SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "eval", "evaluation", "dev"})

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.decoding import FAINTEST, Pixels, decode, load_pillow, shrunk
+from edgecnn.decoding import decode
 from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import CharacterFrame, Input
+from edgecnn.pillow import load_pillow
+from edgecnn.shrinking import FAINTEST, Pixels, shrunk
 
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".avif", ".heic", ".heif", ".pgm", ".ppm", ".tif", ".tiff")

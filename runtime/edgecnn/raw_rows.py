@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, BinaryIO
 
+from edgecnn.pillow import ORIENTATION
+
 _FORMATS = ("BMP", "DIB", "PPM", "TIFF")
 _WIDTHS = {"RGB": 3, "BGR": 3, "RGBX": 4, "BGRX": 4, "RGBA": 4, "BGRA": 4}  # bytes a pixel, by layout
-_ORIENTATION = 0x0112  # the EXIF tag: Pillow turns a TIFF while it loads it
 
 
 def splits(image: Any) -> bool:
     """Whether an open Pillow image is of a kind that is read in bands: uncompressed strips, one below the other."""
-    if image.format not in _FORMATS or not image.tile or image.getexif().get(_ORIENTATION, 1) != 1:
-        return False
+    if image.format not in _FORMATS or not image.tile or image.getexif().get(ORIENTATION, 1) != 1:
+        return False  # Pillow turns a TIFF while it loads it
     layout, _, step = _layout(image)
     width, height = image.size
     bottoms = [box[3] for _, box, *_ in image.tile]
