@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn import arguments
-from edgecnn.bench import SCHEMA, named
+from edgecnn.bench import SCHEMA
 from edgecnn.bounds import parsed
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
+from edgecnn.latency_tables import subject_name
 
 THRESHOLD = 0.05
 SAME, SLOWER, FASTER = "same", "SLOWER", "faster"
@@ -120,7 +121,9 @@ def _refuse(old_path: Path, old: dict[str, Any], new_path: Path, new: dict[str, 
             raise EdgecnnError(f"{path} was made in a hurry: measure without --quick and --seconds, or say --anyway")
         for each in run["results"]:
             if each["verdict"] != "VALID":
-                raise EdgecnnError(f"{path}: {named(each)} is INVALID ({'; '.join(each['reasons'])}): or say --anyway")
+                raise EdgecnnError(
+                    f"{path}: {subject_name(each)} is INVALID ({'; '.join(each['reasons'])}): or say --anyway"
+                )
 
 
 def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
@@ -129,7 +132,7 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     pairs = [(before.get(tuple(each[part] for part in _KEY)), each) for each in new["results"]]
     return [
         Change(
-            subject=named(later),
+            subject=subject_name(later),
             figure=words,
             old_us=earlier[name]["p50_us"],
             new_us=later[name]["p50_us"],

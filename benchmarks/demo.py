@@ -25,8 +25,9 @@ from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json
 from edgecnn.dataset_reading import read_dataset
 from edgecnn.files import write_file
 from edgecnn.flips import lost_and_gained
-from edgecnn.measuring import QUICK, measure
+from edgecnn.measuring import measure
 from edgecnn.modelfile import newest_model
+from edgecnn.subject import QUICK
 from edgecnn.tables import paragraph
 
 STEPS = (

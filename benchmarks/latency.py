@@ -20,11 +20,13 @@ from typing import Any
 from benchmarks.models import setups
 from benchmarks.origin import origin
 from edgecnn import arguments
-from edgecnn.bench import document, leave_out, method_of, screen, usable
+from edgecnn.bench import document, leave_out, method_of, usable_counts
 from edgecnn.cli import add_engine_option, add_method_options
 from edgecnn.command import OK, command, command_parser, print_json
 from edgecnn.files import check_writable, write_file
-from edgecnn.measuring import Measured, Method, measure
+from edgecnn.latency_tables import screen
+from edgecnn.measuring import Measurement, measure
+from edgecnn.subject import Method
 
 FILE = "latency.json"
 
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_method_options(parser)
     options = parser.parse_args(argv)
     method = method_of(options)
-    wanted = setups(options.models, options.engine, usable(options.threads), options.batch)
+    wanted = setups(options.models, options.engine, usable_counts(options.threads), options.batch)
     output = options.output or wanted[0].model.with_name(FILE)
     check_writable(output)
     found = measure(wanted, method, leave_out=None if options.engine else leave_out)
@@ -53,11 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         print_json(said)
     else:
-        print(f"{screen(found, method)}\n\n{output}")
+        print(f"{screen(said['results'], method)}\n\n{output}")
     return OK
 
 
-def run_document(found: Sequence[Measured], method: Method) -> dict[str, Any]:
+def run_document(found: Sequence[Measurement], method: Method) -> dict[str, Any]:
     """A run with when, by what command and at which commit it was made."""
     return document(found, method) | origin()
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from edgecnn.engines import engines_of
 from edgecnn.errors import EdgecnnError
-from edgecnn.measuring import Setup
 from edgecnn.modelfile import newest_model, read_model
 from edgecnn.selection import models_in
+from edgecnn.subject import Setup
 
 
 def setups(

@@ -6,7 +6,7 @@ from typing import Any
 from benchmarks.demo import HEAD, REPORT, cells
 from benchmarks.seeds import mean
 from benchmarks.suite import tables
-from edgecnn import bench
+from edgecnn import latency_tables
 from workstation.boards import COUNTED
 
 # A model on an engine, and the name that it has among the peers.
@@ -202,7 +202,7 @@ def suite_block(suite: dict[str, Any]) -> str:
 
 def latency_block(run: dict[str, Any]) -> str:
     """The percentiles of every model on every engine."""
-    return f"{markdown(bench.HEAD, list(map(bench.cells, run['results'])))}\n\n{source(run)}"
+    return f"{markdown(latency_tables.HEAD, list(map(latency_tables.cells, run['results'])))}\n\n{source(run)}"
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

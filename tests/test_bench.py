@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from conftest import refused, run, run_here
 
-from edgecnn.bench import result, screen, summary
-from edgecnn.device import Clock, Ticks
+from edgecnn.bench import result, summary
+from edgecnn.clock import Clock, Ticks
 from edgecnn.energy import EnergyMeter, watts
 from edgecnn.engines import ENGINES
-from edgecnn.measuring import Method, Setup, measure
-from edgecnn.validity import Moment, Window, reasons
+from edgecnn.latency_tables import screen
+from edgecnn.measuring import measure
+from edgecnn.subject import Method, Setup
+from edgecnn.validity import MachineState, Window, reasons
 
 
 def test_every_subject_is_seen_through_its_windows(trained: Path) -> None:
@@ -24,8 +26,8 @@ def test_every_subject_is_seen_through_its_windows(trained: Path) -> None:
     setups = [Setup(trained / "model_int8.tflite", "litert"), Setup(trained / "model_int8.onnx", "onnx", batch=4)]
     for found, setup in zip(measure(setups, method, workers=[1]), setups, strict=True):
         assert found.engine == setup.engine
-        assert found.start.load_ms > 0 < found.start.first_ms
-        assert found.start.warm_up_calls >= 100
+        assert found.start_up.load_ms > 0 < found.start_up.first_ms
+        assert found.start_up.warm_up_calls >= 100
         assert len(found.windows) == 3
         for window in found.windows:
             assert len(window.end_to_end_ns) == len(window.engine_call_ns) >= 200
@@ -35,7 +37,7 @@ def test_every_subject_is_seen_through_its_windows(trained: Path) -> None:
         assert said["end_to_end"]["calls"] == sum(said["end_to_end"]["histogram"]["counts"])
         assert len(said["end_to_end"]["windows_us"]) == 3
         assert list(found.per_second) == ([1] if setup.batch == 1 else [])
-        tables = screen([found], method).split("microseconds; ")[0]
+        tables = screen([said], method).split("microseconds; ")[0]
         assert max(map(len, tables.splitlines())) <= 80
 
 
@@ -57,7 +59,7 @@ def test_a_summary_is_of_all_windows() -> None:
     assert said["histogram"]["counts"][-1] in (3, 4)  # the slowest in a thousand lie behind the last edge
 
 
-CALM = Moment(Clock("performance", (1800, 1800), 50.0, ()), Ticks(100.0, 10.0, 0.0))
+CALM = MachineState(Clock("performance", (1800, 1800), 50.0, ()), Ticks(100.0, 10.0, 0.0))
 
 
 def seen(median_us: float = 20.0, cpu: float = 1.0, **after: object) -> Window:

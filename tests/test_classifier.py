@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from edgecnn import Classifier, EdgecnnError
+from edgecnn.cpu import cores
 from edgecnn.dataset import Dataset
 from edgecnn.dataset_reading import read_dataset
-from edgecnn.device import cores
 from edgecnn.engines import ENGINES, engines_for, packaged
 from edgecnn.errors import EdgecnnWarning
 from edgecnn.interpreters import TensorSpec

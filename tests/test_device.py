@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn.device import Device, Throttling, cpu_ticks, describe, identify
+from edgecnn.clock import Throttling, cpu_ticks
+from edgecnn.device import Device, describe, identify
 from edgecnn.doctor import _warnings
 
 PI_4 = {

@@ -13,7 +13,7 @@ import pytest
 
 from edgecnn import SHIPPED, Classifier, EdgecnnError
 from edgecnn.engines import packaged
-from edgecnn.measuring import memory_mb
+from edgecnn.memory import memory_mb
 from edgecnn.modelfile import pack_model, read_model
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2000, 28, 28), np.uint8)

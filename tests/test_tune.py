@@ -12,9 +12,10 @@ from conftest import refused, run, run_here
 from test_commands import digit_file
 
 from edgecnn import Classifier, EdgecnnError
+from edgecnn.candidate import Candidate
 from edgecnn.modelfile import pack_model, read_model
 from edgecnn.seal import zip_members
-from edgecnn.tune import Candidate, best
+from edgecnn.tune import best
 
 BLANK = np.zeros((28, 28), np.uint8)
 

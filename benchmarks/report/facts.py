@@ -23,9 +23,10 @@ from edgecnn.dataset_reading import read_answered
 from edgecnn.engines import ENGINES
 from edgecnn.files import sha256
 from edgecnn.manifest import Manifest
-from edgecnn.measuring import QUICK, measure
+from edgecnn.measuring import measure
 from edgecnn.modelfile import read_model
 from edgecnn.programs import last_line
+from edgecnn.subject import QUICK
 from edgecnn.verdict import Report, judge
 
 BOARDS = Path(__file__).parents[1] / "reference" / "arm.json"

@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmarks.report import charts
 from benchmarks.report.facts import Facts, Flip
-from edgecnn.measuring import FULL
+from edgecnn.subject import FULL
 
 _TEMPLATES = Path(__file__).parent
 

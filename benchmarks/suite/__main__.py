@@ -29,7 +29,7 @@ from benchmarks.suite.networks import NETWORKS
 from benchmarks.suite.subject import OURS
 from benchmarks.suite.tables import screen
 from edgecnn import arguments
-from edgecnn.bench import usable
+from edgecnn.bench import usable_counts
 from edgecnn.command import OK, command, command_parser, print_json
 from edgecnn.engines import ENGINES
 from edgecnn.errors import EdgecnnError
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = _some(options.networks, NETWORKS, "network") or list(NETWORKS)
     engines = _some(options.engines.split(","), NAMES, "engine")
     boards = [EMULATED[name] for name in _some(options.boards.split(",") if options.boards else [], EMULATED, "board")]
-    cores, threads = _cores(options.core), usable(options.threads)
+    cores, threads = _cores(options.core), usable_counts(options.threads)
     targets = ["host", *dict.fromkeys(board.system.library for board in boards)]
     files = {name: build(name, targets) for name in names}
     counts = {name: counted(files[name], boards) for name in names}

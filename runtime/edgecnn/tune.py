@@ -2,72 +2,32 @@
 
 Every model on every engine with every number of threads is a candidate. Each is loaded in a process of its own (an
 engine may die of it), must pass `check` on the validation images, and is timed. Those near the fastest are timed again,
-in turns and in fresh processes. The lowest median wins; among those that the noise between turns does not tell from it,
-the one that takes the least memory.
+in turns and in fresh processes. The lowest median wins; among those within the noise between turns, the one with the
+least memory.
 """
 
 import argparse
 import random
-import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from edgecnn.bench import usable
+from edgecnn.bench import usable_counts
+from edgecnn.candidate import Candidate
 from edgecnn.child_process import ChildProcess, DiedError
 from edgecnn.command import GATE_FAILED, OK, print_json, progress, table
+from edgecnn.cpu import cores
 from edgecnn.dataset_reading import read_dataset
-from edgecnn.device import cores
 from edgecnn.engines import ENGINES, engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable
-from edgecnn.measuring import Method, Setup, Subject
 from edgecnn.model_opening import try_in_child
 from edgecnn.modelfile import read_model
 from edgecnn.selection import FILE, models_in, write_selection
-from edgecnn.validity import Window
+from edgecnn.subject import Method, Setup, Subject
 
 NEAR = 1.5  # times the fastest first median: who is timed again
 TURNS = 5  # of each finalist, the first with them
 TURN = Method(windows=1, seconds=0.0, calls=500, warm_up_seconds=0.01, comparable=False)
-
-
-@dataclass
-class Candidate:
-    """A model on an engine with a number of threads, and what was found of it."""
-
-    model: str
-    engine: str
-    threads: int
-    medians: list[float] = field(default_factory=list)  # microseconds end to end, one a turn
-    memory_mb: float = 0.0
-    failure: str = ""  # why it is out
-
-    @property
-    def p50_us(self) -> float:
-        """The median of the turns' medians, microseconds."""
-        return statistics.median(self.medians)
-
-    @property
-    def spread_us(self) -> float:
-        """Half the range of the turns' medians, microseconds."""
-        return (max(self.medians) - min(self.medians)) / 2
-
-    def add(self, found: Window) -> None:
-        """Take note of one more turn."""
-        self.medians.append(float(np.median(found.end_to_end_ns)) / 1000)
-        self.memory_mb = max(self.memory_mb, found.steady_mb or 0.0)
-
-    def as_document(self) -> dict[str, Any]:
-        """For `selection.json` and `--json`."""
-        named = {"model": self.model, "engine": self.engine, "threads": self.threads}
-        if self.failure:
-            return named | {"failure": self.failure}
-        times = {"p50_us": round(self.p50_us, 2), "spread_us": round(self.spread_us, 2), "turns": len(self.medians)}
-        return named | times | {"memory_mb": self.memory_mb}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,24 +39,24 @@ def run(options: argparse.Namespace) -> int:
         raise EdgecnnError(f"{data} is missing: copy validation.npz there, or name labelled images with --data")
     check_writable(folder / FILE)
     _check_data(folder, data)
-    found = tune(folder, data, usable(options.threads) if options.threads else thread_counts())
-    winner = best(found)
-    documents = [each.as_document() for each in found]
+    tried = tune(folder, data, usable_counts(options.threads) if options.threads else thread_counts())
+    winner = best(tried)
+    documents = [candidate.as_document() for candidate in tried]
     path = write_selection(folder, winner.as_document(), documents) if winner else None
     if options.json:
         chosen = winner.as_document() if winner else None
         print_json({"written": path and str(path), "winner": chosen, "candidates": documents})
     else:
-        print(table(_HEAD, _rows(found, winner)))
+        print(table(_HEAD, _rows(tried, winner)))
         print(f"\n{path} written" if path else "\nno candidate passed: nothing was written")
     return OK if winner else GATE_FAILED
 
 
 def _check_data(folder: Path, data: Path) -> None:
-    """Read the images, which take long to measure with, once before.
+    """Read the images once before the long measurement.
 
     Raises:
-        EdgecnnError: they are for none of the models.
+        EdgecnnError: they fit none of the models.
     """
     failures = []
     for path in models_in(folder):
@@ -119,32 +79,40 @@ def tune(folder: Path, data: Path, threads: Iterable[int]) -> list[Candidate]:
 
     Args:
         folder: holds the models.
-        data: labelled images for `check`, and to go round on; never the test split.
+        data: labelled images for `check` and for the calls; never the test split.
         threads: the numbers of threads to try.
 
     Returns:
-        All candidates, the fastest first, those that are out last.
+        All candidates, the fastest first, the rejected ones last.
     """
-    found = candidates(folder, threads)
-    if not found:
+    tried = candidates(folder, threads)
+    if not tried:
         raise EdgecnnError(f"no engine is installed for the models in {folder}: edgecnn doctor says what to install")
-    for number, each in enumerate(found, 1):
-        progress(f"{number}/{len(found)} {each.model} on {each.engine}, threads {each.threads}")
-        _time(each, folder, data, judge=True)
+    for number, candidate in enumerate(tried, 1):
+        progress(f"{number}/{len(tried)} {candidate.model} on {candidate.engine}, threads {candidate.threads}")
+        _time(candidate, folder, data, judge=True)
+    _time_again(_finalists(tried), folder, data)
+    return sorted(tried, key=lambda candidate: (bool(candidate.failure), candidate.p50_us if candidate.medians else 0))
+
+
+def _finalists(tried: Iterable[Candidate]) -> list[Candidate]:
+    passed = [candidate for candidate in tried if not candidate.failure]
+    fastest = min((candidate.p50_us for candidate in passed), default=0.0)
+    return [candidate for candidate in passed if candidate.p50_us <= NEAR * fastest]
+
+
+def _time_again(finalists: list[Candidate], folder: Path, data: Path) -> None:
+    """The turns behind the first, each in another order."""
     order = random.Random(0)
-    running = [each for each in found if not each.failure]
-    fastest = min((each.p50_us for each in running), default=0.0)
-    finalists = [each for each in running if each.p50_us <= NEAR * fastest]
     for turn in range(2, TURNS + 1):
         progress(f"turn {turn} of {TURNS}, {len(finalists)} near the fastest")
-        for each in order.sample(finalists, len(finalists)):
-            _time(each, folder, data, judge=False)
+        for candidate in order.sample(finalists, len(finalists)):
+            _time(candidate, folder, data, judge=False)
     progress("")
-    return sorted(found, key=lambda each: (bool(each.failure), each.p50_us if each.medians else 0.0))
 
 
 def candidates(folder: Path, threads: Iterable[int]) -> list[Candidate]:
-    """Every model on every engine that is here for it, with every number of threads that the engine can use."""
+    """Every model on every engine that runs it here, with every number of threads that the engine can use."""
     counts = list(threads)
     return [
         Candidate(path.name, engine, count)
@@ -154,33 +122,34 @@ def candidates(folder: Path, threads: Iterable[int]) -> list[Candidate]:
     ]
 
 
-def best(found: Iterable[Candidate]) -> Candidate | None:
+def best(tried: Iterable[Candidate]) -> Candidate | None:
     """The lowest median; of those within its noise, or theirs, the least memory, then the fewest threads."""
-    running = [each for each in found if not each.failure]
-    if not running:
+    passed = [candidate for candidate in tried if not candidate.failure]
+    if not passed:
         return None
-    first = min(running, key=lambda each: each.p50_us)
-    level = [each for each in running if each.p50_us - first.p50_us <= max(first.spread_us, each.spread_us)]
-    return min(level, key=lambda each: (each.memory_mb, each.threads, each.p50_us))
+    first = min(passed, key=lambda candidate: candidate.p50_us)
+    level = [one for one in passed if one.p50_us - first.p50_us <= max(first.spread_us, one.spread_us)]
+    return min(level, key=lambda candidate: (candidate.memory_mb, candidate.threads, candidate.p50_us))
 
 
-def _time(each: Candidate, folder: Path, data: Path, judge: bool) -> None:
-    """One turn in a fresh process; with `judge`, `check` before it counts."""
+def _time(candidate: Candidate, folder: Path, data: Path, judge: bool) -> None:
+    """Time a turn in a fresh process; with `judge` it counts only if `check` passes."""
     try:
-        try_in_child(read_model(folder / each.model), each.engine)
+        try_in_child(read_model(folder / candidate.model), candidate.engine)
     except EdgecnnError as error:
-        each.failure = str(error)
+        candidate.failure = str(error)
         return
-    process = ChildProcess(Subject, Setup(folder / each.model, each.engine, each.threads, data=data), TURN)
+    setup = Setup(folder / candidate.model, candidate.engine, candidate.threads, data=data)
+    process = ChildProcess(Subject, setup, TURN)
     try:
-        found = process.call(Subject.window, 0)  # first, while the process is fresh
-        each.failure = "; ".join(process.call(Subject.failures)) if judge else ""
-        if not each.failure:
-            each.add(found)
+        turn = process.call(Subject.window, 0)  # first, while the process is fresh
+        candidate.failure = "; ".join(process.call(Subject.failures)) if judge else ""
+        if not candidate.failure:
+            candidate.add(turn)
     except DiedError as death:
-        each.failure = f"the engine died of it ({death})"
+        candidate.failure = f"the engine died of it ({death})"
     except EdgecnnError as error:
-        each.failure = str(error)
+        candidate.failure = str(error)
     finally:
         process.close()
 
@@ -188,13 +157,13 @@ def _time(each: Candidate, folder: Path, data: Path, judge: bool) -> None:
 _HEAD = ("model", "engine", "threads", "p50 us", "± us", "memory", "")
 
 
-def _rows(found: Iterable[Candidate], winner: Candidate | None) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
-    for each in found:
-        named = (each.model, each.engine, each.threads)
-        if each.failure:
-            rows.append((*named, "–", "–", "–", f"out: {each.failure}"))
-        else:
-            times = (f"{each.p50_us:.1f}", f"{each.spread_us:.1f}", f"{each.memory_mb:.0f} MB")
-            rows.append((*named, *times, "chosen" if each is winner else ""))
-    return rows
+def _rows(tried: Iterable[Candidate], winner: Candidate | None) -> list[tuple[object, ...]]:
+    return [_row(candidate, candidate is winner) for candidate in tried]
+
+
+def _row(candidate: Candidate, chosen: bool) -> tuple[object, ...]:
+    key = (candidate.model, candidate.engine, candidate.threads)
+    if candidate.failure:
+        return (*key, "–", "–", "–", f"out: {candidate.failure}")
+    times = (f"{candidate.p50_us:.1f}", f"{candidate.spread_us:.1f}", f"{candidate.memory_mb:.0f} MB")
+    return (*key, *times, "chosen" if chosen else "")

@@ -1,7 +1,7 @@
-"""Whether a figure is worth anything: what the machine was doing while it was taken, and the verdict.
+"""Whether a latency can be trusted: the machine's state while it was measured, and the verdict.
 
-A latency is INVALID where the CPU was throttled or its clock not at its best, where others (processes, or other guests
-of the host) used the CPU, where the process waited for it, or where the windows differ among themselves.
+A latency is INVALID if the CPU was throttled or its clock not at its best, if others (processes, or other guests of the
+host) used the CPU, if the process waited for it, or if the windows differ among themselves.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.device import Clock, Ticks, clock, cpu_ticks
+from edgecnn.clock import Clock, Ticks, clock, cpu_ticks
 
 MOST_OTHERS = 0.10  # of a core, on average
 MOST_STEAL = 0.05  # of a core: what the host gave to other guests
@@ -21,7 +21,7 @@ MOST_SPREAD = 0.10  # of the windows' medians, largest less smallest, over their
 
 
 @dataclass(frozen=True)
-class Moment:
+class MachineState:
     """The machine at one moment."""
 
     clock: Clock
@@ -36,39 +36,23 @@ class Window:
     engine_call_ns: npt.NDArray[np.int64]  # the engine's own call alone
     seconds: float
     cpu_seconds: float  # of the process
-    images: int  # that were classified, end to end or by the engine alone
+    images: int  # classified, end to end or by the engine alone
     steady_mb: float | None  # memory of the process, resident, at the end
-    before: Moment
-    after: Moment
-    joules: float | None  # of the machine; None where it has no counter
+    before: MachineState
+    after: MachineState
+    joules: float | None  # of the machine; None if it has no counter
 
 
-def look(root: Path = Path("/")) -> Moment:
+def machine_state(root: Path = Path("/")) -> MachineState:
     """The machine now."""
-    return Moment(clock(root), cpu_ticks(root))
+    return MachineState(clock(root), cpu_ticks(root))
 
 
 def reasons(windows: Sequence[Window]) -> tuple[str, ...]:
-    """Why the figures of these windows are worth nothing; none where they are VALID."""
-    found = [
-        f"the CPU was held back: {cause}"
-        for cause in dict.fromkeys(cause for window in windows for cause in _held_back(window))
-    ]
-    slow = min((window.after.clock for window in windows if window.after.clock.mhz), key=_share, default=None)
-    if slow and slow.mhz and _share(slow) < LEAST_CLOCK:
-        found.append(f"the clock was at {slow.mhz[0]} of {slow.mhz[1]} MHz (governor {slow.governor})")
-    others, steal = max(map(_others, windows)), max(map(_steal, windows))
-    if others > MOST_OTHERS:
-        found.append(f"other processes used {others:.2f} of a core")
-    if steal > MOST_STEAL:
-        found.append(f"the host gave {steal:.2f} of a core to others")
-    cpu = min(window.cpu_seconds / window.seconds for window in windows)
-    if cpu < LEAST_CPU:
-        found.append(f"the process had the CPU only {cpu:.0%} of the time")
+    """Why the figures of these windows are INVALID; empty if they are VALID."""
     spread = spread_of([float(np.median(window.end_to_end_ns)) for window in windows])
-    if spread > MOST_SPREAD:
-        found.append(f"the medians of the windows differ by {spread:.0%}")
-    return tuple(found)
+    differing = (f"the medians of the windows differ by {spread:.0%}",) if spread > MOST_SPREAD else ()
+    return (*_clock_reasons(windows), *_sharing_reasons(windows), *differing)
 
 
 def spread_of(medians: Sequence[float]) -> float:
@@ -76,12 +60,35 @@ def spread_of(medians: Sequence[float]) -> float:
     return (max(medians) - min(medians)) / float(np.median(medians))
 
 
+def _clock_reasons(windows: Sequence[Window]) -> list[str]:
+    causes = [cause for window in windows for cause in _held_back(window)]
+    lines = [f"the CPU was held back: {cause}" for cause in dict.fromkeys(causes)]
+    slowest = min((window.after.clock for window in windows if window.after.clock.mhz), key=_clock_share, default=None)
+    if slowest and slowest.mhz and _clock_share(slowest) < LEAST_CLOCK:
+        lines.append(f"the clock was at {slowest.mhz[0]} of {slowest.mhz[1]} MHz (governor {slowest.governor})")
+    return lines
+
+
+def _sharing_reasons(windows: Sequence[Window]) -> list[str]:
+    """Whether others used the CPU."""
+    lines = []
+    others, steal = max(map(_others, windows)), max(map(_steal, windows))
+    if others > MOST_OTHERS:
+        lines.append(f"other processes used {others:.2f} of a core")
+    if steal > MOST_STEAL:
+        lines.append(f"the host gave {steal:.2f} of a core to others")
+    cpu = min(window.cpu_seconds / window.seconds for window in windows)
+    if cpu < LEAST_CPU:
+        lines.append(f"the process had the CPU only {cpu:.0%} of the time")
+    return lines
+
+
 def _held_back(window: Window) -> tuple[str, ...]:
     return (*window.before.clock.held_back, *window.after.clock.held_back)
 
 
-def _share(clock: Clock) -> float:
-    """How fast the clock is, of its best."""
+def _clock_share(clock: Clock) -> float:
+    """The clock's frequency over its highest."""
     return clock.mhz[0] / clock.mhz[1] if clock.mhz else 1.0
 
 

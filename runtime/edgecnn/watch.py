@@ -16,12 +16,12 @@ from typing import Any, NoReturn
 
 from edgecnn.answers import THRESHOLD
 from edgecnn.classifier import Classifier
+from edgecnn.clock import Ticks, cpu_ticks
 from edgecnn.command import OK, stream_json
-from edgecnn.device import Ticks, cpu_ticks
 from edgecnn.errors import EdgecnnError
 from edgecnn.frames import Frame, awaited, folder_frames, raw_frames
 from edgecnn.manifest import Input
-from edgecnn.measuring import memory_mb
+from edgecnn.memory import memory_mb
 from edgecnn.model_opening import open_model
 from edgecnn.video import is_camera, is_url, video_frames
 

@@ -26,7 +26,7 @@ def usable_threads(threads: int, name: str = "threads") -> int:
     wanted = bounds.whole(threads, name, 1)
     if wanted == 1:
         return 1
-    from edgecnn.device import cores  # one thread need not wait for its imports
+    from edgecnn.cpu import cores  # one thread need not wait for its imports
 
     most = cores()
     if wanted > most:
