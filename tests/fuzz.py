@@ -147,7 +147,7 @@ def _word_of_exit(status: int, output: str) -> str:
         return f"FAULT {code}"
     if re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", output):
         return "ESCAPE SEQUENCE"
-    if "a process that tried it" in output:
+    if "a process that opened it first" in output:
         return "refused after a trial"
     return ("answered", "gate failed", "refused")[code]
 

@@ -1,6 +1,6 @@
-"""A function, or an object, in a process of its own: what kills that process ends in an exception here.
+"""A function, or an object, in a child process: a death of that process is an exception in this one.
 
-An engine can kill the process that imports it (an instruction that the CPU lacks) or that opens a file it cannot stand.
+An engine can kill the process that imports it (an instruction that the CPU lacks) or that opens a damaged file.
 """
 
 import contextlib
@@ -21,24 +21,24 @@ _STARTING = threading.Lock()
 
 
 class DiedError(Exception):
-    """The process ended without an answer; its text is how: `SIGILL`, `no answer in 30 s`, or `exit status 3`."""
+    """The process ended without an answer; the text says how: `SIGILL`, `no answer in 30 s`, or `exit status 3`."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a process may take."""
+    """Bounds of a child process."""
 
     seconds: float  # for an answer
-    megabytes: int  # of memory, over what Python itself has; kept on Linux alone
+    megabytes: int  # of memory, beyond Python's own; held on Linux alone
 
 
 class ChildProcess(Generic[_T]):
     """An object in a fresh process, whose methods are called from here; close it at the end.
 
     Args:
-        build: a class or function of a module, which gives the object.
-        arguments: that it takes.
-        limits: that the process is held to.
+        build: a class or function of a module, which returns the object.
+        arguments: of `build`.
+        limits: bounds of the process.
     """
 
     def __init__(self, build: Callable[..., _T], *arguments: Any, limits: Limits | None = None) -> None:
@@ -52,7 +52,10 @@ class ChildProcess(Generic[_T]):
         theirs.close()
 
     def call(self, method: Callable[..., _R], *arguments: Any) -> _R:
-        """Call a method of the object, and give what it gives or raise what it, or the object's making, raises.
+        """Call a method of the object.
+
+        Returns:
+            The method's result. An exception of the method, or of `build`, is raised here.
 
         Raises:
             DiedError: the process was killed, ended by itself, or took too long.
@@ -78,11 +81,14 @@ class ChildProcess(Generic[_T]):
 
 
 def in_child(function: Callable[..., _R], *arguments: Any, limits: Limits | None = None) -> _R:
-    """Call a function of a module in a fresh process, and give what it gives or raise what it raises.
+    """Call a function of a module in a fresh process.
+
+    Returns:
+        The function's result. An exception of the function is raised here.
 
     Raises:
         DiedError: the process was killed, ended by itself, or took too long.
-        MemoryError: it asked for more than it may have.
+        MemoryError: it asked for more than `limits` allow.
     """
     process = ChildProcess(_Nothing, limits=limits)
     try:
@@ -94,12 +100,12 @@ def in_child(function: Callable[..., _R], *arguments: Any, limits: Limits | None
 
 @contextlib.contextmanager
 def _safe_path() -> Iterator[str | None]:
-    """Keep the working folder off the path of a Python that starts; gives what was set before.
+    """Keep the working folder off the path of a Python that starts; yields the variable's value of before.
 
     multiprocessing starts it by `-c`, which puts that folder first: a numpy.py lying beside a model would run. Python
     3.10 does not know the variable.
     """
-    with _STARTING:  # another thread that starts one would take our value for the one before
+    with _STARTING:  # another thread that starts one would read our value as the one before
         before = os.environ.get(_SAFE_PATH)
         _set_safe_path("1")
         try:
@@ -116,7 +122,7 @@ def _set_safe_path(value: str | None) -> None:
 
 
 class _Nothing:
-    """What a function without an object is called on."""
+    """The object of a function that needs none."""
 
 
 def _called(_: _Nothing, function: Callable[..., _R], arguments: tuple[Any, ...]) -> _R:
@@ -130,30 +136,30 @@ def _serve(
     limits: Limits | None,
     safe_path: str | None,
 ) -> None:
-    """In the process: make the object, then answer calls until the pipe ends."""
+    """In the child: build the object, then answer calls until the pipe ends."""
     _set_safe_path(safe_path)  # for the programs that it starts
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     if limits:
         _bound(limits.megabytes)
-    made, failure = None, None
+    target, failure = None, None
     try:
-        made = build(*arguments)
+        target = build(*arguments)
     except Exception as error:
         failure = error
     with contextlib.suppress(EOFError):
         while True:
-            method, given = pipe.recv()
+            method, values = pipe.recv()
             try:
                 if failure:
                     raise failure
-                answer = (True, method(made, *given))
+                answer = (True, method(target, *values))
             except Exception as error:
                 answer = (False, error)
             pipe.send(answer)
 
 
 def _bound(megabytes: int) -> None:
-    """Let this process have no more memory than so much over what it has, and leave no core file."""
+    """Bound the memory of this process to so much beyond its present size, and let it leave no core file."""
     with contextlib.suppress(ImportError, OSError, ValueError):  # not on Windows; not on other kernels than Linux
         import resource
 

@@ -1,9 +1,9 @@
-"""Golden answers: what models answered on the machine that they were made on, to be compared with a device's.
+"""Golden answers: the answers of models on the machine that converted them, to compare with those of a device.
 
-`edgecnn golden FOLDER --make` writes them on that machine, and so does `python -m deploy.bundle`.
-`golden.npz` holds images, plain ones and the same blended with noise, since plain ones saturate the softmax, and the
-probabilities of each model on each engine. A device may differ from them by a step of an int8 output, or by 1e-5 of a
-float one: kernels of other CPUs add up in another order.
+`edgecnn golden FOLDER --make` writes them on that machine, and so does `python -m deploy.bundle`. `golden.npz` holds
+images, plain ones and the same blended with noise (plain ones saturate the softmax), and the probabilities of every
+model on every engine. A device may differ by a step of an int8 output, or by 1e-5 of a float one: kernels of other
+CPUs add up in another order.
 """
 
 import argparse
@@ -27,10 +27,10 @@ from edgecnn.npz import npz, read_npz
 from edgecnn.selection import models_in
 
 FILE = "golden.npz"
-IMAGES = 16  # that answers are kept of
+IMAGES = 16  # with answers
 FLOAT_BOUND = 1e-5
 _STEPS = 1  # of an int8 output
-_MOST = 1000  # images that a golden.npz is believed to hold
+_MOST = 1000  # images in a golden.npz
 _AT = "@"  # between a model's file name and an engine
 
 Images = npt.NDArray[np.uint8]
@@ -39,52 +39,52 @@ Answers = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """A model on an engine beside its golden answers."""
+    """The answers of a model on an engine, compared with its golden ones."""
 
     model: str
     engine: str
     images: int
-    changed: int  # answers that are another label
-    worst: float  # the largest difference of a probability; in steps where the output has steps
+    changed: int  # answers with another label
+    worst: float  # the largest difference of a probability; in steps if the output has steps
     steps: bool
 
     @property
     def passed(self) -> bool:
-        """Whether it answers as well as the same."""
+        """Whether the difference is within the bound."""
         return self.worst <= (_STEPS if self.steps else FLOAT_BOUND)
 
 
 def run(options: argparse.Namespace) -> int:
-    """The command `edgecnn golden`: `GATE_FAILED` where a model answers otherwise."""
+    """The command `edgecnn golden`: `GATE_FAILED` if a model answers otherwise."""
     if options.make:
-        write_file(options.folder / FILE, _made(options.folder))
-    found = compare(options.folder, options.engine)
+        write_file(options.folder / FILE, _golden_of(options.folder))
+    rows = compare(options.folder, options.engine)
     if options.json:
-        print_json([asdict(each) | {"passed": each.passed} for each in found])
+        print_json([asdict(row) | {"passed": row.passed} for row in rows])
     else:
-        print(table(("model", "engine", "images", "other labels", "off by at most", "verdict"), map(_cells, found)))
-    return OK if all(each.passed for each in found) else GATE_FAILED
+        print(table(("model", "engine", "images", "other labels", "off by at most", "verdict"), map(_cells, rows)))
+    return OK if all(row.passed for row in rows) else GATE_FAILED
 
 
-def _cells(each: Comparison) -> tuple[object, ...]:
-    worst = f"{each.worst:.0f} steps" if each.steps else f"{each.worst:.0e}"
-    return (each.model, each.engine, each.images, each.changed, worst, "PASS" if each.passed else "FAIL")
+def _cells(row: Comparison) -> tuple[object, ...]:
+    worst = f"{row.worst:.0f} steps" if row.steps else f"{row.worst:.0e}"
+    return (row.model, row.engine, row.images, row.changed, worst, "PASS" if row.passed else "FAIL")
 
 
 def blended(images: Images) -> Images:
-    """Images, plain and half of each of them noise."""
+    """Images, plain, and blended half and half with noise."""
     noise = np.random.default_rng(0).integers(0, 256, images.shape, np.uint8)
     return np.concatenate([images, images // 2 + noise // 2])
 
 
-def _made(folder: Path) -> bytes:
-    """The golden answers to the first images of evaluation.npz in a folder, of all its models."""
+def _golden_of(folder: Path) -> bytes:
+    """The golden.npz of all models of a folder, on the first images of its evaluation.npz."""
     models = models_in(folder)
     return make(models, read_dataset(folder / "evaluation.npz", read_model(models[0]).manifest).images[:IMAGES])
 
 
 def make(models: Sequence[Path], images: Images) -> bytes:
-    """A golden.npz: what every model answers on every engine here."""
+    """A golden.npz: the answers of every model on every engine here."""
     answers: dict[str, npt.NDArray[Any]] = {"images": blended(images)}
     for path in models:
         for engine in engines_of(path, read_model(path).manifest.format):
@@ -93,38 +93,40 @@ def make(models: Sequence[Path], images: Images) -> bytes:
 
 
 def compare(folder: Path, only: str | None = None) -> list[Comparison]:
-    """Compare every model in a folder on every engine that is here and has golden answers, or on `only` one engine.
+    """Compare every model of a folder on every engine that is here and has golden answers, or on `only` one engine.
 
-    A model that has golden answers and was not copied here is left out.
+    Golden answers of a model that is not in the folder are ignored.
 
     Raises:
-        EdgecnnError: there are none, or none of a model and an engine that are here.
+        EdgecnnError: the folder has no golden answers, or none of a model and an engine that are here.
     """
     if only not in (None, *ENGINES):
         raise EdgecnnError(f"there is no engine {only!r}: choose {engine_names()}")
     path = folder / FILE
     if not path.exists():
-        raise EdgecnnError(f"{path} is missing: on the machine that made the models, edgecnn golden {folder} --make")
+        raise EdgecnnError(
+            f"{path} is missing: on the machine that converted the models, run edgecnn golden {folder} --make"
+        )
     images, stored = _stored(path)
-    found = []
+    rows = []
     here = {answers: expected for answers, expected in stored.items() if (folder / answers[0]).exists()}
     for (name, engine), expected in here.items():
         model = read_model(folder / name)
         if only in (None, engine) and engine in engines_of(model.path, model.manifest.format):
-            found.append(_compared(model, engine, images, expected))
+            rows.append(_compared(model, engine, images, expected))
     if not here:
         raise EdgecnnError(f"{path} has answers of {', '.join(sorted({name for name, _ in stored}))}: none is here")
-    if not found:
+    if not rows:
         engines = ", ".join(sorted({engine for _, engine in here}))
         raise EdgecnnError(f"none of the engines with golden answers ({engines}) is here: edgecnn doctor says why")
-    return found
+    return rows
 
 
 def _stored(path: Path) -> tuple[Images, dict[tuple[str, str], Answers]]:
     """The images of a golden.npz, and the answers by model and engine.
 
     Raises:
-        EdgecnnError: it is damaged, or was not made by edgecnn.
+        EdgecnnError: it is damaged, or edgecnn did not write it.
     """
     arrays = read_npz(path)
     images = arrays.pop("images", np.empty(0))
@@ -149,7 +151,7 @@ def _compared(model: ModelFile, engine: str, images: Images, expected: Answers) 
 
 
 def _answers(path: Path, engine: str, images: Images) -> tuple[npt.NDArray[np.float32], float | None]:
-    """Probabilities, (images, classes), and the step between two of them where the output is quantized."""
+    """Probabilities, (images, classes), and the step between two of them of a quantized output."""
     with open_model(path, engine) as classifier:
-        found = np.stack([each.probabilities for each in classifier.predict_batch(images)])
-        return found, classifier.output_step if classifier.manifest.output != "logits" else None
+        probabilities = np.stack([prediction.probabilities for prediction in classifier.predict_batch(images)])
+        return probabilities, classifier.output_step if classifier.manifest.output != "logits" else None

@@ -1,8 +1,8 @@
-"""Opens a model file in a process of its own, before this one does: an engine trusts a file that was not made here.
+"""Opens a model file in a child process before this one does: an engine trusts a file that may come from anybody.
 
-The process has a bound on time and memory, and runs the model once, on zeros. What passed is noted by its hash for this
-user, so that it costs nothing from then on; where nothing can be noted it is tried each time. The model inside this
-package needs no trial, nor does a library of `native`, which runs whatever its maker wants.
+The child has a bound on time and memory, and runs the model once, on zeros. If that goes well, the model's hash is
+noted for this user and the next opening skips the child; if no note can be written, every opening has one. The model
+inside this package needs none, nor does an engine whose row of `ENGINES` says so.
 """
 
 import contextlib
@@ -30,10 +30,10 @@ _PATIENCE = 5.0  # seconds for the lock of the notes: without a note, the model 
 
 
 def open_model(path: Path, engine: str = "auto", threads: int | None = None) -> Classifier:
-    """A `Classifier` of a file or folder, as the commands open it: tried first.
+    """A `Classifier` of a file or folder, as the commands open it: first in a child process.
 
     Raises:
-        EdgecnnError: as `Classifier` does; or the file killed the process that tried it, or took too much.
+        EdgecnnError: as `Classifier` does; or the file killed the child process, or took too much time or memory.
     """
     if path.is_dir():
         from edgecnn.selection import choose
@@ -46,10 +46,10 @@ def open_model(path: Path, engine: str = "auto", threads: int | None = None) -> 
 
 
 def try_in_child(model: ModelFile, engine: str) -> None:
-    """Open a model in a process of its own, unless that is known to go well.
+    """Open a model in a child process, unless a note says that this goes well.
 
     Raises:
-        EdgecnnError: the file killed it, or took too much; or the engine cannot run it.
+        EdgecnnError: the file killed the child, or took too much time or memory; or the engine cannot run it.
     """
     kind = ENGINES.get(engine)
     if (kind and not kind.tried_in_child) or model.path.absolute() == SHIPPED:
@@ -66,34 +66,34 @@ def try_in_child(model: ModelFile, engine: str) -> None:
     except (DiedError, MemoryError) as death:
         how = f"more than {limits(model.data).megabytes:,} MB of memory" if isinstance(death, MemoryError) else death
         raise EdgecnnError(
-            f"{model.path} is not opened: a process that tried it ended ({how}); it is damaged or hostile, or another"
-            " engine is needed (--engine)"
+            f"{model.path} is not opened: a process that opened it first ended ({how}); it is damaged or hostile, or"
+            " needs another engine (--engine)"
         ) from None
     _note(notes, entry)
 
 
 def limits(data: bytes) -> "Limits":
-    """What a process that opens a model file may take."""
+    """The bounds of a process that opens a model file."""
     from edgecnn.child_process import Limits
 
     return Limits(_SECONDS, _MEGABYTES + _TIMES * len(data) // 1_000_000)
 
 
 def _run(model: ModelFile, engine: str) -> None:
-    """In the process: one inference."""
+    """In the child: one inference."""
     with quiet():
         Classifier.of(model, engine).invoke()
 
 
 def _notes() -> Path:
-    """The file with what passed: of this user, on this machine."""
+    """The file of the notes: of this user, on this machine."""
     try:
         state = Path(
             os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.local/state"
         ).expanduser()
     except RuntimeError:  # there is no home
         state = Path(os.devnull)
-    if not state.is_absolute():  # the working folder is not asked what passed: it may have come with the model
+    if not state.is_absolute():  # notes in the working folder may have come with the model
         state = Path(os.devnull)
     return state / "edgecnn" / "opened"
 

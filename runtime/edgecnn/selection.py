@@ -1,7 +1,7 @@
-"""What `edgecnn tune` chose for a folder of models: `selection.json`, which holds on the device that it was made on.
+"""The choice of `edgecnn tune` for a folder of models: `selection.json`, valid on the device that wrote it.
 
-It is keyed by the device, the versions of the engines and the hashes of the models. Where one of these has changed,
-a classifier still opens, with a warning, on the model that is the safest guess.
+Its key is the device, the versions of the engines and the hashes of the models. If one of these has changed, a
+classifier still opens, with a warning, on the model that is the safest guess.
 """
 
 import json
@@ -32,7 +32,7 @@ def models_in(folder: Path) -> list[Path]:
 
 
 def key(folder: Path) -> dict[str, dict[str, str]]:
-    """What a selection depends on: the device, the engines' versions, the models' hashes."""
+    """The key of a selection: the device, the engines' versions, the models' hashes."""
     versions = {name: kind.version for name, kind in ENGINES.items()}
     return {
         "device": identify(),
@@ -47,7 +47,7 @@ def _companions(folder: Path) -> list[Path]:
 
 
 def write_selection(folder: Path, winner: dict[str, Any], candidates: list[dict[str, Any]]) -> Path:
-    """Write `selection.json`: the winner's model, engine and threads, and what they were chosen among."""
+    """Write `selection.json`: the winner's model, engine and threads, and all candidates."""
     path = folder / FILE
     document = {"schema": SCHEMA, "key": key(folder), "winner": winner, "candidates": candidates}
     write_file(path, (json.dumps(document, indent=1) + "\n").encode())
@@ -58,8 +58,8 @@ def choose(folder: Path, engine: str, threads: int | None) -> tuple[Path, str, i
     """The model file, engine and threads for a folder: as tuned on this device, else a guess, with a warning.
 
     Raises:
-        EdgecnnError: the folder has no model that an engine here runs; or `engine` or `threads` were given, which a
-            folder's selection brings along.
+        EdgecnnError: the folder has no model that an engine here runs; or `engine` or `threads` are named, which the
+            folder's selection already holds.
     """
     if engine != "auto" or threads is not None:
         raise EdgecnnError(f"{folder} is a folder, whose selection says engine and threads: name a model file instead")
@@ -72,7 +72,7 @@ def choose(folder: Path, engine: str, threads: int | None) -> tuple[Path, str, i
 
 
 def model_file(path: Path) -> Path:
-    """A model's file; of a folder the one that was chosen there, else the one that is guessed."""
+    """A model's file; of a folder the chosen one, else the guessed one."""
     if not path.is_dir():
         return path
     winner, _ = _winner(path)
@@ -80,7 +80,7 @@ def model_file(path: Path) -> Path:
 
 
 def _winner(folder: Path) -> tuple[dict[str, Any] | None, str]:
-    """The winner that still holds; else None and why."""
+    """The winner, if the selection is still valid; else None and the reason."""
     path = folder / FILE
     if not path.exists():
         return None, f"{folder} is not tuned for this device"
@@ -99,7 +99,7 @@ def _read(path: Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
     """The schema, key and winner of a selection.
 
     Raises:
-        EdgecnnError, ValueError, KeyError, TypeError, AttributeError: it says what cannot be.
+        EdgecnnError, ValueError, KeyError, TypeError, AttributeError: it is damaged, or a value is out of bounds.
     """
     document = bounds.parsed(read_file(path, bounds.DOCUMENT))
     kept, winner = document["key"], document["winner"]
@@ -112,7 +112,7 @@ def _read(path: Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
 
 
 def _guess(folder: Path) -> Path:
-    """Full int8 before others, then the smallest, that an installed engine runs."""
+    """Of the models that an installed engine runs, full int8 before others, then the smallest."""
     formats = {kind.format for kind in ENGINES.values() if kind.automatic and kind.installed}
     able = [path for path in models_in(folder) if model_format(str(path), read_file(path, MOST)) in formats]
     if not able:
