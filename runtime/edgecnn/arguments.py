@@ -18,7 +18,6 @@ from edgecnn.errors import EdgecnnError
 MOST = 1_000_000  # of a count, if the option has no bound of its own
 BATCH = 4096  # images a call
 DAY = 86_400  # seconds
-SIDE = 32_768  # pixels of an image's side
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DIGITS = 20  # a longer number is none: int() refuses thousands of digits by an error of its own
 
@@ -99,7 +98,7 @@ def square(text: str) -> tuple[int, int]:
     return _side(height), _side(width or height)
 
 
-_side = count(1, SIDE)
+_side = count(1, bounds.SIDE)
 
 
 def core(text: str) -> int:

@@ -17,7 +17,6 @@ from edgecnn.errors import EdgecnnError
 SCHEMA = 5  # 2: rewrites; 3: commit, teacher_seeds, reported; 4: without CharacterFrame.dropped; 5: sigmoid, sigmoids
 FORMATS, LAYOUTS = ("keras", "tflite", "onnx"), ("NHWC", "NCHW")
 OUTPUTS = ("probabilities", "logits", "sigmoid", "sigmoids")  # see edgecnn.answers
-_SIDE, _AREA = 2**15, 2**26  # pixels of an image's side; values of an image
 _SCALE = 1e6  # of a pixel's factor and offset
 
 
@@ -54,8 +53,8 @@ class Input(Bounded):
         if len(self.shape) != 3:
             raise EdgecnnError(f"the image's shape has {len(self.shape)} axes, not height, width and channels")
         for side in self.shape:
-            bounds.whole(side, "a side of the image", 1, _SIDE)
-        bounds.whole(math.prod(self.shape), "the number of values of an image", 1, _AREA)
+            bounds.whole(side, "a side of the image", 1, bounds.SIDE)
+        bounds.whole(math.prod(self.shape), "the number of values of an image", 1, bounds.VALUES)
         for values in (self.pixel_scale, self.pixel_offset):
             if len(values) not in (1, self.shape[2]):
                 raise EdgecnnError(f"{len(values)} factors or offsets of pixels, but {self.shape[2]} channels")

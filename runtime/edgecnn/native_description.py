@@ -24,7 +24,7 @@ from edgecnn.manifest import Manifest
 SCHEMA = 2  # 2: how pixels become the input; the function `predict`
 _MACHINES = {"AMD64": "x86_64", "arm64": "aarch64", "armv7l": "armv7"}  # as targets call them
 _SYMBOL = re.compile("[A-Za-z_][A-Za-z0-9_]*")  # a name in C
-_TARGETS, _SIDE, _SIZE = 100, 2**15, 2**26  # libraries; of a tensor
+_TARGETS = 100  # libraries
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _library(entry: dict[str, Any]) -> tuple[str, str]:
 
 
 def _tensor_spec(end: dict[str, Any]) -> TensorSpec:
-    shape = tuple(bounds.whole(side, "a side", 1, _SIDE) for side in bounds.items(end["shape"], "shape", 4))
-    bounds.whole(math.prod(shape), "the size of a tensor", 1, _SIZE)
+    shape = tuple(bounds.whole(side, "a side", 1, bounds.SIDE) for side in bounds.items(end["shape"], "shape", 4))
+    bounds.whole(math.prod(shape), "the size of a tensor", 1, bounds.VALUES)
     scale = bounds.number(end["scale"], "scale", 1e-12, 1e12)
     return TensorSpec(shape, np.dtype(np.int8), scale, bounds.whole(end["zero_point"], "zero_point", -128, 127))
