@@ -1,4 +1,4 @@
-"""Dataclasses whose fields are bounded, so that what is written can be read; and how they are built from JSON."""
+"""Dataclasses with bounded fields, so that every file that is written can be read; and their reader from JSON."""
 
 import dataclasses
 from types import UnionType

@@ -18,7 +18,7 @@ _Counted = TypeVar("_Counted", bound=Sized)
 TEXT = 256  # characters of a label, a name, a version
 ITEMS = 10_000  # labels, and items of any other list
 DOCUMENT = 2**24  # bytes of JSON: ten thousand labels of the longest kind, and room
-LARGEST = 1e9  # number, where no other bound is named
+LARGEST = 1e9  # number, if no other bound is named
 SIDE, VALUES = 2**15, 2**26  # pixels of an image's side; values of an image, or of a tensor at a model's end
 _UNBOUNDED = 2**63  # no whole number is larger
 _DIGITS = 20  # of a whole number in JSON: Python takes the time of their square
@@ -53,7 +53,7 @@ def number(value: Any, what: str = "", least: float = -LARGEST, most: float = LA
 
 def whole(value: Any, what: str = "", least: int = 0, most: int = _UNBOUNDED) -> int:
     """A whole number from `least` to `most`, of Python or numpy, as Python's int."""
-    with contextlib.suppress(TypeError):  # of what is no whole number
+    with contextlib.suppress(TypeError):  # it is no whole number
         if not isinstance(value, bool) and least <= index(value) <= most:
             return index(value)
     bound = f"of {least} or more" if most == _UNBOUNDED else f"from {least} to {most:,}"

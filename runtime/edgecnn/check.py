@@ -16,7 +16,7 @@ from edgecnn.verdict import Report, judge_labels
 def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) -> Report:
     """Run a model over labelled images and judge it by the rules that apply.
 
-    1. Its net loss against its float parent is at most `allowed_loss`, where the data holds the parent's answers.
+    1. Its net loss against its float parent is at most `allowed_loss`, if the data holds the parent's answers.
     2. Its accuracy is at least the baseline less the drop, if the manifest names a baseline and the images are of the
        data set that it was trained on, or come from a folder.
 

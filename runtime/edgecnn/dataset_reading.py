@@ -41,7 +41,7 @@ def read_dataset(path: Path | str, manifest: Manifest) -> Dataset:
         raise EdgecnnError(f"{path} holds no images")
     if data.images.shape[1:] != manifest.input.shape:
         have, want = ("x".join(map(str, shape)) for shape in (data.images.shape[1:], manifest.input.shape))
-        raise EdgecnnError(f"{path} holds images of {have}, the model takes {want}")
+        raise EdgecnnError(f"{path} holds images of {have}, the model takes {want}: scale them")
     return replace(data, notes=(*data.notes, *_doubts(data, manifest)))
 
 
@@ -87,7 +87,7 @@ def _read_npz(path: Path, manifest: Manifest) -> Dataset:
 
 
 def _instead(members: set[str]) -> str:
-    """What a ZIP without images holds, and what to do with it."""
+    """The content of a ZIP without images, and the remedy."""
     arrays = {name.removesuffix(".npy") for name in members if name.endswith(".npy")}
     if members and not arrays:
         return ", but files: unpack it and name the folder"

@@ -28,7 +28,7 @@ class Flatbuffer:
     """A flatbuffer in memory.
 
     Raises:
-        ValueError, struct.error: from every method, where an offset or a count leaves the file.
+        ValueError, struct.error: from every method, if an offset or a count leaves the file.
     """
 
     def __init__(self, data: bytes) -> None:

@@ -15,7 +15,7 @@ from edgecnn.files import read_file
 from edgecnn.seal import check_seal, unzip_members, zip_members
 
 _AXES = 8  # of an array
-_HEADS = {  # by how an .npy begins: what reads its shape and dtype
+_HEADS = {  # by the first bytes of an .npy: the reader of its shape and dtype
     b"\x93NUMPY\1\0": np.lib.format.read_array_header_1_0,
     b"\x93NUMPY\2\0": np.lib.format.read_array_header_2_0,
 }

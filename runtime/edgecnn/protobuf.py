@@ -8,7 +8,7 @@ from collections.abc import Iterator
 _BITS = 63  # of a varint, before its last seven
 _FIXED = {1: 8, 5: 4}  # bytes, by wire type
 
-Value = int | memoryview  # of a varint; of what has a length, or a fixed size
+Value = int | memoryview  # of a varint; of a field with a length, or of a fixed size
 Message = bytes | memoryview
 
 

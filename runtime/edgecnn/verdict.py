@@ -13,7 +13,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.flips import Flips, Indices, find_flips, same_answers
 from edgecnn.manifest import Agreement, Baseline
 
-MAX_DROP = 0.005  # share of predictions that a conversion may lose, net, where nothing else is said
+MAX_DROP = 0.005  # share of right answers that a conversion may lose, net, by default
 
 
 @dataclass(frozen=True)
