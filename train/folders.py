@@ -9,7 +9,7 @@ from tqdm import tqdm
 from edgecnn.dataset import Dataset
 from edgecnn.dataset_reading import read_image_folder
 from edgecnn.errors import EdgecnnError
-from edgecnn.folders import find_images
+from edgecnn.image_folders import find_images
 from edgecnn.labels import listed
 from edgecnn.manifest import Input
 

@@ -17,7 +17,7 @@ from edgecnn.engines import engines_of
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
 from edgecnn.flips import listed_images
-from edgecnn.folders import left_out
+from edgecnn.image_folders import left_out
 from edgecnn.images import read_image
 from edgecnn.manifest import Manifest
 from edgecnn.model_opening import open_model

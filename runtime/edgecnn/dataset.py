@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file
-from edgecnn.folders import left_out
+from edgecnn.image_folders import left_out
 from edgecnn.npz import npy
 from edgecnn.seal import zip_members
 

@@ -14,7 +14,7 @@ from edgecnn.dataset import ARRAYS, SOURCE_MEMBER, Dataset, Source
 from edgecnn.dataset_arrays import checked_indices, checked_labels, checked_probabilities, checked_raw_pixels
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
-from edgecnn.folders import ImageFolder, find_images, read_images
+from edgecnn.image_folders import ImageFolder, find_images, read_images
 from edgecnn.labels import composed, listed
 from edgecnn.manifest import Input, Manifest
 from edgecnn.modelfile import MEMBER
