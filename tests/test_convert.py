@@ -12,6 +12,9 @@ import pytest
 from conftest import ROOT, refused, run
 
 from convert.__main__ import screen
+from convert.contents import Contents
+from convert.conversion import Conversion
+from convert.gate import exit_status, write
 from convert.model_card import record
 from convert.processes.engines import answers_by_engine
 from convert.proof import prove
@@ -141,6 +144,26 @@ def test_a_float_model_answers_as_keras_does_not_only_mostly_right() -> None:
     assert judged(off, 0.005, 1.0).validation.verdict == "PASS"
     off[1, 0] = np.nan
     assert judged(off, 1.0, 1.0).validation.verdict == "FAIL"
+
+
+def test_the_gate_writes_a_conversion_that_passed_and_nothing_of_one_that_is_refused(tmp_path: Path) -> None:
+    """On any engine: one that loses too much is enough. An engine that does not run the model refuses nothing."""
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4]], np.float32)
+    data = Dataset(np.zeros((4, 1, 1, 1), np.uint8), np.array([0, 1, 1, 0]), np.arange(4), probabilities)
+    judged = partial(prove, Manifest("m", "keras", ("a", "b"), Input((1, 1, 1), (1.0,), (0.0,)), "0" * 64), data)
+    good, bad = (judged(outputs, 0.005, 1.0) for outputs in (probabilities, probabilities[:, ::-1]))
+    model, c = tmp_path / "model.tflite", tmp_path / "model.c"
+    passing = Conversion(b"model", b"model", Contents(1, 1, 1.0), {"litert": good, "tflite": "does not load"})
+    refused = replace(passing, proofs={"litert": good, "tflite": bad})
+    entries = [write(refused, file, {file: b"model"}) for file in (model, c)]
+    assert [entry["verdict"] for entry in entries] == ["FAIL", "FAIL"]
+    assert exit_status(entries) == 1
+    assert not list(tmp_path.iterdir())
+    entry = write(passing, model, {model: passing.data, c: b"int main;"})
+    assert (entry["verdict"], exit_status([entry])) == ("PASS", 0)
+    assert (model.read_bytes(), c.read_bytes()) == (b"model", b"int main;")
+    names = [entry["file"] for entry in json.loads((tmp_path / "models.json").read_text())["models"]]
+    assert names == ["model.tflite"]
 
 
 def test_conversions_at_once_all_leave_their_entries(tmp_path: Path) -> None:
