@@ -30,6 +30,32 @@ EXTREMES = 6  # of each kind of layer
 written: list[str] = []
 
 
+def squeezed(x):
+    """Squeeze and excite."""
+    share = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    share = layers.Conv2D(x.shape[3], 1, activation="sigmoid")(layers.Conv2D(4, 1, activation="silu")(share))
+    return layers.Multiply()([x, share])
+
+
+def branched(x):
+    """Convolutions beside one another, with holes and groups."""
+    x = layers.Conv2D(8, 1)(x)
+    parts = layers.Conv2D(4, 3, padding="same", dilation_rate=2)(x), layers.Conv2D(8, 3, padding="same", groups=2)(x)
+    return layers.Concatenate()([*parts, layers.Subtract()([x, layers.Conv2D(8, 1)(x)])])
+
+
+OTHERS = {
+    "squeeze": squeezed,
+    "branches": branched,
+    "hard_swish": layers.Activation("hard_swish"),
+    "leaky": lambda x: layers.LeakyReLU()(layers.Conv2D(5, 3, padding="same")(x)),
+    "prelu": lambda x: layers.PReLU("normal", shared_axes=[1, 2])(layers.Conv2D(5, 3, padding="same")(x)),
+    "transposed": lambda x: layers.Conv2DTranspose(6, 3, 2, "same")(layers.AveragePooling2D(2, padding="same")(x)),
+    "nearest": lambda x: layers.Resizing(11, 14, "nearest")(layers.MaxPooling2D(2, padding="same")(x)),
+    "bilinear": lambda x: layers.UpSampling2D(2, interpolation="bilinear")(layers.MaxPooling2D(2, padding="same")(x)),
+}
+
+
 @st.composite
 def networks(draw):
     """Two to five layers of any kind that C is written for, then pooling or flattening, then a dense layer."""
@@ -40,7 +66,7 @@ def networks(draw):
         kernel = draw(st.sampled_from([(1, 1), (2, 2), (3, 3), (5, 3), (1, 4), (3, 5)]))
         kernel = tuple(map(min, kernel, x.shape[1:3]))
         strides, padding, activation = draw(st.sampled_from([1, 1, 2])), draw(PADDING), draw(RELUS)
-        kind = draw(st.sampled_from(["conv", "conv", "conv", "depthwise", "max", "average", "add", "pad"]))
+        kind = draw(st.sampled_from(["conv", "conv", "depthwise", "max", "average", "add", "pad", *OTHERS]))
         if kind == "conv":
             filters = draw(st.sampled_from([3, 8, 16, 21, 40, 70]))
             x = layers.Conv2D(filters, kernel, strides, padding, activation=activation, bias_initializer="normal")(x)
@@ -50,12 +76,15 @@ def networks(draw):
         elif kind == "add":
             x = layers.Add()([x, layers.Conv2D(x.shape[3], 3, padding="same")(x)])
             x = layers.ReLU(6.0 if activation == "relu6" else None)(x) if activation else x
+        elif kind in OTHERS:
+            x = OTHERS[kind](x)
         elif kind == "pad":
             x = layers.ZeroPadding2D(((1, 0), (2, 1)))(x)
         else:
             pooling = layers.MaxPooling2D if kind == "max" else layers.AveragePooling2D
             x = pooling(draw(st.integers(1, min(3, *x.shape[1:3]))), draw(st.sampled_from([None, 1, 2])), padding)(x)
-    x = draw(st.sampled_from([layers.Flatten, layers.GlobalAveragePooling2D]))()(x)
+    ends = [layers.Flatten, layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D]
+    x = draw(st.sampled_from(ends))()(x)
     x = layers.Dense(draw(st.integers(2, 20)), activation="softmax")(x)
     return keras.Model(image, x)
 

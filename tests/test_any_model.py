@@ -50,10 +50,10 @@ def raw_outputs(path: Path, engine: str, images: np.ndarray) -> np.ndarray:
 
 
 def converted(once: Once, name: str) -> Path:
-    """The folder of a network and its conversions; C among them, if C is written for all of its layers."""
+    """The folder of a network and its conversions, C among them."""
 
     def fill(folder: Path) -> None:
-        variants = ["tflite:none", "onnx:none", "tflite:int8", "onnx:int8", *["c:int8"] * (name != "nested")]
+        variants = ["tflite:none", "onnx:none", "tflite:int8", "onnx:int8", "c:int8"]
         done = run("convert", *network(folder, name), "--max-drop", "1", "--variants", *variants, "--json")
         assert done.returncode == 0, done.stdout + done.stderr
         (folder / "entries.json").write_text(done.stdout)

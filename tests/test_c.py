@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import c_extremes
 import numpy as np
 import pytest
 from conftest import ROOT, Once, refused, run
@@ -12,7 +13,8 @@ from conftest import ROOT, Once, refused, run
 from edgecnn import Classifier, EdgecnnError
 from edgecnn.dataset_reading import read_dataset
 from edgecnn.files import sha256
-from edgecnn.modelfile import read_model
+from edgecnn.manifest import Input, Manifest
+from edgecnn.modelfile import pack_model, read_model
 from edgecnn.native_description import target
 from edgecnn.selection import choose
 from workstation.compiler import COMPILER
@@ -158,9 +160,13 @@ def test_bad_input_gets_a_line_and_no_file(once: Once, trained: Path, tmp_path: 
     refused(run("convert.c", damaged, *output), "damaged.tflite")
     refused(run("convert.c", trained / "model_int8.tflite", *output, "--build", "amiga"), "no target amiga")
     refused(run("convert.c", trained / "model_int8.tflite", "--output", tmp_path / "out.cpp"), "does not end in .c")
-    nested = converted(once, "nested")
-    words = ("--labels", "a,b,c,d", "--normalization", "none", "--calibration", nested / "calibration.npz")
-    refused(run("convert.c", nested / "nested.keras", *words, *output, "--max-drop", "1"), "not written for: ")
+    strange = tmp_path / "strange.tflite"
+    network = (
+        c_extremes.Builder((1, 4, 4, 1), 0.1, 0).op("TILE", [0, 0], (1, 16), 0.1, 0).op("ABS", [1], (1, 16), 0.1, 0)
+    )
+    manifest = Manifest("strange", "tflite", tuple("abcdefghijklmnop"), Input((4, 4, 1), (1.0,), (0.0,)), "0" * 64)
+    strange.write_bytes(pack_model(network.flatbuffer(), manifest))
+    refused(run("convert.c", strange, *output), "not written for: ABS, TILE")
     left = {file.name for file in tmp_path.iterdir()}
     assert not [name for name in left if name.startswith("out")], left
 
@@ -259,7 +265,7 @@ def test_every_layer_of_random_networks(once: Once, trained: Path, tmp_path: Pat
         print(kernels, done.stdout.strip())
 
 
-@pytest.mark.parametrize("name", ["resnet8", "ds_cnn", "mobilenet"])
+@pytest.mark.parametrize("name", ["resnet8", "ds_cnn", "mobilenet", "nested"])
 def test_networks_of_others(once: Once, tmp_path: Path, name: str) -> None:
     """Compile what was converted, and compare on golden inputs."""
     from test_any_model import converted

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import c_extremes
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from conftest import ROOT
 from test_c import compiled
 
@@ -144,6 +145,26 @@ def test_c_is_not_written_where_file_and_manifest_disagree() -> None:
         c_files(
             ModelFile(path, lying.flatbuffer(), hostile(manifest(), input=Input((1, 4, 1), (1.0,), (0.0,)))), target, []
         )
+
+
+def test_ends_of_uint8_become_int8() -> None:
+    """The C is that of the network between them, and golden inputs give the same."""
+    between = c_extremes.Builder((1, 8), 0.1, 3)
+    between.op("SOFTMAX", [0], (1, 8), 1 / 256, -128, options="SoftmaxOptions", beta=1.0)
+    whole = c_extremes.Builder((1, 8), 0.1, 131)
+    whole.op("QUANTIZE", [0], (1, 8), 0.1, 3)
+    whole.op("SOFTMAX", [1], (1, 8), 1 / 256, -128, options="SoftmaxOptions", beta=1.0)
+    whole.op("QUANTIZE", [2], (1, 8), 1 / 256, 0)
+    for end in (0, 3):
+        whole.tensors[end].type = schema.TensorType.UINT8
+    files = [
+        c_files(ModelFile(Path("net.tflite"), network.flatbuffer(), manifest()), Path("net.c"), [])[0]
+        for network in (between, whole)
+    ]
+    assert files[0] == files[1]
+    whole.tensors[3].quantization.zeroPoint[:] = 1
+    with pytest.raises(EdgecnnError, match="is not full int8"):
+        lower("other", read_network("other", whole.flatbuffer()))
 
 
 def test_an_open_batch_is_one_and_an_open_size_is_refused() -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,8 @@ class Network:
 def read_network(source: str, flatbuffer: bytes) -> Network:
     """Read a `.tflite`.
 
-    A batch that is left open is one of 1, as TFLite runs it. Operators that only work out shapes are left out.
+    A batch that is left open is one of 1, as TFLite runs it. Operators that only work out shapes are left out. So are
+    those that make int8 of an input of uint8 and uint8 of the output: C takes and gives int8, 128 less.
 
     Raises:
         EdgecnnError: it is damaged, or takes more than one image.
@@ -70,7 +71,7 @@ def read_network(source: str, flatbuffer: bytes) -> Network:
         _check_input(source, graph.tensors[first])
         operators = [_operator(names.get(codes[stored.opcodeIndex], "?"), stored) for stored in graph.operators]
         tensors = [_tensor(stored, model.buffers) for stored in graph.tensors]
-        return Network(tensors, _reaching(operators, int(last)), int(first), int(last))
+        return _with_int8_ends(Network(tensors, _reaching(operators, int(last)), int(first), int(last)))
     except EdgecnnError:
         raise
     except Exception as error:  # a flatbuffer is read without checks: damage shows as anything
@@ -103,6 +104,30 @@ def _reaching(operators: Sequence[Operator], output: int) -> list[Operator]:
             wanted.update(operator.inputs)
             kept.append(operator)
     return kept[::-1]
+
+
+def _with_int8_ends(network: Network) -> Network:
+    """The network without the operators at its ends that only add or subtract 128."""
+    operators, first, last = list(network.operators), network.input, network.output
+    readers = [operator for operator in operators if first in operator.inputs]
+    if len(readers) == 1 and _only_shifts(network, readers[0]):
+        operators.remove(readers[0])
+        (first,) = readers[0].outputs
+    writer = next((operator for operator in operators if last in operator.outputs), None)
+    if writer and _only_shifts(network, writer):
+        operators.remove(writer)
+        (last,) = writer.inputs
+    return replace(network, operators=operators, input=first, output=last)
+
+
+def _only_shifts(network: Network, operator: Operator) -> bool:
+    """Whether an operator only makes int8 of uint8, or uint8 of int8."""
+    if operator.kind != "QUANTIZE":
+        return False
+    ends = [network.tensors[place] for place in (operator.inputs[0], operator.outputs[0])]
+    signed = [tensor.zero_point - (128 if tensor.dtype == np.uint8 else 0) for tensor in ends]
+    is_both = {tensor.dtype for tensor in ends} == {np.dtype(np.uint8), np.dtype(np.int8)}
+    return is_both and ends[0].scales == ends[1].scales and signed[0] == signed[1]
 
 
 def _tensor(stored: Any, buffers: Sequence[Any]) -> NetworkTensor:

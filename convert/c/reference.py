@@ -2,8 +2,10 @@
 
 import ctypes
 import tempfile
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from convert.c.build import Built
 from convert.c.c_text import pixel_table
@@ -68,10 +70,15 @@ def reference_outputs(flatbuffer: bytes, inputs: Bytes, shapes: dict[int, tuple[
     (first,), (last,) = interpreter.get_input_details(), interpreter.get_output_details()
     outputs = []
     for row in inputs:
-        interpreter.set_tensor(first["index"], row.reshape(first["shape"]))
+        interpreter.set_tensor(first["index"], _stored(row, first["dtype"]).reshape(first["shape"]))
         interpreter.invoke()
-        outputs.append(interpreter.get_tensor(last["index"]).ravel())
+        outputs.append(_stored(interpreter.get_tensor(last["index"]).ravel(), np.int8))
     return np.stack(outputs)
+
+
+def _stored(values: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
+    """The same values as int8 or uint8: C takes and gives int8 where the file has uint8, 128 more."""
+    return values if values.dtype == dtype else (values.view(np.uint8) ^ np.uint8(128)).view(dtype)
 
 
 def try_library(built: Built, symbol: str, inputs: Bytes, outputs: Bytes) -> None:
