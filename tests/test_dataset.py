@@ -1,9 +1,6 @@
 """Images on disk: arrays are checked where they are read, folders are read as people have them."""
 
 import json
-import os
-import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import run
-from PIL import Image
 
 from edgecnn import EdgecnnError
 from edgecnn.dataset import Dataset, Source
 from edgecnn.dataset_reading import read_answered, read_dataset
-from edgecnn.labels import split_labels
-from edgecnn.manifest import CharacterFrame, Input, Manifest
+from edgecnn.manifest import Input, Manifest
 from edgecnn.seal import unzip_members, zip_members
 
 PLAIN = Input((6, 8, 3), (1 / 255,), (0.0,))
@@ -151,23 +146,6 @@ def test_arrays_under_other_names_are_named(tmp_path: Path, arrays: dict[str, An
     assert words in str(caught.value)
 
 
-def test_a_zip_of_pictures_is_to_be_unpacked(tmp_path: Path) -> None:
-    draw(tmp_path / "pets/cat/0.png")
-    shutil.make_archive(str(tmp_path / "pets"), "zip", tmp_path / "pets")
-    with pytest.raises(EdgecnnError, match=r"pets\.zip has no array images, but files: unpack it"):
-        read_dataset(tmp_path / "pets.zip", PETS)
-
-
-@pytest.mark.parametrize("content", [None, b"", b"<html>"])
-def test_the_cause_is_named_of_files_that_are_no_pictures(tmp_path: Path, content: bytes | None) -> None:
-    draw(tmp_path / "cat/0.png")
-    path = tmp_path / "cat/1.png"
-    path.symlink_to("nowhere.png") if content is None else path.write_bytes(content)
-    data = read_dataset(tmp_path, PETS)
-    assert (len(data), list(data.unread)) == (1, ["cat/1.png"])
-    assert re.search("does not exist|it is empty|does not know: save", data.unread["cat/1.png"])
-
-
 @pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a": 1}', b"[1]", b"NaN", b"0", b"", b"\xff", b'{"a": 1e999}'])
 def test_a_damaged_source_is_refused(tmp_path: Path, text: bytes) -> None:
     Dataset(IMAGES, LABELS, np.arange(12)).save(tmp_path / "a.npz")
@@ -175,109 +153,6 @@ def test_a_damaged_source_is_refused(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "a.npz").write_bytes(zip_members(members | {"dataset.json": text}))
     with pytest.raises(EdgecnnError, match="a.npz is not a data set of edgecnn"):
         read_dataset(tmp_path / "a.npz", PETS)
-
-
-def draw(path: Path, pixels: np.ndarray = IMAGES[0]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-
-
-@pytest.fixture
-def pets(tmp_path: Path) -> Path:
-    """A folder of two classes, with what systems and tools leave in one."""
-    root = tmp_path / "pets"
-    for number in range(4):
-        draw(root / "cat" / f"{number}.png", IMAGES[number])
-        draw(root / "dog" / "2024" / "may" / f"{number}.PNG", IMAGES[4 + number])
-    draw(root / ".ipynb_checkpoints" / "0-checkpoint.png")
-    draw(root / "cat" / ".ipynb_checkpoints" / "0-checkpoint.png")
-    draw(root / "__MACOSX" / "cat" / "0.png")
-    draw(root / "dog" / "@eaDir" / "0.png")
-    (root / "cat" / "._0.png").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X        " + bytes(60))
-    (root / "cat" / ".DS_Store").write_bytes(bytes(9))
-    os.mkfifo(root / "cat" / "pipe.png")  # to open it would wait for ever
-    (root / "empty").mkdir()
-    return root
-
-
-def test_what_systems_leave_is_no_image(pets: Path) -> None:
-    data = read_dataset(pets, PETS)
-    assert data.labels is not None
-    assert data.labels.tolist() == [0] * 4 + [1] * 4
-    assert data.indices.tolist()[3:5] == ["cat/3.png", "dog/2024/may/0.PNG"]
-    assert (data.images == IMAGES[:8]).all()
-    assert (data.unread, data.notes) == ({}, ())
-
-
-def test_images_that_cannot_be_read_are_left_out_and_named(pets: Path) -> None:
-    """In the middle, so that labels, names and images would come apart if one of them were not left out."""
-    cut = pets / "cat" / "1.png"
-    cut.write_bytes(cut.read_bytes()[:60])
-    (pets / "dog" / "2024" / "may" / "2.PNG").write_text("no picture")
-    draw(pets / "5.png")
-    data = read_dataset(pets, PETS)
-    assert data.labels is not None
-    assert data.labels.tolist() == [0, 0, 0, 1, 1, 1]
-    assert data.indices.tolist() == [
-        "cat/0.png",
-        "cat/2.png",
-        "cat/3.png",
-        "dog/2024/may/0.PNG",
-        "dog/2024/may/1.PNG",
-        "dog/2024/may/3.PNG",
-    ]
-    assert (data.images == IMAGES[[0, 2, 3, 4, 5, 7]]).all()
-    assert list(data.unread) == ["cat/1.png", "dog/2024/may/2.PNG"]
-    assert all(why.startswith("does not decode") for why in data.unread.values())
-    assert data.warnings == (
-        f"2 of 8 images left out: cat/1.png, dog/2024/may/2.PNG; cat/1.png {data.unread['cat/1.png']}",
-        "left out, since in no folder of a class: 5.png",
-    )
-
-
-def test_a_blank_picture_of_a_character_is_left_out(tmp_path: Path) -> None:
-    for number in range(3):
-        draw(tmp_path / "d" / f"{number}.png", np.full((30, 30), 200, np.uint8))
-    digit = replace(PETS, input=replace(PLAIN, shape=(28, 28, 1), frame=CharacterFrame(20)))
-    with pytest.raises(EdgecnnError, match=r"none of its 3 images can be read; 0.png: is blank"):
-        read_dataset(tmp_path / "d", digit)
-    drawn = np.full((30, 30), 200, np.uint8)
-    drawn[8:20, 14:16] = 20
-    draw(tmp_path / "d" / "1.png", drawn)
-    data = read_dataset(tmp_path / "d", digit)
-    assert (data.labels, data.indices.tolist(), list(data.unread)) == (None, ["1.png"], ["0.png", "2.png"])
-
-
-@pytest.mark.parametrize("splits", [("train", "test"), ("Train", "VAL", "unsorted"), ("train",)])
-def test_splits_are_no_classes(tmp_path: Path, splits: tuple[str, ...]) -> None:
-    for split in splits:
-        draw(tmp_path / "pets" / split / "cat" / "0.png")
-    with pytest.raises(EdgecnnError, match="which are no classes: name one of them") as caught:
-        read_dataset(tmp_path / "pets", PETS)
-    assert str(tmp_path / "pets" / max(set(splits) - {"unsorted"}, key=str.lower)) in str(caught.value)
-
-
-def test_a_class_may_be_called_train(tmp_path: Path) -> None:
-    vehicles = replace(PETS, labels=("car", "train"))
-    for label in vehicles.labels:
-        draw(tmp_path / "vehicles" / label / "0.png")
-    data = read_dataset(tmp_path / "vehicles", vehicles)
-    assert data.labels is not None
-    assert data.labels.tolist() == [0, 1]
-
-
-def test_names_of_other_systems_are_matched_and_shown(tmp_path: Path) -> None:
-    """MacOS takes accents apart; old archives hold names in Latin-1."""
-    draw(tmp_path / "pets" / "cafe\u0301" / "0.png")
-    folder = tmp_path / "pets" / "cafe\u0301"
-    (folder / "0.png").rename(folder / os.fsdecode(b"\xe9.png"))
-    data = read_dataset(tmp_path / "pets", PETS)
-    assert data.labels is not None
-    assert data.labels.tolist() == [2]
-    assert data.indices.tolist() == ["cafe\u0301/\\xe9.png"]
-    draw(tmp_path / "pets" / "dog\nrm" / "0.png")
-    with pytest.raises(EdgecnnError, match="the name of a folder holds control characters"):
-        read_dataset(tmp_path / "pets", PETS)
 
 
 def one_colour(level: int) -> np.ndarray:
@@ -332,54 +207,3 @@ def test_an_image_of_several_labels_has_one_number_a_label(tmp_path: Path) -> No
     for labels in (marks + 1, marks[:, :2], marks[:, 0], marks.astype(float)):
         with pytest.raises(EdgecnnError, match="holds labels"):
             read_dataset(stored(tmp_path / "a.npz", labels=labels), several)
-
-
-NAMES = tuple(f"classé {number}" for number in range(40))
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_file_of_labels_is_read_in_what_editors_write(tmp_path: Path, encoding: str, end: str) -> None:
-    (tmp_path / "labels.txt").write_bytes(end.join(NAMES).encode(encoding))
-    assert split_labels(str(tmp_path / "labels.txt")) == NAMES
-
-
-def test_labels_are_words_too() -> None:
-    assert split_labels(" cat, dog,") == ("cat", "dog")
-    assert split_labels(",".join(NAMES)) == NAMES  # longer than a file's name may be
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        ("\n".join(NAMES).encode("latin-1"), "is not UTF-8 (line 1)"),
-        (b"cat\ndog\nmo\xf8se", "is not UTF-8 (line 3): save it as UTF-8, or iconv -f latin1 -t utf-8"),
-        ("cat\ndog".encode("utf-16-le"), "a label holds control characters"),
-        (b"\xff\xfec", "is not UTF-16"),
-        (b"cat\ndog\ncat\nbird\ndog", "has the label cat, dog twice"),
-        (b"\n \n", "has no label"),
-        (b"cat\nd\x1b[31mog", "a label holds control characters"),
-        (b"cat\n" + b"d" * 300, "300 characters"),
-    ],
-)
-def test_a_file_that_is_no_list_of_labels_is_refused(tmp_path: Path, data: bytes, words: str) -> None:
-    (tmp_path / "labels.txt").write_bytes(data)
-    with pytest.raises(EdgecnnError) as caught:
-        split_labels(str(tmp_path / "labels.txt"))
-    assert words in str(caught.value)
-    assert "labels.txt" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("words", "cause"),
-    [
-        ("labels.txt", "--labels labels.txt: there is no such file; separate labels by commas"),
-        ("cat", "no such file"),
-        ("cat,dog,cat", "--labels has the label cat twice"),
-        (",", "has no label"),
-    ],
-)
-def test_words_that_are_no_labels_are_refused(words: str, cause: str) -> None:
-    with pytest.raises(EdgecnnError) as caught:
-        split_labels(words)
-    assert cause in str(caught.value)
