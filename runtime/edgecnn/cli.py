@@ -4,13 +4,13 @@ edgecnn doctor                  this machine, its engines, and what to install
 edgecnn info [MODEL]            what a model file says of itself
 edgecnn classify [IMAGE...]     a label for each image
 edgecnn check MODEL DATA        accuracy, flips against the float model, verdict
-edgecnn golden FOLDER           answers beside those of the machine that made the models
+edgecnn golden FOLDER           answers beside those of the machine that converted the models
 edgecnn bench [MODEL]           latency and throughput on this machine
 edgecnn tune FOLDER             the fastest of a folder's models, engines and thread counts that passes check
 edgecnn watch SOURCE            a label for each frame of a folder that fills, a video, a camera, or stdin
 
-Where no model is named, the MNIST classifier inside this package is taken; in a bundle, the bundle's models.
-Where no image is named, the picture beside the model is.
+The default model is the MNIST classifier inside this package; in a bundle, the bundle's models. The default image is
+the picture beside the model.
 """
 
 import argparse
@@ -31,10 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     module, function = options.run
     try:
-        found = importlib.import_module(module)
+        commands = importlib.import_module(module)
     except ImportError as error:  # Debian's or pip's numpy, half installed
         raise EdgecnnError(f"{' '.join(str(error).split())[:200]}: see edgecnn doctor") from None
-    return int(getattr(found, function)(options))
+    return int(getattr(commands, function)(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,9 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.type = str  # its own parser looks at what follows it
 
     def add(name: str, purpose: str, module: str, function: str = "run") -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=purpose, description=purpose)
-        made.set_defaults(run=(f"edgecnn.{module}", function))
-        return made
+        parser = commands.add_parser(name, help=purpose, description=purpose)
+        parser.set_defaults(run=(f"edgecnn.{module}", function))
+        return parser
 
     add_json(add("doctor", "this machine, its engines, and what to install", "doctor"))
 
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine(check)
     add_json(check)
 
-    golden = add("golden", "answers beside those of the machine that made the models", "golden")
+    golden = add("golden", "answers beside those of the machine that converted the models", "golden")
     golden.add_argument("folder", type=Path, metavar="FOLDER", help="holds the models and golden.npz")
     add_engine_option(golden, "only this one")
     golden.add_argument(

@@ -1,4 +1,4 @@
-"""What every command shares: exit statuses, errors in one line, tables, JSON.
+"""The frame of every command: exit statuses, errors in one line, tables, JSON.
 
 Exit status: 0 fine, 1 a gate failed, 2 the input was wrong (or Ctrl-C), 70 a fault of edgecnn itself.
 """
@@ -40,10 +40,10 @@ _INTERRUPTED = "interrupted; what was begun was not written"
 
 
 def command(main: Callable[_P, int]) -> Callable[_P, int]:
-    """Make `main(argv)` end with a status whatever happens, and with one line where something is wrong.
+    """Make `main(argv)` end with a status whatever happens, and with one line if something is wrong.
 
-    A user's mistake, Ctrl-C or a failing disk is `WRONG_INPUT`, what nobody foresaw is `BROKEN`. A status stands when
-    its words find no reader (`edgecnn check … | head -1`).
+    A user's mistake, Ctrl-C or a failing disk is `WRONG_INPUT`, an error that nobody foresaw is `BROKEN`. The status
+    stays the same if nobody reads the output (`edgecnn check … | head -1`).
     """
 
     @functools.wraps(main)
@@ -61,7 +61,7 @@ def command(main: Callable[_P, int]) -> Callable[_P, int]:
 
 
 def _ended(error: BaseException, interrupted: bool, out: Stream) -> int:
-    """The status of what ended a command, told in a line."""
+    """Print the line of the error that ended a command; its status."""
     if os.environ.get(DEBUG):
         traceback.print_exception(error)
     if interrupted or isinstance(error, KeyboardInterrupt):  # an import makes errors of its own of Ctrl-C
@@ -79,7 +79,7 @@ def _ended(error: BaseException, interrupted: bool, out: Stream) -> int:
 
 
 def _noexec(error: OSError) -> str:
-    """The cure where a program or library of ours may not run in the folder for temporary files."""
+    """The cure if a program or library of ours may not run in the folder for temporary files."""
     import tempfile
 
     with suppress(OSError):  # there is no such folder
@@ -90,7 +90,7 @@ def _noexec(error: OSError) -> str:
 
 
 def _broken(error: BaseException) -> int:
-    """What is told of an error that nobody foresaw: a line that helps whoever mends it."""
+    """Print the line of an error that nobody foresaw, for whoever mends it."""
     places = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     ours = [f"{path.name}:{line}" for path, line in places if _PACKAGES.intersection(path.parts[-3:-1])]
     _failed(
@@ -101,7 +101,7 @@ def _broken(error: BaseException) -> int:
 
 
 def _written(status: int, out: Stream) -> int:
-    """The status, unless all is well but for what could not be written to stdout."""
+    """The status; a fine one becomes `WRONG_INPUT` if stdout could not be written."""
     out.flush()
     if status != OK or out.failure is None or isinstance(out.failure, BrokenPipeError):
         return status
@@ -133,7 +133,7 @@ def _own_warnings() -> Iterator[None]:
 
 @contextmanager
 def _heard_interrupts() -> Iterator[list[int]]:
-    """Where Ctrl-C is noted meanwhile; it raises KeyboardInterrupt as before."""
+    """Note every Ctrl-C meanwhile; it raises KeyboardInterrupt as before."""
     heard: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -152,14 +152,14 @@ def _heard_interrupts() -> Iterator[list[int]]:
 
 
 class _Help(argparse.HelpFormatter):
-    """Help whose text is laid out by hand, and broken between words where the screen is narrower."""
+    """Help whose text is laid out by hand, and broken between words on a narrower screen."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return "\n\n".join(fitted(part, width) for part in text.strip().split("\n\n"))
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose help fits the screen, and which tells a wrong command line as all errors are.
+    """An argument parser whose help fits the screen, and whose errors are an EdgecnnError.
 
     Types are stricter than Python's: a word and a Path are not empty, a float is neither nan nor inf.
     """
@@ -171,7 +171,7 @@ class Parser(argparse.ArgumentParser):
             self.register("type", plain, checked)
 
     def error(self, message: str) -> NoReturn:
-        """End with a line that says where help is."""
+        """Raise the error, with the command that prints help."""
         words = re.sub(
             r"'([^']{40})[^']{20,}'", r"'\1…'", message.removeprefix("argument ")
         )  # of a long value the start
@@ -214,7 +214,7 @@ def _json(document: Any, indent: int | None = None) -> str:
 
 
 def commit(folder: Path) -> str | None:
-    """The commit of the checkout that a folder is in, `+` behind it where files differ; None outside of a checkout."""
+    """The commit of the checkout that a folder is in, `+` behind it if files differ; None outside of a checkout."""
     words = ["git", "describe", "--always", "--abbrev=12", "--dirty=+"]
     try:
         done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
@@ -224,7 +224,7 @@ def commit(folder: Path) -> str | None:
 
 
 def progress(line: str) -> None:
-    """Show on stderr what is being done, over the last such line; only to people at a terminal."""
+    """Show a line of progress on stderr, over the last one; only to people at a terminal."""
     if sys.stderr.isatty():
         line = for_terminal(line)[: shutil.get_terminal_size().columns - 1]  # what wraps is not cleared
         print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)

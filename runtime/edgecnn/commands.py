@@ -1,4 +1,4 @@
-"""What `edgecnn info`, `classify` and `check` do."""
+"""The commands `edgecnn info`, `classify` and `check`."""
 
 import argparse
 from dataclasses import asdict
@@ -25,7 +25,7 @@ from edgecnn.modelfile import read_model
 from edgecnn.prediction import Prediction
 from edgecnn.verdict import Report
 
-_SHOWN = 12  # files that are named with the reason why they were left out; --json has all
+_SHOWN = 12  # of the files left out, with the reason; --json has all
 
 
 def _open(options: argparse.Namespace) -> Classifier:
@@ -71,17 +71,16 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
         if training.teacher_seeds:
             rows.append(("teachers", f"seeds {' '.join(map(str, training.teacher_seeds))}"))
         rows.append(("commit", training.commit or "unknown"))
-    for found in (manifest.agreement, manifest.reported):
-        if found:
-            flips = f"{found.lost} lost and {found.gained} gained against float"
-            rows.append(("converted", f"accuracy {found.accuracy:.4f} on {found.split} ({found.engine}), {flips}"))
+    for agreement in filter(None, (manifest.agreement, manifest.reported)):
+        accuracy = f"accuracy {agreement.accuracy:.4f} on {agreement.split} ({agreement.engine})"
+        rows.append(("converted", f"{accuracy}, {agreement.lost} lost and {agreement.gained} gained against float"))
     rows.append(("tools", ", ".join(f"{name} {version}" for name, version in manifest.tools.items())))
     rows.append(("engines", " ".join(facts["engines_here"]) or "none installed here"))
     return rows
 
 
 def classify(options: argparse.Namespace) -> int:
-    """The command `edgecnn classify`; where some of the images cannot be read, the others are answered first."""
+    """The command `edgecnn classify`; if some images cannot be read, it answers the others first."""
     classifier = _open(options)
     paths, images, unread = [], [], []
     with quiet():  # decoders murmur on stderr
@@ -100,21 +99,21 @@ def classify(options: argparse.Namespace) -> int:
 
 def _print_answers(classifier: Classifier, answers: list[tuple[str, Prediction]], as_json: bool) -> None:
     if as_json:
-        print_json([{"image": path, **found.document()} for path, found in answers])
+        print_json([{"image": path, **prediction.document()} for path, prediction in answers])
     elif classifier.manifest.multi_label:
-        print(table(("image", "labels"), [(path, _several(found)) for path, found in answers]))
+        print(table(("image", "labels"), [(path, _several(prediction)) for path, prediction in answers]))
     else:
-        rows = [(path, found.label, f"{found.probability:.3f}") for path, found in answers]
+        rows = [(path, prediction.label, f"{prediction.probability:.3f}") for path, prediction in answers]
         print(table(("image", "label", "probability"), rows))
 
 
-def _several(found: Prediction) -> str:
-    """The labels that an image shows, each with its probability."""
-    return ", ".join(f"{label} {value:.3f}" for label, value in found.above(THRESHOLD).items()) or "none"
+def _several(prediction: Prediction) -> str:
+    """The labels that an image shows, with their probabilities."""
+    return ", ".join(f"{label} {value:.3f}" for label, value in prediction.above(THRESHOLD).items()) or "none"
 
 
 def check(options: argparse.Namespace) -> int:
-    """The command `edgecnn check`: `GATE_FAILED` where a rule is broken."""
+    """The command `edgecnn check`: `GATE_FAILED` if a rule is broken."""
     classifier = _open(options)
     with quiet():  # decoders murmur on stderr
         data = read_dataset(options.data, classifier.manifest)
@@ -135,7 +134,7 @@ def _verdict(path: Path, report: Report, data: Dataset) -> list[tuple[str, str]]
         ("accuracy", f"{report.accuracy:.4f}   95 % interval {low:.4f} to {high:.4f}"),
     ]
     rows.append(("mistakes", listed_images(report.wrong, data.indices)))
-    rows += [(name, f"{found.accuracy:.4f} of it alone") for name, found in report.by_label.items()]
+    rows += [(name, f"{label.accuracy:.4f} of it alone") for name, label in report.by_label.items()]
     if report.baseline:
         rows.append(("baseline", f"{report.baseline.accuracy} - {report.max_drop}"))
     if report.flips:

@@ -20,7 +20,7 @@ def wilson(share: float, images: int, z: float = _Z95) -> tuple[float, float]:
 def mcnemar(lost: int, gained: int) -> float:
     """Exact two-sided p of McNemar's test: how often chance alone flips this unevenly.
 
-    The tail of the binomial is summed from its largest term down, each from the one before: some 6,000 terms at a
+    The tail of the binomial is summed from its largest term down, a term from the one before: some 6,000 terms at a
     million flips each way, and no number that grows with them. Source: Q. McNemar (1947); the exact form is a binomial
     test of `lost` among `lost + gained` with share 1/2.
     """
@@ -39,8 +39,8 @@ def loss_interval(lost: int, gained: int, images: int) -> tuple[float, float]:
     """The 95 % interval of the share of right answers that is lost, net, of which `images` are a sample.
 
     Source: D. G. Bonett, R. M. Price (2012), "Adjusted Wald confidence interval for a difference of binomial
-    proportions based on paired data": one flip each way and two images are added, which is what makes it hold where
-    flips are few.
+    proportions based on paired data": one flip each way and two images are added, so that it holds for few
+    flips.
     """
     loss, deviation = _adjusted(lost, gained, images)
     half = _Z95 * deviation / math.sqrt(images + 2)

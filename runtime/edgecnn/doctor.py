@@ -1,6 +1,6 @@
-"""Look at this machine and at each engine on it, and say what to install, as one command.
+"""The command `edgecnn doctor`: this machine, every engine on it, and one command that installs what is missing.
 
-An engine is tried in a process of its own: it can kill the process that imports it.
+An engine is tried in a child process: it can kill the process that imports it.
 """
 
 import argparse
@@ -9,6 +9,7 @@ import re
 import shlex
 import sys
 import sysconfig
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from edgecnn.device import DEBIANS, Device, describe, install
 from edgecnn.engines import ENGINES, EngineKind, packaged
 from edgecnn.errors import causes
 
-# What a failed import says, why, and what mends it: packages for pip, and for apt.
+# The text of a failed import, its cause, and the cure: packages for pip, and for apt.
 _CAUSES = (
     (
         r"numpy\.core\.multiarray failed to import|_ARRAY_API not found|compiled using NumPy 1\.x",
@@ -38,7 +39,7 @@ _CAUSES = (
     (r"failed to map segment", "its folder is on a file system without programs (noexec): install elsewhere", (), ()),
     (r"No module named 'numpy'", "numpy is not installed", ("numpy",), ()),
 )
-# Versions that are known to die on some CPU: package, version, feature whose lack kills it, what to install, source.
+# Versions that are known to die on some CPU: package, version, feature without which it dies, what to install, source.
 _DEADLY = (
     ("onnxruntime", "1.21.0", "dot product", "onnxruntime>=1.22", "github.com/microsoft/onnxruntime/issues/23957"),
 )
@@ -46,40 +47,44 @@ _DEADLY = (
 
 @dataclass(frozen=True)
 class Finding:
-    """How an engine does on this machine."""
+    """The state of an engine on this machine."""
 
     engine: str
     package: str
     version: str | None
     state: str  # works, broken, not installed, or no wheel
     reason: str = ""
-    pip: tuple[str, ...] = ()  # requirements that mend it, or bring it
+    pip: tuple[str, ...] = ()  # requirements that mend or install it
     apt: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What `edgecnn doctor` found."""
+    """This machine, its engines, and the cure."""
 
     device: Device
     warnings: tuple[str, ...]
     engines: tuple[Finding, ...]
     pillow: bool
-    command: str | None  # what to install; None where an engine works and none is broken, or nothing would help
+    command: str | None  # that installs; None if an engine works and none is broken, or if nothing would help
 
 
 def run(options: argparse.Namespace) -> int:
-    """The command `edgecnn doctor`: `GATE_FAILED` where no engine works."""
-    found = examine()
+    """The command `edgecnn doctor`: `GATE_FAILED` if no engine works."""
+    diagnosis = examine()
     if options.json:
-        print_json(asdict(found))
+        print_json(asdict(diagnosis))
     else:
-        print(screen(found))
-    return OK if any(each.state == "works" for each in found.engines) else GATE_FAILED
+        print(screen(diagnosis))
+    return OK if _works(diagnosis.engines) else GATE_FAILED
+
+
+def _works(engines: Iterable[Finding]) -> bool:
+    return any(finding.state == "works" for finding in engines)
 
 
 def examine() -> Diagnosis:
-    """Look at this machine, and try each engine on it."""
+    """Describe this machine, and try every engine on it."""
     device = describe()
     engines = tuple(_examine(kind, device) for kind in packaged())
     pillow = importlib.util.find_spec("PIL") is not None
@@ -92,16 +97,16 @@ def _examine(kind: EngineKind, device: Device) -> Finding:
     try:
         with quiet() as printed:
             failure = in_child(_try, kind.name)
-            said = printed()
+            output = printed()
     except DiedError as death:
         return _dead(kind, device, str(death))
     if not failure:
         return Finding(kind.name, kind.package, kind.version, "works")
-    return _broken(kind, failure, said)
+    return _broken(kind, failure, output)
 
 
 def _try(name: str) -> list[str]:
-    """Import an engine and run what can be run with nothing else; what went wrong and its causes, or nothing."""
+    """Import an engine and, if it runs the model that ships, run that; the error and its causes, or nothing."""
     kind = ENGINES[name]
     try:
         importlib.import_module(kind.module)
@@ -110,7 +115,7 @@ def _try(name: str) -> list[str]:
 
             kind.engine_class()(kind.module, SHIPPED, read_model(SHIPPED).data, 1).invoke()
     except BaseException as error:  # engines raise whatever they like
-        return [f"{type(each).__name__}: {each}" for each in causes(error)]
+        return [f"{type(cause).__name__}: {cause}" for cause in causes(error)]
     return []
 
 
@@ -141,44 +146,44 @@ def _dead(kind: EngineKind, device: Device, death: str) -> Finding:
     return Finding(kind.name, kind.package, kind.version, "broken", f"{death}: {why}")
 
 
-def _broken(kind: EngineKind, failure: list[str], said: str = "") -> Finding:
-    """Of an engine that failed: by its errors, the last of which is the first cause, and by what it printed."""
+def _broken(kind: EngineKind, failure: list[str], output: str = "") -> Finding:
+    """The finding for an engine that failed: by its errors, the last of which is the first cause, and by its output."""
     for pattern, cause, pip, apt in _CAUSES:
-        if any(re.search(pattern, text) for text in (*failure, said)):
+        if any(re.search(pattern, text) for text in (*failure, output)):
             return Finding(kind.name, kind.package, kind.version, "broken", cause, pip, apt)
     return Finding(kind.name, kind.package, kind.version, "broken", " ".join(failure[-1].split())[:200])
 
 
 def _warnings(device: Device) -> list[str]:
     """What makes this device slower than it could be."""
-    told = []
+    lines = []
     if device.low_voltage or (device.throttling and "under-voltage" in device.throttling.now):
-        told.append("the power supply is too weak: use the board's own, and a short cable")
+        lines.append("the power supply is too weak: use the board's own, and a short cable")
     elif device.throttling and "under-voltage" in device.throttling.since_boot:
-        told.append("the power supply was too weak at some time since boot: use the board's own, and a short cable")
+        lines.append("the power supply was too weak at some time since boot: use the board's own, and a short cable")
     if device.throttling and set(device.throttling.now) - {"under-voltage"}:
-        told.append("the CPU is being throttled: cool it, or latencies are not those of this board")
+        lines.append("the CPU is being throttled: cool it, or latencies are not those of this board")
     if device.governor == "powersave":
-        told.append(
+        lines.append(
             "the governor is powersave:"
             " echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
         )
-    return told
+    return lines
 
 
 def _command(engines: tuple[Finding, ...], device: Device) -> str | None:
-    """One command that mends what is broken and, where no engine works, installs the best one."""
-    broken = [each for each in engines if each.state == "broken" and (each.pip or each.apt)]
-    if not any(each.state == "works" for each in engines) and not broken:
-        broken = [each for each in engines if each.state == "not installed"][:1]
-    if not broken:
+    """One command that mends what is broken and, if no engine works, installs the best one."""
+    curable = [finding for finding in engines if finding.state == "broken" and (finding.pip or finding.apt)]
+    if not _works(engines) and not curable:
+        curable = [finding for finding in engines if finding.state == "not installed"][:1]
+    if not curable:
         return None
-    pip = list(dict.fromkeys(need for each in broken for need in each.pip))
-    apt = list(dict.fromkeys(need for each in broken for need in each.apt))
+    pip = list(dict.fromkeys(need for finding in curable for need in finding.pip))
+    apt = list(dict.fromkeys(need for finding in curable for need in finding.apt))
     shared = ""
     if pip and device.machine == DEBIANS:  # and an environment that sees Debian's numpy, with none of its own
         apt, shared = [*apt, "python3-numpy", "python3-pil"], " --system-site-packages"
-        pip = [need for each in broken for need in ENGINES[each.engine].requirements if "numpy" not in need]
+        pip = [need for finding in curable for need in ENGINES[finding.engine].requirements if "numpy" not in need]
     steps = [f"sudo apt install -y {' '.join(apt)}"] if apt else []
     needs = " ".join(map(shlex.quote, pip))
     if pip and not shared and _in_environment():
@@ -189,28 +194,28 @@ def _command(engines: tuple[Finding, ...], device: Device) -> str | None:
 
 
 def _in_environment() -> bool:
-    """Whether pip may install here: in a virtual environment, or where the system does not forbid it (PEP 668)."""
+    """Whether pip may install here: in a virtual environment, or if the system does not forbid it (PEP 668)."""
     return sys.prefix != sys.base_prefix or not (Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED").exists()
 
 
-def screen(found: Diagnosis) -> str:
+def screen(diagnosis: Diagnosis) -> str:
     """A diagnosis as people read it."""
-    engines = table(("engine", "version", "state"), [_row(each) for each in found.engines])
-    told = [f"{each.engine}: {each.reason}" for each in found.engines if each.reason]
-    told += [f"warning: {each}" for each in found.warnings]
-    pillow = [] if found.pillow else [f"pictures (PNG, JPEG, …) need Pillow: {install('pillow', 'python3-pil')}"]
-    if found.command:
-        told.append(f"install with:\n  {found.command}")
-    elif not any(each.state == "works" for each in found.engines):
-        told.append(
+    engines = table(("engine", "version", "state"), list(map(_row, diagnosis.engines)))
+    lines = [f"{finding.engine}: {finding.reason}" for finding in diagnosis.engines if finding.reason]
+    lines += [f"warning: {warning}" for warning in diagnosis.warnings]
+    pillow = [] if diagnosis.pillow else [f"pictures (PNG, JPEG, …) need Pillow: {install('pillow', 'python3-pil')}"]
+    if diagnosis.command:
+        lines.append(f"install with:\n  {diagnosis.command}")
+    elif not _works(diagnosis.engines):
+        lines.append(
             "no engine has a wheel for this machine: use a 64-bit system, or Python 3.11, or --engine native with a"
-            " library that python -m convert.c made"
+            " library that python -m convert.c builds"
         )
-    return "\n\n".join((table(("", "this device"), _facts(found.device)), engines, *told, *pillow))
+    return "\n\n".join((table(("", "this device"), _facts(diagnosis.device)), engines, *lines, *pillow))
 
 
-def _row(found: Finding) -> tuple[str, str, str]:
-    return found.engine, found.version or "–", found.state
+def _row(finding: Finding) -> tuple[str, str, str]:
+    return finding.engine, finding.version or "–", finding.state
 
 
 def _facts(device: Device) -> list[tuple[str, str]]:
@@ -233,5 +238,5 @@ def _facts(device: Device) -> list[tuple[str, str]]:
 def _throttled(device: Device) -> str | None:
     if device.throttling is None:
         return None
-    now, before = (", ".join(each) or "none" for each in (device.throttling.now, device.throttling.since_boot))
+    now, before = (", ".join(causes) or "none" for causes in (device.throttling.now, device.throttling.since_boot))
     return f"now: {now}; since boot: {before}"

@@ -1,7 +1,7 @@
-"""The energy that the machine takes, where it has a counter of its own; never guessed.
+"""The energy that the machine uses, if it has a counter of its own; never a guess.
 
 RAPL, of Intel's and AMD's processors, counts the microjoules of each package; reading it needs root. A Raspberry Pi 5
-tells the current and the voltage of each of its supply rails at a moment. Sources: Linux, Documentation/power/powercap;
+reports the current and the voltage of its supply rails at a moment. Sources: Linux, Documentation/power/powercap;
 Raspberry Pi, documentation of `vcgencmd pmic_read_adc`.
 """
 
@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-SAMPLE_SECONDS = 1.0  # between two looks at the rails
+SAMPLE_SECONDS = 1.0  # between two readings of the rails
 _PACKAGES = "sys/class/powercap/intel-rapl:[0-9]*"
 
 
 def _pmic() -> str:
-    """What the Raspberry Pi 5's power controller says; nothing elsewhere."""
+    """The report of the Raspberry Pi 5's power controller; empty elsewhere."""
     tool = shutil.which("vcgencmd")
     if not tool:
         return ""
@@ -26,7 +26,7 @@ def _pmic() -> str:
 
 
 class EnergyMeter:
-    """Counts the machine's energy from its making on."""
+    """Counts the machine's energy from its construction on."""
 
     def __init__(self, root: Path = Path("/"), pmic: Callable[[], str] = _pmic) -> None:
         self._root, self._pmic = root, pmic
@@ -35,7 +35,7 @@ class EnergyMeter:
         self._joules, self._sampled = 0.0, time.perf_counter()
 
     def sample(self) -> None:
-        """Call this now and then: rails tell only of the moment, and a counter may wrap more than once."""
+        """Call this now and then: rails report only the moment, and a counter may wrap more than once."""
         if time.perf_counter() - self._sampled < SAMPLE_SECONDS:
             return
         self._count()
@@ -43,7 +43,7 @@ class EnergyMeter:
             self._watts = watts(self._pmic())
 
     def _count(self) -> None:
-        """Add what came since the last count."""
+        """Add the energy since the last count."""
         now = time.perf_counter()
         if self._counters:
             counted = counters(self._root)
@@ -54,7 +54,7 @@ class EnergyMeter:
         self._sampled = now
 
     def joules(self) -> float | None:
-        """Since the making; None where the machine does not tell, or a counter began anew."""
+        """The energy so far; None if the machine does not report it, or a counter began anew."""
         if not self._counters and self._watts is None:
             return None
         self._count()
@@ -62,15 +62,15 @@ class EnergyMeter:
 
 
 def counters(root: Path) -> dict[str, tuple[int, int]]:
-    """By package: what its counter stands at, and at what it begins anew, in microjoules (0: it does not say).
+    """By package: its counter, and the value at which that begins anew, in microjoules (0 if unknown).
 
-    Empty where there are none, or they are not to be read.
+    Empty if there are none, or they cannot be read.
     """
     try:
         return {
-            each.name: (_number(each / "energy_uj"), _range(each))
-            for each in root.glob(_PACKAGES)
-            if each.name.count(":") == 1
+            package.name: (_number(package / "energy_uj"), _range(package))
+            for package in root.glob(_PACKAGES)
+            if package.name.count(":") == 1
         }
     except (OSError, ValueError):
         return {}
@@ -86,15 +86,15 @@ def _number(path: Path) -> int:
 
 
 def _grown(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> float:
-    """Joules between two looks at the same counters; NaN where one is gone, or fell and does not say its range."""
+    """Joules between two readings of the same counters; NaN if one is gone, or fell and its range is unknown."""
     if before.keys() != after.keys():
         return math.nan
     steps = [now - before[name][0] + (span if now < before[name][0] else 0) for name, (now, span) in after.items()]
     return math.nan if min(steps) < 0 else sum(steps) / 1e6
 
 
-def watts(said: str) -> float | None:
-    """The power of all rails: current times voltage of each that tells both; None where none does."""
-    amperes, volts = (dict(re.findall(rf"(\w+)_{unit}\s+\w+\(\d+\)=([\d.]+){unit}", said)) for unit in "AV")
+def watts(report: str) -> float | None:
+    """The power of all rails: the sum of current times voltage; None if no rail reports both."""
+    amperes, volts = (dict(re.findall(rf"(\w+)_{unit}\s+\w+\(\d+\)=([\d.]+){unit}", report)) for unit in "AV")
     powers = [float(amperes[rail]) * float(volts[rail]) for rail in amperes if rail in volts]
     return sum(powers) if powers else None

@@ -1,6 +1,6 @@
-"""stdin, stdout and stderr as a command finds them: closed, of few letters, full, or with a reader that leaves.
+"""stdin, stdout and stderr, which may be closed, of few letters, full, or with a reader that leaves.
 
-Whatever becomes of them, a command goes on to its exit status.
+Whatever happens to them, a command goes on to its exit status.
 """
 
 import codecs
@@ -33,13 +33,13 @@ codecs.register_error(_LETTERS, _letters)
 
 
 def printable(text: str) -> str:
-    """A text as stdout shows it, that its width can be told."""
+    """A text as stdout shows it, with the width that it has there."""
     encoding = sys.stdout.encoding or "utf-8"
     return text.encode(encoding, _LETTERS).decode(encoding, "replace")
 
 
 class Stream:
-    """A stream that is written to: what nobody takes any more is dropped, and `failure` says why."""
+    """A stream to write to: once a write fails, it drops everything, and `failure` is the reason."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -51,7 +51,7 @@ class Stream:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write as far as it can be done."""
+        """Write as far as possible."""
         try:
             return self._stream.write(text)
         except OSError as error:
@@ -59,7 +59,7 @@ class Stream:
             return len(text)
 
     def flush(self) -> None:
-        """Write what waits, as far as it can be done."""
+        """Write what waits, as far as possible."""
         try:
             self._stream.flush()
         except OSError as error:
@@ -88,7 +88,7 @@ def lasting() -> Iterator[Stream]:
 
 
 def _open_closed() -> None:
-    """Open the null device where a stream was closed: a file that is written would be taken for it."""
+    """Open the null device for a closed stream: else the next file opened would get its number, and its output."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115
@@ -98,10 +98,10 @@ def _open_closed() -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[Callable[[], str]]:
-    """Keep what is printed meanwhile off the screen, native code's too; our own warnings are shown at the end.
+    """Keep all output off the screen meanwhile, native code's too; our own warnings are shown at the end.
 
     Yields:
-        A function that gives what was printed so far.
+        A function that returns the output so far.
     """
     with warnings.catch_warnings(record=True) as caught, _log() as log:
 
@@ -111,9 +111,9 @@ def quiet() -> Iterator[Callable[[], str]]:
 
         with _diverted(log):
             yield printed
-    for each in caught:
-        if issubclass(each.category, EdgecnnWarning):
-            show_warning(each.message)
+    for warning in caught:
+        if issubclass(warning.category, EdgecnnWarning):
+            show_warning(warning.message)
 
 
 @contextlib.contextmanager
@@ -135,7 +135,7 @@ def _diverted(log: BinaryIO) -> Iterator[None]:
 
 
 def _log() -> BinaryIO:
-    """A file for what is printed: in memory, since a device may have no place for temporary ones."""
+    """A file for output: in memory, since a device may have no place for temporary files."""
     with contextlib.suppress(AttributeError, OSError):  # not on Linux
         return os.fdopen(os.memfd_create("edgecnn"), "w+b")
     import tempfile
@@ -146,5 +146,5 @@ def _log() -> BinaryIO:
 
 
 def show_warning(words: object) -> None:
-    """Show a warning of ours as people read it."""
+    """Print a warning of ours as people read it."""
     print("warning:", for_terminal(" ".join(str(words).split())), file=sys.stderr)

@@ -20,7 +20,7 @@ class _Column:
 
     def __init__(self, head: str, cells: Sequence[object]) -> None:
         texts = [printable(str(cell)).split("\n") for cell in (head, *cells)]
-        self.cells = [list(map(for_terminal, lines)) for lines in texts]  # each in lines
+        self.cells = [list(map(for_terminal, lines)) for lines in texts]  # cells as lists of lines
         self.figures = bool(cells) and all(_is_figure(str(cell)) for cell in cells)
 
     @property
@@ -39,7 +39,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], width: int | No
     Args:
         head: the names of the columns.
         rows: their cells.
-        width: characters that it may take; None for those of the terminal, or as many as it needs where there is none.
+        width: in characters; None for that of the terminal, or without one as many as the table needs.
     """
     body, width = list(rows), screen_width() if width is None else width
     columns = [_Column(name, [row[place] for row in body]) for place, name in enumerate(head)]
@@ -50,9 +50,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], width: int | No
 
 
 def fitted(text: str, width: int) -> str:
-    """A text in lines that are no longer, broken between words.
+    """A text in lines no longer than `width`, broken between words.
 
-    Where it is laid out in two columns, what goes on stays in the second; examples, which are indented, stay whole.
+    In a text of two columns, a broken line goes on in the second; indented examples stay whole.
     """
     lines = text.split("\n")
     if not any(re.search(r"\S  +\S|^ ", line) for line in lines):
@@ -66,7 +66,7 @@ def _fitted_line(line: str, width: int) -> str:
 
 
 def paragraph(text: str) -> str:
-    """A text whose lines fit the terminal, broken between words; as it is where there is none."""
+    """A text whose lines fit the terminal, broken between words; unchanged without a terminal."""
     return textwrap.fill(text, screen_width(), break_long_words=False, break_on_hyphens=False)
 
 
@@ -76,14 +76,14 @@ def screen_width() -> int:
 
 
 def _fit_last(columns: Sequence[_Column], width: int) -> None:
-    """Wrap the last column where that makes the table narrow enough."""
+    """Wrap the last column if that makes the table narrow enough."""
     room = width - _total(columns[:-1]) - len(_GAP)
     if room >= _READABLE and not columns[-1].figures:
         columns[-1].wrap(room)
 
 
 def _blocks(columns: list[_Column], width: int) -> list[list[_Column]]:
-    """Columns in as many tables as they need, each with the first ones again, which name the rows."""
+    """Columns in as many tables as they need; every table begins with the columns that name the rows."""
     names = columns[: next((place for place, column in enumerate(columns) if column.figures), 0) or 1]
     if _total(names) > width // 2:
         names = names[:1]
