@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
-WORKERS ?= -n 3
-FAST_WORKERS ?= -n 2
+WORKERS ?= -n 3 --dist worksteal
+FAST_WORKERS ?= -n 2 --dist worksteal
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONDONTWRITEBYTECODE :=  # modules are compiled once: TensorFlow then loads in half the time
 
 .PHONY: demo help test test-fast test-quick test-arm boards lint wheel reference-model readme lock clean
 
@@ -18,7 +19,7 @@ help:  ## this list
 test: $(READY)  ## all tests; with MNIST_DIR set they train on MNIST too
 	$(RUN) -m pytest $(WORKERS)
 
-test-fast: $(READY)  ## tests that train and convert nothing, in a minute; TESTS=tests/test_files.py: only these
+test-fast: $(READY)  ## all tests that train and convert nothing, in a minute; TESTS=tests/test_files.py: only these
 	TEST_FAST=1 $(RUN) -m pytest $(FAST_WORKERS) $(TESTS)
 
 test-quick: $(READY)  ## without MNIST, other networks and fresh environments; TESTS=tests/test_train.py: only these
@@ -38,7 +39,7 @@ lint: $(READY)  ## format, lint and types
 wheel: $(READY)  ## dist/edgecnn-*.whl, the one thing a device needs
 	$(RUN) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist ./runtime
 
-reference-model: $(READY)  ## the model in the wheel anew: recipe best on MNIST, 40 minutes with its teachers on two cores
+reference-model: $(READY)  ## train the model in the wheel again: recipe best on MNIST, 40 minutes with its teachers on two cores
 	$(RUN) -m train --recipe best --dataset mnist --seed 0 --output artifacts/reference
 	$(RUN) -m convert.tflite artifacts/reference/model.keras
 	cp artifacts/reference/model_int8.tflite runtime/edgecnn/mnist_int8.tflite
@@ -49,7 +50,7 @@ readme: $(READY)  ## the tables of README.md and docs/results.md, from benchmark
 
 COMPILE := uv pip compile --generate-hashes --no-header --quiet
 BOARD := $(COMPILE) --no-annotate --constraint requirements/workstation.txt
-lock:  ## requirements/ anew: the workstation's, and what emulated boards install (needs uv)
+lock:  ## write requirements/ again, for the workstation and for boards (needs uv)
 	$(COMPILE) pyproject.toml --group dev --universal --python-version 3.11 -o requirements/workstation.txt
 	$(BOARD) runtime/pyproject.toml --extra litert --extra tflite --extra onnx --extra camera --python-version 3.11 \
 	  --python-platform aarch64-manylinux_2_36 -o requirements/board-bookworm-arm64.txt

@@ -101,7 +101,7 @@ def test_all_guides_are_linked_from_the_readme() -> None:
 
 
 def lines_of_code() -> Iterator[tuple[str, str]]:
-    """The lines of all code blocks, fenced ones and indented ones, and the page of each."""
+    """The lines of all code blocks, fenced and indented ones, with the name of their page."""
     for page in PAGES:
         fenced = False
         for line in page.read_text().splitlines():
@@ -111,11 +111,11 @@ def lines_of_code() -> Iterator[tuple[str, str]]:
 
 
 def calls() -> Iterator[tuple[str, str, list[str]]]:
-    """Page, command and words of each command of ours in a line of code."""
+    """Page, name and arguments of all our commands in lines of code."""
     for page, line in lines_of_code():
         for part in re.split(r"\s(?:&&|\|+|;)\s", re.sub(r"\s>.*", "", line)):
-            if found := CALL.search(part):
-                name, *words = shlex.split(found["words"])
+            if call := CALL.search(part):
+                name, *words = shlex.split(call["words"])
                 yield page, name, words
 
 
@@ -139,7 +139,7 @@ def test_a_command_of_the_guides_takes_its_words(
 
 
 def rows_of_commands() -> dict[str, list[Path]]:
-    """The commands that docs/commands.md lists, and the guides of each."""
+    """The commands that docs/commands.md lists, with their guides."""
     page = ROOT / "docs/commands.md"
     rows = re.findall(r"^\| `(?:python -m )?([^`]+)` \|(.*)\|$", page.read_text(), re.MULTILINE)
     return {name: [page.parent / link for link in re.findall(r"\]\(([^)]+)\)", row)] for name, row in rows}
@@ -159,7 +159,7 @@ def test_every_option_is_in_the_guides_of_its_command(name: str, monkeypatch: py
 
 
 def test_every_option_in_the_guides_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also those in the text between code blocks: each is one of a command here, or of the tools around it."""
+    """Also options in the text between code blocks; some belong to tools around the commands."""
     from deploy import install
 
     known = set().union(*(options(name, monkeypatch) for name in NAMES))
