@@ -1,149 +1,17 @@
-"""Accuracy, intervals, flips and the verdict."""
+"""`edgecnn check`: a model on labelled images."""
 
 import json
-import math
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
 from conftest import refused, run_here
 from PIL import Image
 
-from edgecnn import Classifier, EdgecnnError
+from edgecnn import Classifier
 from edgecnn.check import check
-from edgecnn.confidence import loss_interval, mcnemar, wilson
 from edgecnn.dataset_reading import read_dataset
-from edgecnn.flips import find_flips, lost_and_gained
 from edgecnn.manifest import Baseline
-from edgecnn.verdict import allowed_loss, judge
-
-
-@pytest.mark.parametrize(
-    ("correct", "images", "low", "high"),
-    [(9895, 10000, 0.98730, 0.99132), (0, 10, 0.0, 0.27753), (10, 10, 0.72247, 1.0), (50, 100, 0.40383, 0.59617)],
-)
-def test_wilson_gives_the_published_interval(correct: int, images: int, low: float, high: float) -> None:
-    assert wilson(correct / images, images) == pytest.approx((low, high), abs=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("max_drop", "images", "allowed"),
-    [(0.005, 5000, 25), (0.005, 199, 1), (0.005, 399, 1), (0.005, 400, 2), (0.29, 100, 29), (0.0, 1000, 1)],
-)
-def test_the_allowed_loss_is_a_floor_of_at_least_one(max_drop: float, images: int, allowed: int) -> None:
-    assert allowed_loss(max_drop, images) == allowed
-
-
-@pytest.mark.parametrize(("lost", "gained", "p"), [(0, 0, 1), (10, 0, 0.001953125), (5, 3, 0.7265625), (4, 4, 1)])
-def test_mcnemar_is_exact(lost: int, gained: int, p: float) -> None:
-    assert mcnemar(lost, gained) == pytest.approx(p)
-
-
-@pytest.mark.parametrize("lost", [0, 1, 7, 40, 300, 1000])
-@pytest.mark.parametrize("gained", [0, 2, 45, 290, 1000])
-def test_mcnemar_equals_the_sum_of_whole_numbers(lost: int, gained: int) -> None:
-    tail = sum(math.comb(lost + gained, k) for k in range(min(lost, gained) + 1))
-    exact = min(Fraction(1), Fraction(2 * tail, 2 ** (lost + gained)))
-    assert mcnemar(lost, gained) == pytest.approx(float(exact), rel=1e-12)
-
-
-def test_mcnemar_takes_a_million_flips_each_way() -> None:
-    """The sum of whole numbers would not end today. Expected: the normal approximation, which is good to 1e-5 here."""
-    assert mcnemar(1_000_000, 1_000_000) == 1
-    z = (2_000 - 1) / math.sqrt(1_998_000)
-    assert mcnemar(1_000_000, 998_000) == pytest.approx(math.erfc(z / math.sqrt(2)), rel=1e-4)
-    assert mcnemar(1_000_000, 0) == 0
-
-
-@pytest.mark.parametrize("shares", [(0.012, 0.004), (0.2, 0.1), (0.005, 0.005)])
-@pytest.mark.parametrize("images", [100, 1000])
-def test_nineteen_in_twenty_intervals_hold_the_true_loss(images: int, shares: tuple[float, float]) -> None:
-    drawn = np.random.default_rng(0).multinomial(images, (*shares, 1 - sum(shares)), 2000)
-    intervals = np.array([loss_interval(lost, gained, images) for lost, gained, _ in drawn.tolist()])
-    held = (intervals[:, 0] <= shares[0] - shares[1]) & (shares[0] - shares[1] <= intervals[:, 1])
-    assert 0.94 < held.mean() <= 1
-    assert (intervals[:, 1] - intervals[:, 0]).mean() < 7 * np.sqrt(sum(shares) / images + 1 / images**2)
-
-
-def test_flips_are_told_apart() -> None:
-    flips = find_flips(labels=[1, 1, 1, 1, 1, 1], parent=[1, 1, 2, 2, 2, 1], child=[1, 2, 1, 2, 3, 2])
-    assert [places.tolist() for places in (flips.lost, flips.gained, flips.changed)] == [[1, 5], [2], [4]]
-    assert (flips.net_loss, flips.count) == (1, 4)
-    assert (lost_and_gained(2, 1), lost_and_gained(0, 3), lost_and_gained(0, 0)) == ("-2 +1", "-0 +3", "none")
-
-
-def test_each_rule_can_fail() -> None:
-    labels = np.zeros(1000, int)
-    parent, child = labels.copy(), labels.copy()
-    child[:6] = 1
-    assert judge(labels, parent, child, None).verdict == "FAIL"  # 6 lost, 5 allowed
-    assert judge(labels, parent, child, None, max_drop=0.006).verdict == "PASS"
-    parent[:3] = 1
-    assert judge(labels, parent, child, None).verdict == "PASS"  # 3 net
-    baseline = Baseline(0.999, 0.005)
-    assert judge(labels, None, child, baseline).verdict == "PASS"  # 0.994 is just enough
-    child[6] = 1
-    assert judge(labels, None, child, baseline).failures == ("accuracy 0.9930 is below 0.9940 (0.999 - 0.005)",)
-    assert judge(labels, None, child, None).verdict == "NONE"
-
-
-def test_a_loss_within_chance_fails_and_says_so() -> None:
-    labels = np.zeros(300, int)
-    child = labels.copy()
-    child[:2] = 1
-    report = judge(labels, labels, child, None)
-    assert report.verdict == "FAIL"
-    (note,) = report.notes
-    assert "within chance: 300 images put the loss between -0.0063 and 0.0196" in note
-    assert "about 2,100 would decide" in note
-    assert "would decide" not in judge(labels, labels, child, None, max_drop=0.0).notes[0]
-    child[:40] = 1
-    assert judge(labels, labels, child, None).notes == ()  # beyond doubt
-    child[:] = 0
-    assert judge(labels, labels, child, None).notes == ()  # passed
-    child[:3] = 1
-    (note,) = judge(labels, None, child, Baseline(0.999, 0.005)).notes
-    assert "put the accuracy between 0.9710 and 0.9966" in note
-
-
-def test_answers_of_another_shape_are_refused() -> None:
-    """Labels (n, 1) beside answers (n,) would all be compared with one another, and nearly every model be right."""
-    labels, answers = np.arange(10), np.zeros(10, int)
-    for one, other, third in (
-        (labels[:, np.newaxis], answers, answers),
-        (labels, answers[:, np.newaxis], answers),
-        (labels, answers, answers[:9]),
-        (labels, answers[:1], answers),
-        (labels[0], answers[0], answers[0]),
-        (np.eye(10), answers, answers),
-        (labels[:0], answers[:0], answers[:0]),
-    ):
-        with pytest.raises(EdgecnnError):
-            judge(one, other, third, None)
-
-
-def test_an_image_of_several_labels_is_right_where_all_are() -> None:
-    labels = np.array([[1, 0], [1, 1], [0, 0], [0, 1]])
-    parent = np.array([[1, 0], [1, 1], [0, 1], [1, 0]])
-    child = np.array([[1, 0], [1, 0], [0, 0], [0, 0]])
-    report = judge(labels, parent, child, None)
-    assert report.flips is not None
-    assert report.correct == 2
-    assert [places.tolist() for places in (report.flips.lost, report.flips.gained, report.flips.changed)] == [
-        [1],
-        [2],
-        [3],
-    ]
-
-
-@pytest.mark.parametrize("drop", [float("nan"), float("inf"), -0.1, 1.1, "0.1"])
-def test_a_drop_that_is_no_share_lets_nothing_pass(drop: Any) -> None:
-    wrong = np.ones(10, int)
-    with pytest.raises(EdgecnnError, match="max_drop is .*, not a number from 0 to 1"):
-        judge(np.zeros(10, int), np.zeros(10, int), wrong, None, max_drop=drop)
 
 
 def test_a_sound_model_passes_and_a_spoilt_one_fails(copied: Path) -> None:
