@@ -102,17 +102,17 @@ def _kernels(steps: Sequence[Step]) -> list[str]:
     for kernel in sorted({step.kernel for step in steps}, key=lambda kernel: (kernel != _FIRST, kernel)):
         texts += [kernel_file(kernel), *([kernel_file(f"{kernel}_portable")] if has_kernel(kernel, PORTABLE) else [])]
         if any(has_kernel(kernel, cpu) for cpu in CPUS if cpu.macro):
-            parts = {macro: [*shared.pop(macro, ()), *_family(kernel, macro)] for macro in MACROS}
-            texts += [only(macro, *files) for macro, files in parts.items() if files]
+            families = {macro: files for macro in MACROS if (files := _family(kernel, macro))}
+            texts += [only(macro, *shared.pop(macro, ()), *files) for macro, files in families.items()]
     return texts
 
 
 def _shared(macro: str, steps: Sequence[Step]) -> list[str]:
     """What all kernels for a family of CPUs share."""
     includes = dict.fromkeys(f"#include <{cpu.include}>\n" for cpu in of_macro(macro) if cpu.include)
-    size = max(step.scratch_bytes(macro) for step in steps)
-    scratch = [f"OF_THREAD int8_t ALIGNED scratch[{size}];  // of one step\n"] if size else []
-    return [*includes, *scratch, *dict.fromkeys(kernel_file(cpu.shared) for cpu in of_macro(macro) if cpu.shared)]
+    size = max(1, *(step.scratch_bytes(macro) for step in steps))
+    scratch = f"OF_THREAD int8_t ALIGNED __attribute__((unused)) scratch[{size}];  // of one step\n"
+    return [*includes, scratch, *dict.fromkeys(kernel_file(cpu.shared) for cpu in of_macro(macro) if cpu.shared)]
 
 
 def _family(kernel: str, macro: str) -> list[str]:

@@ -3,7 +3,8 @@
 #if __STDC_HOSTED__
 #include <string.h>
 #else
-void *memcpy(void *restrict to, const void *restrict from, size_t size);  // all that is wanted of libc
+void *memcpy(void *restrict to, const void *restrict from, size_t size);  // all that is wanted of libc, and by kernels for
+void *memset(void *to, int value, size_t size);                           // a CPU's own instructions this
 #endif
 
 #define INLINE static inline __attribute__((always_inline, unused))

@@ -10,19 +10,37 @@ struct conv {
     const int32_t *multiplier, *shift;
     const double *scales;            // of a dense layer for which multiplier and shift are not exact
     int blocks, kernel_height, groups, taps;  // taps: bytes of a kernel's row where there are few_weights, else 0
-    int row, input_size;             // bytes from one row of the input to the next; of all of it
+    int padded;                      // whether there is a border of zero points around the input, which is not stored
+    int row;                         // bytes from one row of the input to the next, with its border
+    int top, left, input_height, input_row;  // rows and bytes of border before the input; its rows, and bytes of a row
+    int input_zero_point;
+    int band;                        // rows of outputs for which kernels copy the input at once
     int step_y, step_x;              // bytes in the input from one output to the next, down and across
-    int positions, positions_across; // of the convolution that are computed at once: those pooled, or neighbours in a row
+    int window, window_across;       // positions of the convolution that are pooled to an output, and those in a row; 1 and 1
     int position_y, position_x;      // bytes from one of them to the next, down and across
-    int pooled, dense;               // dense: rounded once
+    int dense;                       // rounded once
     int height, width, channels;     // of the output
     int zero_point, least, most;     // of the output
 };
 
-enum { BLOCK = 16, GROUP = 4, TILE = 4 };  // channels, bytes, the most positions at once
+enum { BLOCK = 16, GROUP = 4 };  // channels, bytes
 
+// How many neighbouring outputs are computed at once, by at most so many positions: the fewest that take as few steps.
+INLINE int outputs_at_once(const struct conv *c, int positions) {
+    const int most = positions < c->window ? 1 : positions / c->window, steps = (c->width + most - 1) / most;
+    return (c->width + steps - 1) / steps;
+}
+
+// Bytes to a position of some neighbouring outputs: of each output one window.
 INLINE ptrdiff_t position(const struct conv *c, int p) {
-    return (ptrdiff_t)(p / c->positions_across) * c->position_y + (ptrdiff_t)(p % c->positions_across) * c->position_x;
+    const int within = p % c->window;
+    return (ptrdiff_t)(p / c->window) * c->step_x + (ptrdiff_t)(within / c->window_across) * c->position_y +
+           (ptrdiff_t)(within % c->window_across) * c->position_x;
+}
+
+// Rows of the input, with its border, that a band of rows of outputs reads.
+INLINE int band_rows(const struct conv *c, int outputs) {
+    return ((outputs - 1) * c->step_y + (c->window / c->window_across - 1) * c->position_y) / c->row + c->kernel_height;
 }
 
 // A rescaling that is rounded once, half up. TFLite's reference kernel for dense layers multiplies by a double and rounds
@@ -53,14 +71,32 @@ INLINE int32_t four_bytes(const int8_t *from) {
     memcpy(&value, from, 4);
     return value;
 }
+
+// Copies what a band of outputs reads, with its border.
+INLINE void copy_band(const struct conv *c, const int8_t *input, int first, int outputs, int8_t *to) {
+    const int above = first * (c->step_y / c->row) - c->top;
+    for (int i = 0; i < band_rows(c, outputs); i++, to += c->row) {
+        const int y = above + i;
+        memset(to, c->input_zero_point, (size_t)c->row);
+        if (y >= 0 && y < c->input_height) memcpy(to + c->left, input + (ptrdiff_t)y * c->input_row, (size_t)c->input_row);
+    }
+}
 #endif
 
-// Calls TILE_OF(input, output, first block) over an output; neighbours at a row's end are computed twice rather than apart.
-#define OVER_OUTPUT(TILE_OF)                                                                       \
-    for (int y = 0; y < c->height; y++)                                                            \
-        for (int next = 0; next < c->width; next += c->pooled ? 1 : c->positions) {                \
-            const int last = c->width - c->positions;                                              \
-            const int x = c->pooled || next <= last ? next : last;                                 \
-            TILE_OF(input + (ptrdiff_t)y * c->step_y + (ptrdiff_t)x * c->step_x,                   \
-                    output + ((ptrdiff_t)y * c->width + x) * c->channels);                         \
+// Calls TILE_OF(input, output) over an output; neighbours at a row's end are computed twice rather than apart.
+#define OVER_ROWS(TILE_OF, count, rows, from, to)                                                             \
+    for (int y = 0; y < (rows); y++)                                                                          \
+        for (int next = 0; next < c->width; next += (count)) {                                                \
+            const int x = next + (count) <= c->width ? next : c->width - (count);                             \
+            TILE_OF((from) + (ptrdiff_t)y * c->step_y + (ptrdiff_t)x * c->step_x,                             \
+                    (to) + ((ptrdiff_t)y * c->width + x) * c->channels);                                      \
         }
+
+// The same over all of an output, from copies of bands where there is a border.
+#define OVER_OUTPUT(TILE_OF, count)                                                                           \
+    for (int first = 0; first < c->height; first += c->band) {                                                \
+        const int rows = first + c->band < c->height ? c->band : c->height - first;                           \
+        if (c->padded) copy_band(c, input, first, rows, scratch);                                             \
+        OVER_ROWS(TILE_OF, count, rows, c->padded ? scratch : input + (ptrdiff_t)first * c->step_y,           \
+                  output + (ptrdiff_t)first * c->width * c->channels)                                         \
+    }

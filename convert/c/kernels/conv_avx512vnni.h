@@ -1,75 +1,100 @@
-// A tile is up to 4 positions by 64 channels: 16 accumulators, each weight loaded once for four uses. vpdpbusd wants unsigned
-// inputs: the sign bit is flipped as they are loaded, which adds 128, and the bias takes it off again.
+// A tile is some positions by up to 64 channels, in up to 24 accumulators; each weight is loaded once for all positions.
+// vpdpbusd wants unsigned inputs: sign bits are flipped as the input is copied, which adds 128, and the bias takes it off.
+INLINE int positions_avx512(int blocks) { return blocks == 1 ? 16 : 24 / blocks; }
 
-AVX512VNNI INLINE void store_avx512vnni(const struct conv *c, __m512i x, int8_t *output, int channel) {
-    if (c->dense) {
-        int32_t sum[BLOCK];
-        _mm512_storeu_si512(sum, x);
-        store_dense(c, sum, output, channel, BLOCK);
-        return;
+// Rescales and stores sums of `count` positions by `blocks` blocks of channels: four times 16 become 64 bytes at once.
+AVX512VNNI INLINE void store_avx512vnni(const struct conv *c, const struct rescaling_avx512 *rescaling, __m512i sum[][4], int8_t *output,
+                                        int block, int blocks, int count) {
+    const int is_relu = c->least >= c->zero_point, left = c->channels - block * BLOCK;
+    const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+#pragma GCC unroll 24
+    for (int p = 0; p < count; p++) {
+        __m512i x[4];
+#pragma GCC unroll 4
+        for (int b = 0; b < 4; b++) x[b] = b < blocks ? rescale_avx512(rescaling + b, sum[p][b], is_relu) : _mm512_setzero_si512();
+        const __m512i bytes = _mm512_permutexvar_epi32(order, bytes_avx512(x, c->zero_point, c->least, c->most));
+        int8_t *to = output + (ptrdiff_t)p * c->channels + block * BLOCK;
+        if (left >= 64 && blocks == 4) _mm512_storeu_si512(to, bytes);
+        else _mm512_mask_storeu_epi8(to, first_avx512(left < blocks * BLOCK ? left : blocks * BLOCK), bytes);
     }
-    const __m512i multiplier = _mm512_loadu_si512(c->multiplier + channel);
-    const __m512i shift = _mm512_loadu_si512(c->shift + channel), one = _mm512_set1_epi32(1);
-    const __m512i nudge = _mm512_set1_epi64(1 << 30);
-    const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(x, multiplier), nudge);
-    const __m512i odd =
-        _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(x, 32), _mm512_srli_epi64(multiplier, 32)), nudge);
-    const __m512i high = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
-    const __m512i half = _mm512_srli_epi32(_mm512_sllv_epi32(one, shift), 1);
-    const __m512i away = _mm512_add_epi32(_mm512_add_epi32(high, half), _mm512_srai_epi32(high, 31));
-    const __m512i y = _mm512_add_epi32(_mm512_srav_epi32(away, shift), _mm512_set1_epi32(c->zero_point));
-    const __m512i held =
-        _mm512_max_epi32(_mm512_min_epi32(y, _mm512_set1_epi32(c->most)), _mm512_set1_epi32(c->least));
-    const __m128i bytes = _mm512_cvtepi32_epi8(held);
-    const int left = c->channels - channel;
-    if (left >= BLOCK) _mm_storeu_si128((__m128i *)(output + channel), bytes);
-    else _mm_mask_storeu_epi8(output + channel, (__mmask16)((1u << left) - 1), bytes);
 }
 
-AVX512VNNI INLINE void tile_avx512vnni(const struct conv *c, const int8_t *input, int8_t *output, int block, int blocks) {
+AVX512VNNI INLINE void tile_avx512vnni(const struct conv *c, const struct rescaling_avx512 *rescaling, const int8_t *input, int8_t *output,
+                                       int block, int blocks, int outputs) {
     const ptrdiff_t size = (ptrdiff_t)c->kernel_height * c->groups * BLOCK * GROUP;
     const int8_t *weights = c->weights + block * size;
-    const __m512i sign = _mm512_set1_epi8(-128);
-    __m512i sum[TILE][4], w[4];
-#pragma GCC unroll 4
-    for (int p = 0; p < c->positions; p++)
+    const int positions = outputs * c->window;
+    __m512i sum[24][4], w[4];
+#pragma GCC unroll 24
+    for (int p = 0; p < positions; p++)
 #pragma GCC unroll 4
         for (int b = 0; b < blocks; b++) sum[p][b] = _mm512_loadu_si512(c->unsigned_bias + (block + b) * BLOCK);
     for (int i = 0; i < c->kernel_height; i++)
         for (int k = 0; k < c->groups; k++, weights += BLOCK * GROUP) {
 #pragma GCC unroll 4
             for (int b = 0; b < blocks; b++) w[b] = _mm512_loadu_si512(weights + b * size);
-#pragma GCC unroll 4
-            for (int p = 0; p < c->positions; p++) {
-                const int8_t *from = input + position(c, p) + (ptrdiff_t)i * c->row + k * GROUP;
-                const __m512i x = _mm512_xor_si512(_mm512_set1_epi32(four_bytes(from)), sign);
+#pragma GCC unroll 24
+            for (int p = 0; p < positions; p++) {
+                const __m512i x = _mm512_set1_epi32(four_bytes(input + position(c, p) + (ptrdiff_t)i * c->row + k * GROUP));
 #pragma GCC unroll 4
                 for (int b = 0; b < blocks; b++) sum[p][b] = _mm512_dpbusd_epi32(sum[p][b], x, w[b]);
             }
         }
+    if (c->dense) {
 #pragma GCC unroll 4
-    for (int b = 0; b < blocks; b++) {
-        if (c->pooled) {
+        for (int b = 0; b < blocks; b++) {
+            int32_t ALIGNED sums[BLOCK];
+            _mm512_store_si512(sums, sum[0][b]);
+            store_dense(c, sums, output, (block + b) * BLOCK, BLOCK);
+        }
+        return;
+    }
+#pragma GCC unroll 24
+    for (int o = 0; o < outputs; o++)
 #pragma GCC unroll 4
-            for (int p = 1; p < c->positions; p++) sum[0][b] = _mm512_max_epi32(sum[0][b], sum[p][b]);
-            store_avx512vnni(c, sum[0][b], output, (block + b) * BLOCK);
-        } else
+        for (int b = 0; b < blocks; b++) {
+            __m512i best = sum[o * c->window][b];
 #pragma GCC unroll 4
-            for (int p = 0; p < c->positions; p++)
-                store_avx512vnni(c, sum[p][b], output + (ptrdiff_t)p * c->channels, (block + b) * BLOCK);
+            for (int p = 1; p < c->window; p++) best = _mm512_max_epi32(best, sum[o * c->window + p][b]);
+            sum[o][b] = best;
+        }
+    store_avx512vnni(c, rescaling, sum, output, block, blocks, outputs);
+}
+
+// So many blocks of channels, over a band of rows.
+AVX512VNNI INLINE void blocks_avx512vnni(const struct conv *c, const int8_t *input, int8_t *output, int rows, int block, int blocks) {
+    const int outputs = outputs_at_once(c, positions_avx512(blocks));
+    struct rescaling_avx512 rescaling[4];
+#pragma GCC unroll 4
+    for (int b = 0; b < blocks; b++)
+        rescaling[b] = rescaling_avx512(_mm512_loadu_si512(c->multiplier + (block + b) * BLOCK),
+                                        _mm512_loadu_si512(c->shift + (block + b) * BLOCK), c->least >= c->zero_point);
+#define TILE_OF(from, to) tile_avx512vnni(c, rescaling, from, to, block, blocks, outputs)
+    OVER_ROWS(TILE_OF, outputs, rows, input, output)
+#undef TILE_OF
+}
+
+AVX512VNNI INLINE void flip_band_avx512(const struct conv *c, const int8_t *input, int first, int rows) {
+    uint8_t *to = (uint8_t *)scratch;
+    if (!c->padded) {
+        flip_avx512(input + (ptrdiff_t)first * c->step_y, to, band_rows(c, rows) * c->row);
+        return;
+    }
+    for (int i = 0; i < band_rows(c, rows); i++, to += c->row) {
+        const int y = first * (c->step_y / c->row) - c->top + i;
+        memset(to, c->input_zero_point + 128, (size_t)c->row);
+        if (y >= 0 && y < c->input_height) flip_avx512(input + (ptrdiff_t)y * c->input_row, to + c->left, c->input_row);
     }
 }
 
 AVX512VNNI INLINE void conv_avx512vnni(const struct conv *c, const int8_t *input, int8_t *output) {
-    int block = 0;
-    for (; block + 4 <= c->blocks; block += 4) {
-#define TILE_OF(from, to) tile_avx512vnni(c, from, to, block, 4)
-        OVER_OUTPUT(TILE_OF)
-#undef TILE_OF
-    }
-    if (block < c->blocks) {
-#define TILE_OF(from, to) tile_avx512vnni(c, from, to, block, c->blocks % 4)
-        OVER_OUTPUT(TILE_OF)
-#undef TILE_OF
+    const int passes = (c->blocks + 3) / 4, many = (c->blocks + passes - 1) / passes;  // as many blocks in a pass as in others
+    for (int first = 0; first < c->height; first += c->band) {
+        const int rows = first + c->band < c->height ? c->band : c->height - first;
+        int8_t *to = output + (ptrdiff_t)first * c->width * c->channels;
+        int block = 0;
+        flip_band_avx512(c, input, first, rows);
+        for (; block + many <= c->blocks; block += many) blocks_avx512vnni(c, scratch, to, rows, block, many);
+        if (c->blocks % many) blocks_avx512vnni(c, scratch, to, rows, block, c->blocks % many);
     }
 }

@@ -36,19 +36,21 @@ INLINE void store8_neon(const struct conv *c, int32x4_t low, int32x4_t high, int
     }
 }
 
+enum { TILE = 4 };  // positions at once
+
 // Pools a tile's sums of 8 channels if it is pooled, adds the bias and stores them.
-INLINE void store_tile_neon(const struct conv *c, int32x4_t sum[TILE][2], int8_t *output, int channel) {
+INLINE void store_tile_neon(const struct conv *c, int32x4_t sum[TILE][2], int8_t *output, int channel, int outputs) {
     const int32x4_t low = vld1q_s32(c->bias + channel), high = vld1q_s32(c->bias + channel + 4);
 #pragma GCC unroll 4
-    for (int p = 1; p < c->positions; p++)
-        if (c->pooled) {
-            sum[0][0] = vmaxq_s32(sum[0][0], sum[p][0]);
-            sum[0][1] = vmaxq_s32(sum[0][1], sum[p][1]);
-        }
-    const int outputs = c->pooled ? 1 : c->positions;
+    for (int o = 0; o < outputs; o++) {
+        int32x4_t *best = sum[o * c->window];
 #pragma GCC unroll 4
-    for (int p = 0; p < outputs; p++)
-        store8_neon(c, vaddq_s32(sum[p][0], low), vaddq_s32(sum[p][1], high), output + (ptrdiff_t)p * c->channels, channel);
+        for (int p = 1; p < c->window; p++) {
+            best[0] = vmaxq_s32(best[0], best[2 * p]);
+            best[1] = vmaxq_s32(best[1], best[2 * p + 1]);
+        }
+        store8_neon(c, vaddq_s32(best[0], low), vaddq_s32(best[1], high), output + (ptrdiff_t)o * c->channels, channel);
+    }
 }
 
 // Adds a group of four bytes of each position, lane `lane` of x; with `count` 2 the next one too.
@@ -59,7 +61,7 @@ INLINE void store_tile_neon(const struct conv *c, int32x4_t sum[TILE][2], int8_t
             w[k][0] = vld1q_s8(weights);                                                               \
             w[k][1] = vld1q_s8(weights + 16);                                                          \
         }                                                                                              \
-        _Pragma("GCC unroll 4") for (int p = 0; p < c->positions; p++) {                               \
+        _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                               \
             const int8x16_t one = LANE_NEON(x[p], lane);                                               \
             int16x8_t products[4] = {                                                                  \
                 vmull_s8(vget_low_s8(one), vget_low_s8(w[0][0])),                                      \
@@ -85,36 +87,37 @@ INLINE void store_tile_neon(const struct conv *c, int32x4_t sum[TILE][2], int8_t
 #define LANE_NEON(x, lane) vreinterpretq_s8_s32(vdupq_n_s32(vgetq_lane_s32(vreinterpretq_s32_s8(x), lane)))
 #endif
 
-INLINE void tile_neon(const struct conv *c, const int8_t *input, int8_t *output, int block, int half) {
+INLINE void tile_neon(const struct conv *c, const int8_t *input, int8_t *output, int block, int half, int outputs) {
+    const int positions = outputs * c->window;
     const int channel = block * BLOCK + half * 8;
     const int8_t *weights = c->weights + (ptrdiff_t)block * c->kernel_height * c->groups * BLOCK * GROUP + half * 32;
     int32x4_t sum[TILE][4], total[TILE][2];
     int8x16_t x[TILE];
 #pragma GCC unroll 4
-    for (int p = 0; p < c->positions; p++)
+    for (int p = 0; p < positions; p++)
         sum[p][0] = sum[p][1] = sum[p][2] = sum[p][3] = vdupq_n_s32(0);
     for (int i = 0; i < c->kernel_height; i++) {
         const int8_t *from = input + (ptrdiff_t)i * c->row;
         for (int k = 0; k < c->groups / 4; k++, from += 16) {
 #pragma GCC unroll 4
-            for (int p = 0; p < c->positions; p++) x[p] = vld1q_s8(from + position(c, p));
+            for (int p = 0; p < positions; p++) x[p] = vld1q_s8(from + position(c, p));
             GROUPS_NEON(0, 2);
             GROUPS_NEON(2, 2);
         }
 #pragma GCC unroll 3
         for (int k = 0; k < c->groups % 4; k++, from += GROUP) {
 #pragma GCC unroll 4
-            for (int p = 0; p < c->positions; p++)
+            for (int p = 0; p < positions; p++)
                 x[p] = vreinterpretq_s8_s32(vdupq_n_s32(four_bytes(from + position(c, p))));
             GROUPS_NEON(0, 1);
         }
     }
 #pragma GCC unroll 4
-    for (int p = 0; p < c->positions; p++) {
+    for (int p = 0; p < positions; p++) {
         total[p][0] = channels_neon(sum[p][0], sum[p][1]);
         total[p][1] = channels_neon(sum[p][2], sum[p][3]);
     }
-    store_tile_neon(c, total, output, channel);
+    store_tile_neon(c, total, output, channel, outputs);
 }
 
 // Where a row of the kernel is a few bytes, each times 8 channels: widened to 16 bits and read by lane.
@@ -125,12 +128,13 @@ INLINE void tile_neon(const struct conv *c, const int8_t *input, int8_t *output,
         sum[p][1] = vmlal_lane_s16(sum[p][1], vget_high_s16(w), part, tap % 4);                   \
     }
 
-INLINE void tile_neon_few(const struct conv *c, const int8_t *input, int8_t *output, int block, int half) {
+INLINE void tile_neon_few(const struct conv *c, const int8_t *input, int8_t *output, int block, int half, int outputs) {
+    const int positions = outputs * c->window;
     const int channel = block * BLOCK + half * 8;
     const int16_t *weights = c->few_weights + (ptrdiff_t)channel * c->kernel_height * c->taps;
     int32x4_t sum[TILE][2];
 #pragma GCC unroll 4
-    for (int p = 0; p < c->positions; p++) {
+    for (int p = 0; p < positions; p++) {
         sum[p][0] = sum[p][1] = vdupq_n_s32(0);
 #pragma GCC unroll 8
         for (int i = 0; i < c->kernel_height; i++) {
@@ -147,16 +151,17 @@ INLINE void tile_neon_few(const struct conv *c, const int8_t *input, int8_t *out
             TAP_NEON(7, second)
         }
     }
-    store_tile_neon(c, sum, output, channel);
+    store_tile_neon(c, sum, output, channel, outputs);
 }
 
 INLINE void conv_neon(const struct conv *c, const int8_t *input, int8_t *output) {
+    const int outputs = outputs_at_once(c, TILE);
     for (int block = 0; block < c->blocks; block++)
         for (int half = 0; half < 2; half++) {
 #define TILE_OF(from, to) \
-    if (c->taps) tile_neon_few(c, from, to, block, half); \
-    else tile_neon(c, from, to, block, half)
-            OVER_OUTPUT(TILE_OF)
+    if (c->taps) tile_neon_few(c, from, to, block, half, outputs); \
+    else tile_neon(c, from, to, block, half, outputs)
+            OVER_OUTPUT(TILE_OF, outputs)
 #undef TILE_OF
         }
 }

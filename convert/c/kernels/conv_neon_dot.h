@@ -1,6 +1,8 @@
 // NEON with the dot product (ARMv8.2). A tile is up to 4 positions by 16 channels: 16 accumulators; sixteen bytes of a position
 // are loaded at once and read by lane.
 
+enum { POSITIONS_DOT = 4 };
+
 INLINE void store16_neon(const struct conv *c, const int32x4_t sum[4], int8_t *output, int channel) {
     if (c->dense) {
         int32_t each[BLOCK];
@@ -25,7 +27,7 @@ INLINE void store16_neon(const struct conv *c, const int32x4_t sum[4], int8_t *o
         const int8x16_t w0 = vld1q_s8(weights), w1 = vld1q_s8(weights + 16);              \
         const int8x16_t w2 = vld1q_s8(weights + 32), w3 = vld1q_s8(weights + 48);         \
         weights += BLOCK * GROUP;                                                         \
-        _Pragma("GCC unroll 4") for (int p = 0; p < c->positions; p++) {                  \
+        _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                  \
             sum[p][0] = vdotq_laneq_s32(sum[p][0], w0, x[p], lane);                       \
             sum[p][1] = vdotq_laneq_s32(sum[p][1], w1, x[p], lane);                       \
             sum[p][2] = vdotq_laneq_s32(sum[p][2], w2, x[p], lane);                       \
@@ -33,20 +35,21 @@ INLINE void store16_neon(const struct conv *c, const int32x4_t sum[4], int8_t *o
         }                                                                                 \
     } while (0)
 
-NEON_DOT INLINE void tile_neon_dot(const struct conv *c, const int8_t *input, int8_t *output, int block) {
+NEON_DOT INLINE void tile_neon_dot(const struct conv *c, const int8_t *input, int8_t *output, int block, int outputs) {
+    const int positions = outputs * c->window;
     const int8_t *weights = c->weights + (ptrdiff_t)block * c->kernel_height * c->groups * BLOCK * GROUP;
     const int32_t *bias = c->bias + block * BLOCK;
-    int32x4_t sum[TILE][4];
-    int8x16_t x[TILE];
+    int32x4_t sum[POSITIONS_DOT][4];
+    int8x16_t x[POSITIONS_DOT];
 #pragma GCC unroll 4
-    for (int p = 0; p < c->positions; p++)
+    for (int p = 0; p < positions; p++)
 #pragma GCC unroll 4
         for (int o = 0; o < 4; o++) sum[p][o] = vld1q_s32(bias + 4 * o);
     for (int i = 0; i < c->kernel_height; i++) {
         const int8_t *from = input + (ptrdiff_t)i * c->row;
         for (int k = 0; k < c->groups / 4; k++, from += 16) {
 #pragma GCC unroll 4
-            for (int p = 0; p < c->positions; p++) x[p] = vld1q_s8(from + position(c, p));
+            for (int p = 0; p < positions; p++) x[p] = vld1q_s8(from + position(c, p));
             GROUP_OF(0);
             GROUP_OF(1);
             GROUP_OF(2);
@@ -55,25 +58,25 @@ NEON_DOT INLINE void tile_neon_dot(const struct conv *c, const int8_t *input, in
 #pragma GCC unroll 3
         for (int k = 0; k < c->groups % 4; k++, from += GROUP) {
 #pragma GCC unroll 4
-            for (int p = 0; p < c->positions; p++)
+            for (int p = 0; p < positions; p++)
                 x[p] = vreinterpretq_s8_s32(vdupq_n_s32(four_bytes(from + position(c, p))));
             GROUP_OF(0);
         }
     }
-    const int outputs = c->pooled ? 1 : c->positions;
-    if (c->pooled)
 #pragma GCC unroll 4
-        for (int p = 1; p < c->positions; p++)
-#pragma GCC unroll 4
-            for (int o = 0; o < 4; o++) sum[0][o] = vmaxq_s32(sum[0][o], sum[p][o]);
-#pragma GCC unroll 4
-    for (int p = 0; p < outputs; p++) store16_neon(c, sum[p], output + (ptrdiff_t)p * c->channels, block * BLOCK);
+    for (int o = 0; o < outputs; o++) {
+        int32x4_t *best = sum[o * c->window];
+#pragma GCC unroll 16
+        for (int p = 4; p < c->window * 4; p++) best[p % 4] = vmaxq_s32(best[p % 4], best[p]);
+        store16_neon(c, best, output + (ptrdiff_t)o * c->channels, block * BLOCK);
+    }
 }
 
 NEON_DOT INLINE void conv_neon_dot(const struct conv *c, const int8_t *input, int8_t *output) {
+    const int outputs = outputs_at_once(c, POSITIONS_DOT);
     for (int block = 0; block < c->blocks; block++) {
-#define TILE_OF(from, to) tile_neon_dot(c, from, to, block)
-        OVER_OUTPUT(TILE_OF)
+#define TILE_OF(from, to) tile_neon_dot(c, from, to, block, outputs)
+        OVER_OUTPUT(TILE_OF, outputs)
 #undef TILE_OF
     }
 }

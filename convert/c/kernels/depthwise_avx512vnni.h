@@ -41,17 +41,6 @@ AVX512VNNI INLINE void order_avx512(const struct depthwise *c, struct order_avx5
     }
 }
 
-AVX512VNNI INLINE void flip_avx512(const int8_t *from, uint8_t *to, int size) {
-    const __m512i sign = _mm512_set1_epi8(-128);
-    int i = 0;
-    for (; i + CHUNK <= size; i += CHUNK)
-        _mm512_storeu_si512(to + i, _mm512_xor_si512(_mm512_loadu_si512(from + i), sign));
-    if (i < size) {
-        const __mmask64 some = first_avx512(size - i);
-        _mm512_mask_storeu_epi8(to + i, some, _mm512_xor_si512(_mm512_maskz_loadu_epi8(some, from + i), sign));
-    }
-}
-
 AVX512VNNI INLINE void copy_avx512(const struct depthwise *c, const int8_t *input, uint8_t *row, int y) {
     const int pixel = c->channels, size = c->input_width * pixel, part = part_of(c);
     memset(row, c->input_zero_point + 128, (size_t)(part * c->stride_x));

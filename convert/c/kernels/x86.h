@@ -41,3 +41,40 @@ AVX512VNNI INLINE __m512i bytes_avx512(const __m512i x[4], int zero_point, int l
 }
 
 AVX512VNNI INLINE __mmask64 first_avx512(int count) { return count >= 64 ? ~0ull : (1ull << count) - 1; }
+
+// A copy with the sign bits flipped, which adds 128.
+AVX512VNNI INLINE void flip_avx512(const int8_t *from, uint8_t *to, int size) {
+    const __m512i sign = _mm512_set1_epi8(-128);
+    int i = 0;
+    for (; i + 64 <= size; i += 64)
+        _mm512_storeu_si512(to + i, _mm512_xor_si512(_mm512_loadu_si512(from + i), sign));
+    if (i < size) {
+        const __mmask64 some = first_avx512(size - i);
+        _mm512_mask_storeu_epi8(to + i, some, _mm512_xor_si512(_mm512_maskz_loadu_epi8(some, from + i), sign));
+    }
+}
+
+// The same as for AVX-512, 8 channels at a time.
+struct rescaling_avx2 {
+    __m256i multiplier, rounding_even, rounding_odd, shift;
+};
+
+AVX2 INLINE struct rescaling_avx2 rescaling_avx2(__m256i multiplier, __m256i shift, int is_relu) {
+    const __m256i first = _mm256_set1_epi64x(is_relu ? 1ll << 30 : 1ll << 31);
+    const __m256i even = _mm256_and_si256(shift, _mm256_set1_epi64x(0xFFFFFFFF)), odd = _mm256_srli_epi64(shift, 32);
+    return (struct rescaling_avx2){
+        multiplier,
+        _mm256_add_epi64(first, _mm256_sllv_epi64(first, even)),
+        _mm256_add_epi64(first, _mm256_sllv_epi64(first, odd)),
+        is_relu ? _mm256_sub_epi32(shift, _mm256_set1_epi32(1)) : shift,
+    };
+}
+
+AVX2 INLINE __m256i rescale_avx2(const struct rescaling_avx2 *r, __m256i x, int is_relu) {
+    const __m256i factor = is_relu ? x : _mm256_add_epi32(x, x);
+    const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(factor, r->multiplier), r->rounding_even);
+    const __m256i odd = _mm256_add_epi64(
+        _mm256_mul_epi32(_mm256_srli_epi64(factor, 32), _mm256_srli_epi64(r->multiplier, 32)), r->rounding_odd);
+    const __m256i high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+    return _mm256_srav_epi32(is_relu ? high : _mm256_add_epi32(high, _mm256_srai_epi32(x, 31)), r->shift);
+}

@@ -24,12 +24,15 @@ from convert.c.ops.layer import (
     stored_bias,
     whole_blocks,
 )
-from convert.c.ops.windows import SAME, dilated, kernel_sides, padded_input, sides_read, strides
+from convert.c.ops.walk import band, band_bytes, long_rows, walk
+from convert.c.ops.windows import SAME, borders, dilated, kernel_sides, sides_read, strides
 from convert.c.plan import Plan, Sides
 from convert.c.rounding import Reals, Wide, fit_32_bits, sums, vectors_are_exact
 from convert.c.step import Bytes, Ints, Value
 
-_GROUP, _TILE = 4, 4  # as in kernels/conv.h
+_GROUP = 4  # as in kernels/conv.h
+_POOLED = 4  # positions that every CPU's tile holds
+_OVERREAD = 64  # bytes that kernels read beyond a band
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +62,9 @@ class Conv(Layer):
         return pointers
 
     def scratch_bytes(self, macro: str) -> int:
-        """The copy of 16 bits that AVX2 makes of an input."""
-        return 2 * (self.inputs[0].size + _GROUP) if macro == "TARGET_X86" else 0
+        """A copy of a band: of 16 bits for AVX2, elsewhere only where there is a border."""
+        size = band_bytes(self.fields) + _OVERREAD
+        return 2 * size if macro == "TARGET_X86" else size * self.fields["padded"]
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,7 @@ def conv(plan: Plan, operator: Operator) -> None:
     if weights.shape[3] == 1 < plan.value(operator.inputs[0]).channels:
         add_depthwise(plan, operator, np.moveaxis(weights[..., 0], 0, 2)[np.newaxis])
         return
-    name = plan.name(operator)
-    value = padded_input(plan, operator, kernel_sides(plan.network, operator), name)
+    name, value = plan.name(operator), plan.value(operator.inputs[0])
     if weights.shape[3] != value.channels:
         _add_groups(plan, operator, name, value, weights)
         return
@@ -92,8 +95,7 @@ def conv(plan: Plan, operator: Operator) -> None:
     pooling = _pooling_behind(plan, operator) if fit_32_bits(*reach) else None
     output = plan.output_value_read((pooling or operator).outputs[0])
     rescaling = Rescaling(*multipliers(plan, operator, len(weights)))
-    fields = {"dense": 0} | walk(value, output, strides(operator), pooling)
-    fields |= output_fields(plan, output, operator, pooling)
+    fields = _walk(plan, operator, value, pooling) | output_fields(plan, output, operator, pooling)
     is_fast = vectors_are_exact(*reach, rescaling.multiplier, rescaling.shift)
     bias = folded_bias(plan, operator, weights)
     plan.steps.append(conv_step(name, value, output, weights, bias, rescaling, fields, is_fast))
@@ -114,10 +116,15 @@ def _add_groups(plan: Plan, operator: Operator, name: str, value: Value, weights
         axes = [(value.height * value.width, value.channels), (channels, 1)]
         add_gather(plan, plan.unique_name(f"{name}_inputs"), value, picture, axes, group * channels)
         part, own = plan.new(output.height, output.width, size), slice(group * size, (group + 1) * size)
-        fields = {"dense": 0} | walk(picture, part, strides(operator)) | output_fields(plan, part, operator)
+        fields = _walk(plan, operator, picture) | output_fields(plan, part, operator)
         scaling, own_name = Rescaling(multiplier[own], shift[own]), plan.unique_name(f"{name}_group")
         plan.steps.append(conv_step(own_name, picture, part, weights[own], bias[own], scaling, fields, is_fast))
         plan.steps.append(copy_channels(plan.unique_name(f"{name}_outputs"), part, output, group * size))
+
+
+def _walk(plan: Plan, operator: Operator, value: Value, pooling: Operator | None = None) -> dict[str, int]:
+    around = borders(plan, operator, kernel_sides(plan.network, operator))
+    return walk(value, strides(operator), around, plan.tensor(operator.inputs[0]).zero_point, pooling)
 
 
 def sums_reached(plan: Plan, operator: Operator, weights: Bytes) -> tuple[Wide, Wide]:
@@ -135,12 +142,15 @@ def conv_step(
     fields: dict[str, int],
     is_fast: bool,
 ) -> Conv:
-    """The step of a convolution over a value that is padded already, weights (outputs, height, width, channels)."""
+    """The step of a convolution, weights (outputs, height, width, channels)."""
     _, kernel_height, kernel_width, channels = weights.shape
     packed, few = _packed(weights), _few(weights)
     taps = kernel_width * channels if few is not None else 0
-    positions = fields["positions"] if fields["pooled"] else 1
     shape = {"blocks": len(packed), "kernel_height": kernel_height, "groups": packed.shape[2], "taps": taps}
+    steps = (fields["position_y"], fields["position_x"], fields["window"])
+    if (kernel_height, kernel_width, value.width) == (1, 1, output.width) and steps == (value.row, channels, 1):
+        fields = fields | long_rows(fields, output)
+    shape |= {"dense": 0} | fields
     unsigned = bias - 128 * weights.sum(axis=(1, 2, 3), dtype=np.int32)
     return Conv(
         name=name,
@@ -153,35 +163,10 @@ def conv_step(
         scales=rescaling.scales,
         unsigned_bias=whole_blocks(unsigned),
         few_weights=few,
-        fields=shape | fields,
-        multiply_accumulates=output.height * output.width * positions * weights.size,
+        fields=shape | {"band": band(shape)},
+        multiply_accumulates=output.height * output.width * fields["window"] * weights.size,
         is_fast=is_fast and bool((weights > LEAST).all()),
     )
-
-
-def walk(value: Value, output: Value, steps: Sides, pooling: Operator | None = None) -> dict[str, int]:
-    """How a convolution goes over its input: which positions at once, and the bytes from one to the next."""
-    down, across = steps[0] * value.row, steps[1] * value.channels
-    if not pooling:
-        return walk_fields(value, (1, _tile(output.width)), (down, across), (down, across))
-    window = (pooling.options["filterHeight"], pooling.options["filterWidth"])
-    step_y, step_x = strides(pooling)
-    return walk_fields(value, window, (down, across), (down * step_y, across * step_x)) | {"pooled": 1}
-
-
-def walk_fields(value: Value, positions: Sides, position_steps: Sides, steps: Sides) -> dict[str, int]:
-    """The fields of `struct conv` for positions (down, across) that are computed at once, and bytes between them."""
-    return {
-        "row": value.row,
-        "input_size": value.size,
-        "step_y": steps[0],
-        "step_x": steps[1],
-        "positions": positions[0] * positions[1],
-        "positions_across": positions[1],
-        "position_y": position_steps[0],
-        "position_x": position_steps[1],
-        "pooled": 0,
-    }
 
 
 def _packed(weights: Bytes) -> Bytes:
@@ -204,16 +189,11 @@ def _few(weights: Bytes) -> npt.NDArray[np.int16] | None:
     return padded.reshape(blocks * 2, 8, height, taps).transpose(0, 2, 3, 1)
 
 
-def _tile(width: int) -> int:
-    """How many neighbours to compute at once: the fewest loads and wasted positions in a row."""
-    return min(range(min(width, _TILE), 0, -1), key=lambda side: -(-width // side) * (side + 1))
-
-
 def _pooling_behind(plan: Plan, operator: Operator) -> Operator | None:
     """The maximum pooling that is the only reader of a convolution, if a tile holds its window."""
     readers = plan.readers(operator.outputs[0])
     if len(readers) != 1 or readers[0].kind != "MAX_POOL_2D" or operator.outputs[0] == plan.network.output:
         return None
     options = readers[0].options
-    is_small = options["filterHeight"] * options["filterWidth"] <= _TILE
+    is_small = options["filterHeight"] * options["filterWidth"] <= _POOLED
     return readers[0] if is_small and options["padding"] != SAME else None

@@ -4,8 +4,9 @@ import numpy as np
 
 from convert.c.network import Operator
 from convert.c.operators import lowers
-from convert.c.ops.conv import Rescaling, conv_step, sums_reached, walk_fields
+from convert.c.ops.conv import Rescaling, conv_step, sums_reached
 from convert.c.ops.layer import folded_bias, multipliers, output_fields, reals
+from convert.c.ops.walk import walk
 from convert.c.plan import Plan
 from convert.c.rounding import Wide, dense_multipliers
 from convert.c.step import Value
@@ -21,8 +22,7 @@ def dense(plan: Plan, operator: Operator) -> None:
     weights = matrix[:, np.newaxis, np.newaxis, :]
     name = plan.name(operator)
     output = plan.output_value_read(operator.outputs[0])
-    steps = (row.row, row.channels)
-    fields = {"dense": 1} | walk_fields(row, (1, 1), steps, steps) | output_fields(plan, output, operator)
+    fields = {"dense": 1} | walk(row) | output_fields(plan, output, operator)
     rescaling = _rescaling(plan, operator, sums_reached(plan, operator, weights))
     bias = folded_bias(plan, operator, weights)
     plan.steps.append(conv_step(name, row, output, weights, bias, rescaling, fields, is_fast=True))

@@ -9,7 +9,7 @@ import numpy as np
 from convert.c.network import Operator
 from convert.c.operators import lowers
 from convert.c.plan import Plan
-from convert.c.step import Step, Value
+from convert.c.step import Step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +37,7 @@ def pad(plan: Plan, operator: Operator) -> None:
         raise plan.refusal(f"pads other axes than height and width, {plan.tensor(operator.outputs[0]).name!r}")
     top, bottom, left, right = map(int, around[1:3].ravel())
     name, output = plan.name(operator), plan.output_value(operator.outputs[0])
-    fill = plan.tensor(operator.outputs[0]).zero_point
-    add_padding(plan, plan.value(operator.inputs[0]), (top, bottom, left, right), name, fill, output)
-
-
-def add_padding(
-    plan: Plan, value: Value, borders: tuple[int, int, int, int], name: str, fill: int, output: Value | None = None
-) -> Value:
-    """Append the step that writes a copy of a value with borders (top, bottom, left, right)."""
-    top, bottom, left, right = borders
-    channels = value.channels
-    output = output or plan.new(top + value.height + bottom, left + value.width + right, channels)
-    left, right = left * channels, right * channels
+    channels, fill = output.channels, plan.tensor(operator.outputs[0]).zero_point
+    value, left, right = plan.value(operator.inputs[0]), left * channels, right * channels
     step = Pad(name=name, inputs=(value,), output=output, top=top, bottom=bottom, left=left, right=right, fill=fill)
     plan.steps.append(step)
-    return output

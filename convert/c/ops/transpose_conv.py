@@ -11,10 +11,10 @@ import numpy as np
 
 from convert.c.network import Operator
 from convert.c.operators import lowers
-from convert.c.ops.conv import Rescaling, conv_step, walk
+from convert.c.ops.conv import Rescaling, conv_step
 from convert.c.ops.gather import add_gather
 from convert.c.ops.layer import multipliers, output_fields, stored_bias
-from convert.c.ops.pad import add_padding
+from convert.c.ops.walk import walk
 from convert.c.ops.windows import SAME, strides
 from convert.c.plan import Plan
 from convert.c.rounding import sums, vectors_are_exact
@@ -65,9 +65,6 @@ def transpose_conv(plan: Plan, operator: Operator) -> None:
     (down, across), is_same = strides(operator), operator.options["padding"] == SAME
     rows = _axis(weights.shape[1], down, height, value.height, is_same)
     columns = _axis(weights.shape[2], across, width, value.width, is_same)
-    if any((*rows.border, *columns.border)):
-        borders, zero_point = (*rows.border, *columns.border), plan.tensor(picture).zero_point
-        value = add_padding(plan, value, borders, plan.unique_name(f"{name}_padding"), zero_point)
     phases = _add_phases(plan, operator, name, value, _weights(weights, rows, columns), rows, columns)
     _add_pixels(plan, name, phases, operator.outputs[0], (down, across))
 
@@ -92,7 +89,8 @@ def _add_phases(
     multiplier, shift = (np.tile(values, phases) for values in multipliers(plan, operator, outputs))
     is_fast = vectors_are_exact(*sums(weights, bias, zero_point), multiplier, shift)
     squares = plan.new(rows.squares, columns.squares, len(weights))
-    fields = {"dense": 0} | walk(value, squares, (1, 1)) | output_fields(plan, squares, operator)
+    around = (*rows.border, *columns.border)
+    fields = walk(value, around=around, zero_point=zero_point) | output_fields(plan, squares, operator)
     folded = bias - np.int32(zero_point) * weights.sum(axis=(1, 2, 3), dtype=np.int32)
     plan.steps.append(conv_step(name, value, squares, weights, folded, Rescaling(multiplier, shift), fields, is_fast))
     return squares

@@ -1,11 +1,10 @@
-"""Windows that move over a picture: how far they reach, and the padding around what they read."""
+"""Windows that move over a picture: how far they reach, and the border around what they read."""
 
 import numpy as np
 
 from convert.c.network import Network, Operator
-from convert.c.ops.pad import add_padding
 from convert.c.plan import Plan, Sides
-from convert.c.step import Bytes, Value
+from convert.c.step import Bytes
 
 SAME = 0  # schema.Padding
 
@@ -54,12 +53,3 @@ def borders(plan: Plan, operator: Operator, kernel: Sides) -> tuple[int, int, in
     needed = reach((outputs[0], outputs[1]), kernel, strides(operator))
     rows, columns = (max(0, reached - side) for reached, side in zip(needed, inputs, strict=True))
     return rows // 2, rows - rows // 2, columns // 2, columns - columns // 2
-
-
-def padded_input(plan: Plan, operator: Operator, kernel: Sides, name: str) -> Value:
-    """The input with its padding, which a step of its own writes."""
-    around, value = borders(plan, operator, kernel), plan.value(operator.inputs[0])
-    if not any(around):
-        return value
-    zero_point = plan.tensor(operator.inputs[0]).zero_point
-    return add_padding(plan, value, around, plan.unique_name(f"{name}_padding"), zero_point)

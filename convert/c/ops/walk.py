@@ -1,0 +1,69 @@
+"""How a convolution goes over its input: the fields of `struct conv` that are bytes and rows."""
+
+from collections.abc import Mapping
+
+from convert.c.network import Operator
+from convert.c.ops.windows import strides
+from convert.c.plan import Sides
+from convert.c.step import Value
+
+_BAND, _LONG = 12_288, 4096  # bytes of the input that lie near the CPU; of rows that are put together
+
+
+def walk(
+    value: Value,
+    steps: Sides = (1, 1),
+    around: tuple[int, int, int, int] = (0, 0, 0, 0),
+    zero_point: int = 0,
+    pooling: Operator | None = None,
+) -> dict[str, int]:
+    """The fields for an input with a border of its zero point.
+
+    Args:
+        value: the input.
+        steps: rows and columns from one position of the convolution to the next.
+        around: rows and columns of border: top, bottom, left, right.
+        zero_point: of the input.
+        pooling: the maximum pooling behind the convolution.
+    """
+    top, _, left, right = around
+    row = value.row + (left + right) * value.channels
+    down, across = steps[0] * row, steps[1] * value.channels
+    window, (step_y, step_x) = (1, 1), (1, 1)
+    if pooling:
+        window, (step_y, step_x) = (pooling.options["filterHeight"], pooling.options["filterWidth"]), strides(pooling)
+    return {
+        "padded": int(any(around)),
+        "row": row,
+        "top": top,
+        "left": left * value.channels,
+        "input_height": value.height,
+        "input_row": value.row,
+        "input_zero_point": zero_point,
+        "step_y": step_y * down,
+        "step_x": step_x * across,
+        "window": window[0] * window[1],
+        "window_across": window[1],
+        "position_y": down,
+        "position_x": across,
+    }
+
+
+def long_rows(fields: Mapping[str, int], output: Value) -> dict[str, int]:
+    """Rows of a convolution of 1x1 put together, while they are short: a tile has no neighbours at a row's end."""
+    heights = [height for height in range(1, output.height + 1) if output.height % height == 0]
+    times = max(height for height in heights if height == 1 or height * fields["row"] <= _LONG)
+    longer = {field: times * fields[field] for field in ("row", "input_row", "step_y", "position_y")}
+    return longer | {"height": output.height // times, "width": output.width * times}
+
+
+def band(fields: Mapping[str, int]) -> int:
+    """How many rows of outputs read no more of the input than lies near the CPU."""
+    heights = range(1, fields["height"] + 1)
+    return max(height for height in heights if height == 1 or band_bytes({**fields, "band": height}) <= _BAND)
+
+
+def band_bytes(fields: Mapping[str, int]) -> int:
+    """Bytes of the input, with its border, that a band of rows of outputs reads."""
+    window_rows = (fields["window"] // fields["window_across"] - 1) * fields["position_y"]
+    return (fields["band"] - 1) * fields["step_y"] + window_rows + fields["kernel_height"] * fields["row"]
