@@ -117,7 +117,8 @@ def _write(files: Mapping[Path, bytes]) -> None:
 def _screen(head: str, facts: dict[str, Any]) -> str:
     lines = [
         head,
-        f"{facts['steps']} steps, {facts['constants']:,} bytes of constants, an arena of {facts['arena']:,} bytes",
+        f"{facts['steps']} steps, {facts['constants']:,} bytes of constants",
+        f"an arena of {facts['arena']:,} bytes; values that live at the same time take {facts['least_arena']:,}",
         f"golden inputs: {facts['golden']}",
     ]
     rows = [(row["target"], f"{row['library_bytes']:,}", f"{row['program_bytes']:,}") for row in facts["targets"]]

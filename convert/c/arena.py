@@ -7,23 +7,35 @@ from convert.c.step import Buffer, Step, Value
 
 ALIGNMENT = 16  # bytes
 _SLACK = 7  # bytes that kernels read beyond a value: up to eight at a time
+_ROUNDS = 100  # orders in which buffers are placed
 
 
 @dataclass
 class _Lifetime:
-    """A buffer from the step that writes it to the last that reads it."""
+    """Buffers in one place, from the step that writes the first to the last that reads one of them."""
 
-    buffer: Buffer
+    buffers: list[Buffer]
     first: int
     last: int
+    offset: int = 0
 
     @property
     def room(self) -> int:
-        return -(-(self.buffer.size + _SLACK) // ALIGNMENT) * ALIGNMENT
+        return -(-(self.buffers[0].size + _SLACK) // ALIGNMENT) * ALIGNMENT
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.room
+
+    def meets(self, other: "_Lifetime") -> bool:
+        return other.first <= self.last and self.first <= other.last
 
 
-def allocate(first: Value, steps: Sequence[Step], last: Value) -> int:
-    """Give each buffer its offset, so that none overlaps another that lives at the same time; the largest first.
+def allocate(first: Value, steps: Sequence[Step], last: Value) -> tuple[int, int]:
+    """Give each buffer its offset, so that none overlaps another that lives at the same time.
+
+    Outputs take the place of inputs that their step reads as the last one, where its kernel allows that. The largest
+    buffers are placed first; then, until the arena is as small as can be, whatever lay highest before the others.
 
     Args:
         first: the network's input, which lives from the beginning.
@@ -31,26 +43,50 @@ def allocate(first: Value, steps: Sequence[Step], last: Value) -> int:
         last: the network's output, which lives to the end.
 
     Returns:
-        The bytes of the arena.
+        The bytes of the arena; and the least, those of all values that live at the same time.
     """
-    placed: list[_Lifetime] = []
-    for lifetime in sorted(_lifetimes(first, steps, last), key=lambda lifetime: -lifetime.buffer.size):
-        others = [other for other in placed if other.first <= lifetime.last and lifetime.first <= other.last]
-        offset = 0
-        for other in sorted(others, key=lambda other: other.buffer.offset):
-            if offset + lifetime.room <= other.buffer.offset:
+    lifetimes = _lifetimes(first, steps, last)
+    least = max(sum(life.room for life in lifetimes if life.first <= now <= life.last) for now in range(len(steps) + 1))
+    order = sorted(lifetimes, key=lambda lifetime: -lifetime.buffers[0].size)
+    arenas = []
+    for _ in range(_ROUNDS):
+        _place(order)
+        highest = max(order, key=lambda lifetime: lifetime.end)
+        arenas.append((highest.end, order))
+        if highest.end == least:
+            break
+        order = [highest, *(lifetime for lifetime in order if lifetime is not highest)]
+    arena, order = min(arenas, key=lambda pair: pair[0])
+    _place(order)
+    for lifetime in lifetimes:
+        for buffer in lifetime.buffers:
+            buffer.offset = lifetime.offset
+    return arena, least
+
+
+def _place(order: Sequence[_Lifetime]) -> None:
+    """Place one after the other, each as low as those before it let it."""
+    for number, lifetime in enumerate(order):
+        lifetime.offset = 0
+        neighbours = [other for other in order[:number] if lifetime.meets(other)]
+        for other in sorted(neighbours, key=lambda other: other.offset):
+            if lifetime.end <= other.offset:
                 break
-            offset = max(offset, other.buffer.offset + other.room)
-        lifetime.buffer.offset = offset
-        placed.append(lifetime)
-    return max(lifetime.buffer.offset + lifetime.room for lifetime in placed)
+            lifetime.offset = max(lifetime.offset, other.end)
 
 
 def _lifetimes(first: Value, steps: Sequence[Step], last: Value) -> list[_Lifetime]:
-    lifetimes = {id(first.buffer): _Lifetime(first.buffer, 0, 0)}
+    last_steps = {id(value.buffer): number for number, step in enumerate(steps) for value in step.inputs}
+    last_steps[id(last.buffer)] = len(steps)
+    lifetimes = {id(first.buffer): _Lifetime([first.buffer], 0, 0)}
     for number, step in enumerate(steps):
+        output = step.output.buffer
+        over = [value.buffer for value in step.overwritable() if last_steps[id(value.buffer)] == number]
+        over = [buffer for buffer in over if buffer.size == output.size]
+        if over and id(output) not in lifetimes:
+            lifetimes[id(output)] = lifetimes[id(over[0])]
+            lifetimes[id(output)].buffers.append(output)
         for value in (*step.inputs, step.output):
-            lifetime = lifetimes.setdefault(id(value.buffer), _Lifetime(value.buffer, number, number))
-            lifetime.last = number
+            lifetimes.setdefault(id(value.buffer), _Lifetime([value.buffer], number, number)).last = number
     lifetimes[id(last.buffer)].last = len(steps)
-    return list(lifetimes.values())
+    return list({id(lifetime): lifetime for lifetime in lifetimes.values()}.values())

@@ -113,7 +113,14 @@ def _facts(model: ModelFile, plan: Plan, builds: Sequence[Built]) -> dict[str, A
     ]
     constants = sum(step.constant_bytes for step in plan.steps)
     steps = len(plan.steps)
-    return {"model": str(model.path), "steps": steps, "constants": constants, "arena": plan.arena, "targets": sizes}
+    return {
+        "model": str(model.path),
+        "steps": steps,
+        "constants": constants,
+        "arena": plan.arena,
+        "least_arena": plan.least_arena,
+        "targets": sizes,
+    }
 
 
 def _description(manifest: Manifest, plan: Plan, symbol: str, output: Path, builds: Sequence[Built]) -> dict[str, Any]:

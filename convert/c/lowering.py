@@ -42,7 +42,7 @@ def _lower(source: str, network: Network) -> Plan:
     for operator in network.operators:
         if operator not in plan.fused:
             LOWERINGS[operator.kind].lower(plan, operator)
-    plan.arena = allocate(plan.input, plan.steps, plan.output)
+    plan.arena, plan.least_arena = allocate(plan.input, plan.steps, plan.output)
     return plan
 
 

@@ -24,6 +24,7 @@ class Plan:
     values: dict[int, Value] = field(default_factory=dict)
     fused: list[Operator] = field(default_factory=list)  # computed by the step of another operator
     arena: int = 0  # bytes
+    least_arena: int = 0  # bytes of all values that live at the same time
 
     def __post_init__(self) -> None:
         self.step_names: set[str] = set()

@@ -83,6 +83,10 @@ class Step:
         """Whether the kernel for a CPU's own instructions gives what TFLite's reference kernel gives, for this step."""
         return True
 
+    def overwritable(self) -> Sequence[Value]:
+        """Inputs in whose place the output may lie: all kernels read each byte of them before they write that one."""
+        return ()
+
     @property
     def constant_bytes(self) -> int:
         """Bytes of weights, biases and tables."""

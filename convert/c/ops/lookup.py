@@ -11,7 +11,7 @@ from convert.c.fixed_point import LEAST, MOST
 from convert.c.initializers import array
 from convert.c.network import Operator
 from convert.c.plan import Plan
-from convert.c.step import Bytes, Step
+from convert.c.step import Bytes, Step, Value
 
 EVERY_INT8 = np.arange(LEAST, MOST + 1)
 
@@ -30,6 +30,10 @@ class Lookup(Step):
     def parameters(self) -> Sequence[object]:
         """How many, and the table."""
         return self.output.size, f"{self.name}_table"
+
+    def overwritable(self) -> Sequence[Value]:
+        """The input."""
+        return self.inputs
 
     @property
     def constant_bytes(self) -> int:

@@ -68,6 +68,11 @@ class Pairwise(Step):
         loop = f"for (int row = 0; row < {self.rows}; row++) " if self.rows > 1 else ""
         return loop + super().call(function)
 
+    def overwritable(self) -> Sequence[Value]:
+        """Operands that no row repeats."""
+        whole = [operand.content for operand in self.operands if not operand.is_row]
+        return [content for content in whole if isinstance(content, Value)]
+
     @property
     def constant_bytes(self) -> int:
         """Bytes of the operands that are constants."""

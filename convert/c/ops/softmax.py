@@ -12,7 +12,7 @@ from convert.c.initializers import float_literal, numbers
 from convert.c.network import NetworkTensor, Operator
 from convert.c.operators import lowers
 from convert.c.plan import Plan
-from convert.c.step import Step
+from convert.c.step import Step, Value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,10 @@ class Softmax(Step):
     def constants(self) -> Iterator[str]:
         """C of the table of powers."""
         yield f"static const float {self.name}_powers[256] = {{\n{numbers(map(float_literal, self.powers))}\n}};\n"
+
+    def overwritable(self) -> Sequence[Value]:
+        """The logits."""
+        return self.inputs
 
     def parameters(self) -> Sequence[object]:
         """Classes, table, and quantization of the output."""
