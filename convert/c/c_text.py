@@ -110,9 +110,14 @@ def _kernels(steps: Sequence[Step]) -> list[str]:
 def _shared(macro: str, steps: Sequence[Step]) -> list[str]:
     """What all kernels for a family of CPUs share."""
     includes = dict.fromkeys(f"#include <{cpu.include}>\n" for cpu in of_macro(macro) if cpu.include)
+    scratch = [_scratch(macro, steps)] if any(cpu.below == PORTABLE.name for cpu in of_macro(macro)) else []
+    return [*includes, *scratch, *dict.fromkeys(kernel_file(cpu.shared) for cpu in of_macro(macro) if cpu.shared)]
+
+
+def _scratch(macro: str, steps: Sequence[Step]) -> str:
+    """Bytes for one step at a time; CPUs above others of another family use theirs."""
     size = max(1, *(step.scratch_bytes(macro) for step in steps))
-    scratch = f"OF_THREAD int8_t ALIGNED __attribute__((unused)) scratch[{size}];  // of one step\n"
-    return [*includes, scratch, *dict.fromkeys(kernel_file(cpu.shared) for cpu in of_macro(macro) if cpu.shared)]
+    return f"OF_THREAD int8_t ALIGNED __attribute__((unused)) scratch[{size}];\n"
 
 
 def _family(kernel: str, macro: str) -> list[str]:
