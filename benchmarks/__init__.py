@@ -1,1 +1,1 @@
-"""Latency measured, and what is shown of it: `python -m benchmarks.latency`."""
+"""Measurements: latency, accuracy on boards, comparisons; and the pages that show them."""

@@ -1,6 +1,6 @@
 """Raspberry Pis without the hardware: Debian's own files, run by QEMU's user emulation on this machine.
 
-A board is a folder: the disk (Debian's packages, unpacked), what its kernel would say in /proc and /sys, and a virtual
+A board is a folder: the disk (Debian's packages, unpacked), the files of its kernel in /proc and /sys, and a virtual
 environment with the engines and the wheel, whose `python` starts the emulator. It answers as the board does, by the
 same machine code; its seconds mean nothing.
 
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.boards`."""
     parser = command_parser("python -m benchmarks.boards", __doc__)
     parser.add_argument("board", nargs="?", choices=list(EMULATED), metavar="BOARD", help=", ".join(EMULATED))
-    parser.add_argument("words", type=str, nargs=argparse.REMAINDER, metavar="…", help="what its Python is given")
+    parser.add_argument("words", type=str, nargs=argparse.REMAINDER, metavar="…", help="words for its Python")
     options = parser.parse_args(argv)
     boards = [EMULATED[options.board]] if options.board else list(EMULATED.values())
     build(boards)
@@ -83,7 +83,7 @@ def python_of(board: Board, home: Path = HOME) -> Path:
 
 
 def build(boards: Iterable[Board], home: Path = HOME) -> None:
-    """Build what is missing of boards; the wheel is always built and installed again.
+    """Build the missing parts of boards; the wheel is always built and installed again.
 
     Raises:
         EdgecnnError: the tools are missing, or Debian's packages or pip's wheels cannot be downloaded.
@@ -160,7 +160,7 @@ def _equip(board: Board, home: Path) -> None:
     _pip("install", "--no-compile", "--no-deps", "--no-build-isolation", f"--target={packages}", "./runtime")
     (packages / "engines.pth").write_text("".join(f"{home}/wheels/{name}\n" for name in board.locks))
     shared = str(bool(_debians_own(system))).lower()
-    home_of_python = files / "usr/bin"  # in full: QEMU does not redirect each of the ways to look at a file
+    home_of_python = files / "usr/bin"  # in full: QEMU does not redirect all ways to look at a file
     (folder / "env/pyvenv.cfg").write_text(f"home = {home_of_python}\ninclude-system-site-packages = {shared}\n")
     emulator = f"qemu-{'aarch64' if system.machine == 'aarch64' else 'arm'} -cpu {board.cpu.qemu} -L {files}"
     python.parent.mkdir()

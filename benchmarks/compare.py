@@ -1,10 +1,10 @@
 """Compare two runs of `python -m benchmarks.latency` or `edgecnn bench --json`: is anything slower now?
 
-Results are paired by model, engine, threads and batch. What counts is the p50, the median of the windows' medians, end
-to end and of the engine's call. Its noise is learned from the windows: half the range of their medians, of both runs
-together. Slower is what is slower by more than that noise and by more than --threshold; the exit status is then 1.
+Results are paired by model, engine, threads and batch. The p50 counts, the median of the windows' medians, end to end
+and of the engine's call. Its noise is half the range of the windows' medians, of both runs together. A result is slower
+if its p50 grew by more than that noise and by more than --threshold; the exit status is then 1.
 
-Runs on different devices, INVALID results and runs that were made in a hurry are not compared, unless told so.
+Runs on different devices, INVALID results and hurried runs are compared only with --anyway.
 
 Examples:
   python -m benchmarks.compare benchmarks/reference/latency.json artifacts/mnist/latency.json
@@ -29,7 +29,7 @@ from edgecnn.latency_tables import subject_name
 THRESHOLD = 0.05
 SAME, SLOWER, FASTER = "same", "SLOWER", "faster"
 _DEVICE = ("board", "cpu", "cores", "machine")
-_KEY = ("model", "engine", "threads", "batch")
+_FIELDS = ("model", "engine", "threads", "batch")
 _FIGURES = {"end_to_end": "end to end", "engine_call": "engine's call"}
 
 
@@ -41,7 +41,7 @@ class Change:
     figure: str
     old_us: float
     new_us: float
-    noise: float  # relative: what two honest runs may differ by
+    noise: float  # relative: two honest runs may differ by so much
     valid: bool = True  # in both runs
 
     @property
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_json([row | {"verdict": verdict} for row, verdict in zip(rows, verdicts, strict=True)])
     else:
         head = ("", "", "old us", "new us", "ratio", "noise", "verdict")
-        print(table(head, [_cells(*each) for each in zip(changes, verdicts, strict=True)]))
+        print(table(head, map(_cells, changes, verdicts)))
     return GATE_FAILED if SLOWER in verdicts else OK
 
 
@@ -107,10 +107,10 @@ def read_run(path: Path) -> dict[str, Any]:
 
 
 def _refuse(old_path: Path, old: dict[str, Any], new_path: Path, new: dict[str, Any]) -> None:
-    """Refuse what cannot be compared honestly.
+    """Refuse runs that cannot be compared honestly.
 
     Raises:
-        EdgecnnError: with what, and how to do it all the same.
+        EdgecnnError: the devices differ, a run was hurried, or a result is INVALID.
     """
     for part in _DEVICE:
         if old["device"][part] != new["device"][part]:
@@ -119,17 +119,18 @@ def _refuse(old_path: Path, old: dict[str, Any], new_path: Path, new: dict[str, 
     for path, run in ((old_path, old), (new_path, new)):
         if not run["method"]["comparable"]:
             raise EdgecnnError(f"{path} was made in a hurry: measure without --quick and --seconds, or say --anyway")
-        for each in run["results"]:
-            if each["verdict"] != "VALID":
+        for times in run["results"]:
+            if times["verdict"] != "VALID":
+                reasons = "; ".join(times["reasons"])
                 raise EdgecnnError(
-                    f"{path}: {subject_name(each)} is INVALID ({'; '.join(each['reasons'])}): or say --anyway"
+                    f"{path}: {subject_name(times)} is INVALID ({reasons}): measure again, or say --anyway"
                 )
 
 
 def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     """Every figure that both runs have."""
-    before = {tuple(each[part] for part in _KEY): each for each in old["results"]}
-    pairs = [(before.get(tuple(each[part] for part in _KEY)), each) for each in new["results"]]
+    before = {_key(times): times for times in old["results"]}
+    pairs = [(before.get(_key(times)), times) for times in new["results"]]
     return [
         Change(
             subject=subject_name(later),
@@ -143,6 +144,11 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
         if earlier
         for name, words in _FIGURES.items()
     ]
+
+
+def _key(times: dict[str, Any]) -> tuple[Any, ...]:
+    """The fields that two results have in common if they are compared."""
+    return tuple(times[field] for field in _FIELDS)
 
 
 def _noise(*figures: dict[str, Any]) -> float:

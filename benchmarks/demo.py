@@ -1,7 +1,7 @@
-"""The main job, end to end: train, convert, check, measure; ends with one table and the path of the report.
+"""Do the main job, end to end: train, convert, check, measure; print one table and the path of the report.
 
-Runs the commands that a user would, shows each with its time, and writes demo.json beside the models. MNIST is taken
-where it can be had (MNIST_DIR, cache, download), scikit-learn's digits otherwise.
+It runs the commands that a user would, shows the time of each, and writes demo.json beside the models. The data set is
+MNIST if it can be had (MNIST_DIR, cache, download), otherwise scikit-learn's digits.
 
 Example:
   MNIST_DIR=/data/mnist python -m benchmarks.demo
@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.latency import FILE, run_document
 from benchmarks.models import setups
-from benchmarks.origin import origin
+from benchmarks.provenance import provenance
 from edgecnn.bench import leave_out
 from edgecnn.check import check
 from edgecnn.classifier import Classifier
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if status != OK:
         return status
     steps.append({"command": " ".join(("python -m", *REPORT)), "seconds": round(seconds, 1)})
-    document = {"folder": folder.name, "steps": steps, "results": rows} | origin()
+    document = {"folder": folder.name, "steps": steps, "results": rows} | provenance()
     write_file(folder / "demo.json", json.dumps(document, indent=1).encode())
     if options.json:
         print_json(document)
@@ -84,10 +84,10 @@ def _run(step: Sequence[str], out: Any) -> tuple[int, float]:
 
 
 def results(folder: Path) -> list[dict[str, Any]]:
-    """What each model on each engine is worth on the evaluation split, and its time, measured in a hurry."""
-    said = run_document(measure(setups([folder]), QUICK, leave_out=leave_out), QUICK)
-    write_file(folder / FILE, json.dumps(said, indent=1).encode())
-    return [_result(folder / each["model"], each) for each in said["results"]]
+    """Accuracy of each model on each engine on the evaluation split, and its latency, measured in a hurry."""
+    run = run_document(measure(setups([folder]), QUICK, leave_out=leave_out), QUICK)
+    write_file(folder / FILE, json.dumps(run, indent=1).encode())
+    return [_result(folder / times["model"], times) for times in run["results"]]
 
 
 def _result(path: Path, times: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Time every model on every engine that runs it: end to end, and the engine's call alone.
 
 End to end is raw pixels to label, as `Classifier.predict` does it; the call alone is the engine's `invoke`. Each model
-on each engine lives in a process of its own; in turns, in shuffled order, each is seen through five windows on five
+on each engine lives in a process of its own; in turns, in shuffled order, they are measured in five windows on five
 test images, of 10 seconds and 1,000 calls at least. Every figure has a verdict: VALID, or INVALID with the reason. The
 results go to latency.json beside the models, for `python -m benchmarks.compare` and `python -m benchmarks.report`.
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.models import setups
-from benchmarks.origin import origin
+from benchmarks.provenance import provenance
 from edgecnn import arguments
 from edgecnn.bench import document, leave_out, method_of, usable_counts
 from edgecnn.cli import add_engine_option, add_method_options
@@ -49,19 +49,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = setups(options.models, options.engine, usable_counts(options.threads), options.batch)
     output = options.output or wanted[0].model.with_name(FILE)
     check_writable(output)
-    found = measure(wanted, method, leave_out=None if options.engine else leave_out)
-    said = run_document(found, method)
-    write_file(output, json.dumps(said, indent=1).encode())
+    measurements = measure(wanted, method, leave_out=None if options.engine else leave_out)
+    run = run_document(measurements, method)
+    write_file(output, json.dumps(run, indent=1).encode())
     if options.json:
-        print_json(said)
+        print_json(run)
     else:
-        print(f"{screen(said['results'], method)}\n\n{output}")
+        print(f"{screen(run['results'], method)}\n\n{output}")
     return OK
 
 
-def run_document(found: Sequence[Measurement], method: Method) -> dict[str, Any]:
-    """A run with when, by what command and at which commit it was made."""
-    return document(found, method) | origin()
+def run_document(measurements: Sequence[Measurement], method: Method) -> dict[str, Any]:
+    """A run for `--json`, with its time, command, commit and machine."""
+    return document(measurements, method) | provenance()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ _CURE = "python -m convert.c --build host"
 class Library:
     """A model's C, compiled."""
 
-    symbol: str  # what its functions begin with
+    symbol: str  # prefix of its functions
     path: Path  # the shared library
     program: Path  # the static program around it
     macs: int  # multiply-accumulates of a call

@@ -16,28 +16,28 @@ def setups(
     """Models on engines, with numbers of threads and of images a call.
 
     Args:
-        paths: model files and folders of them; none stands for the newest folder in artifacts/.
-        engine: the only engine; without one, every engine here for the file, `native` where a library lies beside it.
+        paths: model files and folders of them; if empty, the newest folder in artifacts/.
+        engine: the only engine; by default every engine here for the file, `native` if a library lies beside it.
         threads: threads for one inference.
         batch: images a call.
 
     Raises:
         EdgecnnError: there is no model, or no engine for any.
     """
-    found = [
+    subjects = [
         Setup(path, name, count, images)
         for path in model_files(paths)
         for name in ([engine] if engine else engines_of(path, read_model(path).manifest.format))
         for count in threads
         for images in batch
     ]
-    if not found:
+    if not subjects:
         raise EdgecnnError("no engine is installed for these models: edgecnn doctor says what to install")
-    return found
+    return subjects
 
 
 def model_files(paths: Sequence[Path]) -> list[Path]:
-    """The `.tflite` and `.onnx` files that `paths` name; none stands for the newest folder in artifacts/.
+    """The `.tflite` and `.onnx` files in `paths`; if there are none, those of the newest folder in artifacts/.
 
     Raises:
         EdgecnnError: there is none.

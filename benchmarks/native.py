@@ -1,4 +1,4 @@
-"""The C of a model beside what this CPU can do at most, and its static program beside the Python runtime.
+"""Time the C of a model beside this CPU's peak, and its static program beside the Python runtime.
 
 The peak is measured by a loop of the dot-product instruction (benchmarks/peak.c) on the same pinned core, in turns with
 the program's own --bench. The program and Python are started in turns: seconds from process start to the first label.
@@ -13,7 +13,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks.library import library_of
-from benchmarks.origin import origin
 from benchmarks.peak import compiled
 from benchmarks.peak import measured as peak_of
-from benchmarks.startup import EDGECNN, compiling
+from benchmarks.process_start import first_line, with_byte_code
+from benchmarks.provenance import provenance
+from benchmarks.startup import EDGECNN
 from edgecnn import arguments
 from edgecnn.command import OK, command, command_parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import newest_model, read_model
-from edgecnn.programs import last_line, run_program
+from edgecnn.programs import run_program
 
 TURNS, STARTS = 9, 25
 
@@ -44,59 +44,68 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     model = options.model or newest_model().with_name("model_int8.tflite")
     os.sched_setaffinity(0, {options.core})  # the children's too
-    found = measured(model)
+    figures = measured(model)
     if options.json:
-        print_json(found | origin())
+        print_json(figures | provenance())
     else:
-        print(table(("", str(model)), [(name, _figure(value)) for name, value in found.items()]))
+        print(table(("", str(model)), [(name, _figure(value)) for name, value in figures.items()]))
     return OK
 
 
 def measured(model: Path) -> dict[str, Any]:
-    """What is to be known of a model's library and program.
+    """The figures of a model's library and program.
 
     Raises:
-        EdgecnnError: they are not there.
+        EdgecnnError: the model has none.
     """
     library = library_of(model)
-    program, macs = library.program, library.macs
     with tempfile.TemporaryDirectory() as folder:
-        peak = compiled(Path(folder) / "peak")
+        call, peak = _call_and_peak(library.program, Path(folder))
         picture = _picture(Path(folder), read_model(model).manifest)
-        calls, peaks = [], []
-        for turn in range(TURNS):
-            progress(f"turn {turn + 1} of {TURNS}")
-            calls.append(_p50(run_program(program, "--bench").stdout))
-            peaks.append(peak_of(peak).get("int8", 0.0))
         script = EDGECNN.format(model=str(model), engine="litert")
-        starts: dict[str, list[float]] = {"program": [], "python": []}
-        environment = compiling(folder)
-        for turn in range(STARTS + 1):
-            progress(f"start {turn} of {STARTS}")
-            starts["program"].append(_seconds(environment, program, picture))
-            starts["python"].append(_seconds(environment, sys.executable, "-c", script))
-        memory = _resident(program, "--bench")
+        start, python_start = _starts(folder, (library.program, picture), (sys.executable, "-c", script))
+        memory = _resident(library.program, "--bench")
     progress("")
-    call, best = statistics.median(calls), max(peaks)
-    floor = macs / best / 1000 if best else None
-    begun, slow = (statistics.median(starts[name][1:]) for name in ("program", "python"))
+    floor = library.macs / peak / 1000 if peak else None
     return {
         "p50_us": call,
-        "multiply_accumulates": macs,
-        "peak_per_ns": best or None,
+        "multiply_accumulates": library.macs,
+        "peak_per_ns": peak or None,
         "floor_us": floor and round(floor, 2),
         "of_floor": floor and round(call / floor, 2),
-        "program_bytes": program.stat().st_size,
+        "program_bytes": library.program.stat().st_size,
         "arena_bytes": library.arena,
         "resident_kb": memory,
-        "start_to_label_ms": round(1000 * begun, 2),
-        "python_start_to_label_ms": round(1000 * slow, 1),
-        "of_python": round(begun / slow, 4),
+        "start_to_label_ms": round(1000 * start, 2),
+        "python_start_to_label_ms": round(1000 * python_start, 1),
+        "of_python": round(start / python_start, 4),
     }
 
 
+def _call_and_peak(program: Path, folder: Path) -> tuple[float, float]:
+    """Microseconds of a call, the median; and int8 multiply-accumulates a nanosecond, the most, 0 if not known."""
+    loops = compiled(folder / "peak")
+    calls, peaks = [], []
+    for turn in range(TURNS):
+        progress(f"turn {turn + 1} of {TURNS}")
+        calls.append(_p50(run_program(program, "--bench").stdout))
+        peaks.append(peak_of(loops).get("int8", 0.0))
+    return statistics.median(calls), max(peaks)
+
+
+def _starts(folder: str, *commands: Sequence[object]) -> list[float]:
+    """Seconds from the start of each command to its first line: medians of runs in turns, without the first."""
+    environment = with_byte_code(folder)
+    seconds: list[list[float]] = [[] for _ in commands]
+    for run in range(STARTS + 1):
+        progress(f"start {run} of {STARTS}")
+        for words, runs in zip(commands, seconds, strict=True):
+            runs.append(first_line(*words, environment=environment)[0])
+    return [statistics.median(runs[1:]) for runs in seconds]
+
+
 def _picture(folder: Path, manifest: Manifest) -> Path:
-    """A blank picture that the program takes."""
+    """A blank picture for the program."""
     height, width, channels = manifest.input.shape
     path = folder / "blank.pgm"
     head = f"P{5 if channels == 1 else 6} {width} {height} 255\n".encode()
@@ -104,30 +113,11 @@ def _picture(folder: Path, manifest: Manifest) -> Path:
     return path
 
 
-def _p50(said: str) -> float:
-    found = re.search(r"p50 (\d+\.?\d*) us", said)
-    if not found:
-        raise EdgecnnError(f"the program says {said!r}: build it again with python -m convert.c")
-    return float(found[1])
-
-
-def _seconds(environment: dict[str, str], *words: object) -> float:
-    """From the start of a process to its first line.
-
-    Raises:
-        EdgecnnError: it printed none.
-    """
-    begin = time.perf_counter()
-    told = list(map(str, words))
-    with subprocess.Popen(told, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        first = process.stdout.readline() if process.stdout else b""
-        seconds = time.perf_counter() - begin
-        _, errors = process.communicate()
-    if not first:
-        raise EdgecnnError(
-            f"{told[0]} gives no label: {last_line(process.returncode, errors.decode(errors='replace'))}"
-        )
-    return seconds
+def _p50(line: str) -> float:
+    match = re.search(r"p50 (\d+\.?\d*) us", line)
+    if not match:
+        raise EdgecnnError(f"the program printed {line!r}: build it again with python -m convert.c")
+    return float(match[1])
 
 
 def _resident(*words: object) -> int:
@@ -135,8 +125,8 @@ def _resident(*words: object) -> int:
     most = 0
     with subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
-            most = max(most, int(found[1]) if found else 0)
+            match = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+            most = max(most, int(match[1]) if match else 0)
     return most
 
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import scripts
 from benchmarks.contest import contest
-from benchmarks.origin import origin
+from benchmarks.ncnn_files import write_ncnn
+from benchmarks.provenance import provenance
 from benchmarks.suite.build import keras_of
 from benchmarks.suite.networks import NETWORKS
 from benchmarks.turns import Times, ratio
@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ratios = [_ratio(ours, theirs, aim, times) for ours, theirs, aim in RATIOS if {ours, theirs} <= times.keys()]
     write_file(picture, draw(rows))
     if options.json:
-        print_json({"rows": [asdict(row) for row in rows], "ratios": ratios, "missing": missing} | origin())
+        print_json({"rows": [asdict(row) for row in rows], "ratios": ratios, "missing": missing} | provenance())
     else:
         print(table(("contestant", "accuracy", "p50 us", "p99 us"), map(_cells, rows)))
         print("\n" + table(("ours", "theirs", "ratio", "95 %", "aim"), map(_ratio_cells, ratios)))
@@ -144,7 +144,7 @@ def prepare(folder: Path, max_drop: str = MAX_DROP) -> Path:
         _convert(output, f"convert.{kind}", parent, *words)
         if (optimize, quantize, kind, batch) == ("none", "int8", "tflite", "1"):
             _or_warn(_convert, output.with_suffix(".c"), "convert.c", output, "--build", "host")
-    _or_warn(in_child, scripts.write_ncnn, files)  # TensorFlow and ncnn do not live in one process
+    _or_warn(in_child, write_ncnn, files)  # TensorFlow and ncnn do not live in one process
     return files
 
 

@@ -1,7 +1,7 @@
 """Write the tables of README.md and docs/results.md from committed results, so that no figure was typed by hand.
 
-A table stands between `<!-- NAME -->` and `<!-- end of NAME -->`. It is made from the documents of
-benchmarks/reference; each of these is the `--json` of one benchmark and holds its machine, time and command.
+A table stands between `<!-- NAME -->` and `<!-- end of NAME -->`. Its figures are those of documents in
+benchmarks/reference: the `--json` of a benchmark, with its machine, time and command.
 
 Examples:
   python -m benchmarks.readme                                       write the tables
@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import results
-from benchmarks.card import card
+from benchmarks import result_tables
+from benchmarks.shipped_card import shipped_card
 from edgecnn import SHIPPED
 from edgecnn.command import OK, command, command_parser, print_json
 from edgecnn.errors import EdgecnnError
@@ -34,21 +34,21 @@ class Block(NamedTuple):
     """A generated part of a page."""
 
     page: Path
-    references: tuple[str, ...]  # names of files in REFERENCES, in the order of what `write` takes
+    references: tuple[str, ...]  # names of files in REFERENCES, in the order of the arguments of `write`
     write: Callable[..., str]  # documents -> Markdown
 
 
 BLOCKS = {
-    "results": Block(README, ("demo.json",), results.demo_block),
-    "same": Block(RESULTS, ("demo.json", "latency.json", "peers.json"), results.same_block),
-    "demo": Block(RESULTS, ("demo.json",), results.steps_block),
-    "latency": Block(RESULTS, ("latency.json",), results.latency_block),
-    "peers": Block(RESULTS, ("peers.json",), results.peers_block),
-    "native": Block(RESULTS, ("native.json",), results.native_block),
-    "micro": Block(RESULTS, ("micro.json",), results.micro_block),
-    "seeds": Block(RESULTS, ("seeds.json",), results.seeds_block),
-    "instructions": Block(RESULTS, ("arm.json",), results.instructions_block),
-    "boards": Block(RESULTS, ("arm.json",), results.arm_block),
+    "results": Block(README, ("demo.json",), result_tables.demo_block),
+    "same": Block(RESULTS, ("demo.json", "latency.json", "peers.json"), result_tables.same_block),
+    "demo": Block(RESULTS, ("demo.json",), result_tables.steps_block),
+    "latency": Block(RESULTS, ("latency.json",), result_tables.latency_block),
+    "peers": Block(RESULTS, ("peers.json",), result_tables.peers_block),
+    "native": Block(RESULTS, ("native.json",), result_tables.native_block),
+    "micro": Block(RESULTS, ("micro.json",), result_tables.micro_block),
+    "seeds": Block(RESULTS, ("seeds.json",), result_tables.seeds_block),
+    "instructions": Block(RESULTS, ("arm.json",), result_tables.instructions_block),
+    "boards": Block(RESULTS, ("arm.json",), result_tables.arm_block),
 }
 
 
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.source:
         _adopt(options.source)
     changed = {str(page): _rewrite(page) for page in (README, RESULTS)}
-    write_file(CARD, card(read_model(SHIPPED)).encode())
+    write_file(CARD, shipped_card(read_model(SHIPPED)).encode())
     if options.json:
         print_json([{"file": page, "changed": differs} for page, differs in changed.items()])
     else:
@@ -91,7 +91,7 @@ def references() -> list[str]:
 
 
 def filled(page: Path, text: str, root: Path = Path()) -> str:
-    """The text of a page with all its tables made anew.
+    """The text of a page with all its tables written again.
 
     Raises:
         EdgecnnError: the page lacks the markers of a table.

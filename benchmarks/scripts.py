@@ -1,7 +1,7 @@
-"""What people write today to classify an image, by engine, and edgecnn beside it; for benchmarks.peers.
+"""Scripts that people write today to classify an image, by engine, and edgecnn beside them; for benchmarks.peers.
 
-Each function takes the folder of the files and gives a function from raw pixels, uint8 (28, 28, 1), to the index of the
-label. The scripts follow the documentation of their engines.
+A function takes the folder of the exports and returns a function from raw pixels, uint8 (height, width, channels), to
+the index of the label. The scripts follow the documentation of their engines.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn import Classifier
-from edgecnn.errors import EdgecnnError
 
 Image = npt.NDArray[np.uint8]
 Classify = Callable[[Image], int]
 
 
 def edgecnn_native_int8(folder: Path) -> Classify:
-    """The library made of the model's C, by edgecnn."""
+    """The library of the model's C, by edgecnn."""
     return _edgecnn(folder / "plain_int8.tflite", "native")
 
 
@@ -90,17 +89,17 @@ def tflite_float_script(folder: Path) -> Classify:
 def _tflite(interpreter_class: Any, path: Path) -> Classify:
     interpreter = interpreter_class(model_path=str(path), num_threads=1)
     interpreter.allocate_tensors()
-    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-    (in_scale, in_zero), (out_scale, out_zero) = taken["quantization"], given["quantization"]
+    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+    (in_scale, in_zero), (out_scale, out_zero) = source["quantization"], target["quantization"]
 
     def classify(image: Image) -> int:
         values = image.astype(np.float32) / 255.0
-        if taken["dtype"] == np.int8:
+        if source["dtype"] == np.int8:
             values = np.clip(np.round(values / in_scale + in_zero), -128, 127).astype(np.int8)
-        interpreter.set_tensor(taken["index"], np.expand_dims(values, 0))
+        interpreter.set_tensor(source["index"], np.expand_dims(values, 0))
         interpreter.invoke()
-        output = interpreter.get_tensor(given["index"])[0]
-        if given["dtype"] == np.int8:
+        output = interpreter.get_tensor(target["index"])[0]
+        if target["dtype"] == np.int8:
             output = (output.astype(np.float32) - out_zero) * out_scale
         return int(np.argmax(output))
 
@@ -168,24 +167,24 @@ def mnn_float(folder: Path) -> Classify:
     import _tools  # of MNN: what its command mnnconvert calls
     import MNN
 
-    given, made = folder / "plain_float32.onnx", folder / "plain_float32.mnn"
-    words = ["-f", "ONNX", "--modelFile", str(given), "--MNNModel", str(made), "--bizCode", "peers"]
+    onnx, converted = folder / "plain_float32.onnx", folder / "plain_float32.mnn"
+    words = ["-f", "ONNX", "--modelFile", str(onnx), "--MNNModel", str(converted), "--bizCode", "peers"]
     _tools.mnnconvert(["mnnconvert", *words])
-    interpreter = MNN.Interpreter(str(made))
+    interpreter = MNN.Interpreter(str(converted))
     session = interpreter.createSession({"numThread": 1, "precision": "high"})
-    taken, given_ = interpreter.getSessionInput(session), interpreter.getSessionOutput(session)
+    source, target = interpreter.getSessionInput(session), interpreter.getSessionOutput(session)
 
     def classify(image: Image) -> int:
         pixels = np.expand_dims(image, 0)
-        taken.copyFrom(MNN.Tensor(pixels.shape, MNN.Halide_Type_Uint8, pixels, MNN.Tensor_DimensionType_Caffe))
+        source.copyFrom(MNN.Tensor(pixels.shape, MNN.Halide_Type_Uint8, pixels, MNN.Tensor_DimensionType_Caffe))
         interpreter.runSession(session)
-        return int(np.argmax(given_.getNumpyData()))
+        return int(np.argmax(target.getNumpyData()))
 
     return classify
 
 
 def ncnn_float(folder: Path) -> Classify:
-    """The engine ncnn, float, on the files that `write_ncnn` left."""
+    """The engine ncnn, float, on the files of benchmarks.ncnn_files."""
     import ncnn
 
     net = ncnn.Net()
@@ -201,39 +200,3 @@ def ncnn_float(folder: Path) -> Classify:
         return int(np.argmax(np.array(extractor.extract("answer")[1])))
 
     return classify
-
-
-def write_ncnn(folder: Path) -> None:
-    """The reference network for ncnn, whose converter needs PyTorch; call it in a process of its own.
-
-    Source: ncnn's documentation, param-and-model-file-structure and operators.
-    """
-    model = _keras(folder)
-    rows, values, last, side = [("Input", "image", "", "image", "")], list[bytes](), "image", 0
-    for layer in model.layers:
-        kind, name = type(layer).__name__, layer.name
-        if kind == "Conv2D":
-            kernel, bias = layer.get_weights()
-            stored, side = kernel.transpose(3, 2, 0, 1), layer.output.shape[1]
-            options = f"0={kernel.shape[3]} 1={kernel.shape[0]} 5=1 6={kernel.size} 9=1"
-            rows.append(("Convolution", name, last, name, options))
-        elif kind == "MaxPooling2D":
-            rows.append(("Pooling", name, last, name, "0=0 1=2 2=2 5=1"))
-        elif kind == "Dense":
-            kernel, bias = layer.get_weights()
-            if side:  # Keras flattens height, width, channels; ncnn channels, height, width
-                kernel = kernel.reshape(side, side, -1, kernel.shape[1]).transpose(2, 0, 1, 3).reshape(kernel.shape)
-            stored, side, relu = kernel.T, 0, int(layer.activation.__name__ == "relu")
-            rows.append(("InnerProduct", name, last, name, f"0={kernel.shape[1]} 1=1 2={kernel.size} 9={relu}"))
-        elif kind in ("Flatten", "Dropout"):
-            continue
-        else:
-            raise EdgecnnError(f"no files for ncnn: {kind} is not written here")
-        last = name
-        if kind != "MaxPooling2D":
-            flag = np.zeros(1, np.uint32)  # the weights are float32
-            values += [flag.tobytes(), stored.astype(np.float32).tobytes(), bias.astype(np.float32).tobytes()]
-    rows.append(("Softmax", "softmax", last, "answer", "0=0"))
-    lines = [f"{kind} {name} {int(bool(taken))} 1 {taken} {given} {more}" for kind, name, taken, given, more in rows]
-    (folder / "plain_float32.param").write_text("\n".join(["7767517", f"{len(rows)} {len(rows)}", *lines, ""]))
-    (folder / "plain_float32.bin").write_bytes(b"".join(values))

@@ -1,6 +1,6 @@
-"""A recipe's worth beyond one lucky seed: train with several, convert, and check every model on every engine.
+"""Judge a recipe by several seeds: train, convert, and check every model on every engine.
 
-Each training goes to FOLDER/RECIPE-SEED, and is left as it is where it is there already. Accuracies are of the test
+Each training goes to FOLDER/RECIPE-SEED; one that is there already is not repeated. Accuracies are of the test
 split, which chooses nothing; flips are against the float model.
 
 Example:
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.origin import origin
+from benchmarks.provenance import provenance
 from edgecnn import arguments
 from edgecnn.command import OK, command, command_parser, print_json, progress, table
 from edgecnn.confidence import wilson
@@ -39,74 +39,74 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dataset", default="mnist", help="default mnist")
     parser.add_argument("--folder", type=Path, default=Path("artifacts/seeds"), help="default artifacts/seeds")
     options = parser.parse_args(argv)
-    found = [
+    trainings = [
         trained(options.folder / f"{recipe}-{seed}", recipe, seed, options.dataset)
         for recipe in options.recipe
         for seed in options.seeds
     ]
     if options.json:
-        print_json({"trainings": found, "spread": spread(found)} | origin())
+        print_json({"trainings": trainings, "spread": spread(trainings)} | provenance())
     else:
-        print(table(HEAD, [row for each in found for row in rows(each)]))
-        for each in spread(found):
-            print(f"{each['recipe']} {each['model']} on {each['engine']}: {mean(each)}")
+        print(table(HEAD, [row for training in trainings for row in rows(training)]))
+        for row in spread(trainings):
+            print(f"{row['recipe']} {row['model']} on {row['engine']}: {mean(row)}")
     return OK
 
 
 def trained(folder: Path, recipe: str, seed: int, dataset: str) -> dict[str, Any]:
-    """What a training with one seed came to."""
-    facts = folder / "seconds.json"
-    if not facts.exists():
+    """Train with one seed, convert, check; if the folder is there, only check."""
+    timing = folder / "seconds.json"
+    if not timing.exists():
         start = time.perf_counter()
         _run("train", "--recipe", recipe, "--seed", str(seed), "--dataset", dataset, "--output", str(folder))
         seconds = time.perf_counter() - start
         for step in STEPS:
             _run(step[0], str(folder / "model.keras"), *step[1:])
-        write_file(facts, json.dumps({"seconds": round(seconds)}).encode())
+        write_file(timing, json.dumps({"seconds": round(seconds)}).encode())
     training = read_model(folder / "model.keras").manifest.training
     if training is None:
         raise EdgecnnError(f"{folder}/model.keras does not say how it was trained: remove it")
     models = [*sorted(folder.glob("*.tflite")), *sorted(folder.glob("*.onnx"))]
     checks = [_checked(path, engine) for path in models for engine in engines_of(path, path.suffix[1:])]
-    known = {"recipe": recipe, "seed": seed, "epochs": training.epochs, "commit": training.commit}
-    return known | {"float": training.accuracy["evaluation"], **json.loads(facts.read_bytes()), "models": checks}
+    job = {"recipe": recipe, "seed": seed, "epochs": training.epochs, "commit": training.commit}
+    return job | {"float": training.accuracy["evaluation"], **json.loads(timing.read_bytes()), "models": checks}
 
 
 def _checked(path: Path, engine: str) -> dict[str, Any]:
     words = ("check", str(path), str(path.with_name("evaluation.npz")), "--engine", engine, "--json")
     report = json.loads(_run("edgecnn", *words, fine=(0, 1)))
     flips = report["flips"]
-    known = {"model": path.name, "engine": engine, "images": report["images"], "accuracy": report["accuracy"]}
-    return known | {"lost": len(flips["lost"]), "gained": len(flips["gained"])}
+    row = {"model": path.name, "engine": engine, "images": report["images"], "accuracy": report["accuracy"]}
+    return row | {"lost": len(flips["lost"]), "gained": len(flips["gained"])}
 
 
 def _run(*words: str, fine: Sequence[int] = (OK,)) -> str:
     progress(" ".join(words[:6]))
-    done = subprocess.run([sys.executable, "-m", *words], stdout=subprocess.PIPE, text=True, check=False)
-    progress("")
-    if done.returncode not in fine:
-        raise EdgecnnError(f"python -m {' '.join(words)} failed with status {done.returncode}")
-    return done.stdout
+    ended = subprocess.run([sys.executable, "-m", *words], stdout=subprocess.PIPE, text=True, check=False)
+    progress("")  # its stderr is the user's: a training shows its progress there
+    if ended.returncode not in fine:
+        raise EdgecnnError(f"python -m {' '.join(words)} failed with status {ended.returncode}")
+    return ended.stdout
 
 
-def rows(each: dict[str, Any]) -> list[tuple[str, ...]]:
+def rows(training: dict[str, Any]) -> list[tuple[str, ...]]:
     """A training as people read it, under `HEAD`: a row a model and engine."""
-    known = (each["recipe"], str(each["seed"]), f"{each['float']:.4f}")
-    return [(*known, *_cells(found), f"{each['seconds']:,}") for found in each["models"]]
+    job = (training["recipe"], str(training["seed"]), f"{training['float']:.4f}")
+    return [(*job, *_cells(model), f"{training['seconds']:,}") for model in training["models"]]
 
 
-def _cells(found: dict[str, Any]) -> tuple[str, ...]:
-    low, high = wilson(found["accuracy"], found["images"])
-    flips = lost_and_gained(found["lost"], found["gained"])
-    return found["model"], found["engine"], f"{found['accuracy']:.4f}", f"{low:.4f} to {high:.4f}", flips
+def _cells(model: dict[str, Any]) -> tuple[str, ...]:
+    low, high = wilson(model["accuracy"], model["images"])
+    flips = lost_and_gained(model["lost"], model["gained"])
+    return model["model"], model["engine"], f"{model['accuracy']:.4f}", f"{low:.4f} to {high:.4f}", flips
 
 
-def spread(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def spread(trainings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Mean and standard deviation over the seeds, of every recipe, model and engine."""
     groups: dict[tuple[str, str, str], list[float]] = {}
-    for each in found:
-        for model in each["models"]:
-            groups.setdefault((each["recipe"], model["model"], model["engine"]), []).append(model["accuracy"])
+    for training in trainings:
+        for model in training["models"]:
+            groups.setdefault((training["recipe"], model["model"], model["engine"]), []).append(model["accuracy"])
     return [
         {
             **dict(zip(("recipe", "model", "engine"), key, strict=True)),
@@ -117,9 +117,9 @@ def spread(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def mean(each: dict[str, Any]) -> str:
-    """One of `spread` as people read it; of a single seed there is no deviation."""
-    return f"{each['mean']:.4f}" + ("" if each["deviation"] is None else f" ± {each['deviation']:.4f}")
+def mean(row: dict[str, Any]) -> str:
+    """A row of `spread` as people read it; a single seed has no deviation."""
+    return f"{row['mean']:.4f}" + ("" if row["deviation"] is None else f" ± {row['deviation']:.4f}")
 
 
 if __name__ == "__main__":

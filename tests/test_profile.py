@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import refused, run
 
-from benchmarks.operators import Operator, prefixes
+from benchmarks.operators import OperatorCost, prefixes
 from benchmarks.peak import peaks
 from benchmarks.profile import Profile
 from edgecnn import Classifier
@@ -53,8 +53,8 @@ def test_every_operator_is_told(trained: Path, name: str) -> None:
 
 
 def test_the_sentence_names_what_limits() -> None:
-    convolution = Operator("conv", "CONV_2D", 60.0, 6000, True, True)
-    converting = Operator("in", "QUANTIZE", 30.0, 0, True, False)
+    convolution = OperatorCost("conv", "CONV_2D", 60.0, 6000, True, True)
+    converting = OperatorCost("in", "QUANTIZE", 30.0, 0, True, False)
     found = Profile("m", "litert", (convolution, converting), 100.0, 10.0, ("AVX2",), {"int8": 1.0})
     assert found.shares == {"arithmetic": 0.6, "conversion between types": 0.3, "dispatch": 0.1, "moving data": 0.0}
     assert found.of_peak == pytest.approx(0.1)
@@ -75,7 +75,7 @@ def test_this_cpus_peak_is_measured() -> None:
         ("echo no arena >&2; exit 3", "model_int8-native failed: no arena"),
         ("kill -SEGV $$", "killed by signal 11"),
         ("echo p50 ..3 us", "build it again"),
-        ('[ "$1" = --bench ] && echo p50 3 us || exit 4', "gives no label: it ended with status 4"),
+        ('[ "$1" = --bench ] && echo p50 3 us || exit 4', "failed: it ended with status 4"),
     ],
 )
 def test_a_program_that_fails_is_told(trained: Path, tmp_path: Path, script: str, words: str) -> None:

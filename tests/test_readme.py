@@ -10,10 +10,10 @@ from conftest import ROOT, main_of
 from parsers import collect, sub_parser
 from test_commands import COMMANDS, SUBCOMMANDS
 
-from benchmarks.card import card
-from benchmarks.origin import origin
+from benchmarks.provenance import provenance
 from benchmarks.readme import BLOCKS, CARD, README, REFERENCES, RESULTS, filled, references
-from benchmarks.results import source
+from benchmarks.result_tables import source
+from benchmarks.shipped_card import shipped_card
 from edgecnn import SHIPPED
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import read_model
@@ -51,12 +51,12 @@ def test_each_table_names_its_machine_day_and_command() -> None:
 
 
 def test_a_new_result_names_its_machine_day_and_command() -> None:
-    run = origin()
+    run = provenance()
     assert re.fullmatch(r"\*.+ with .+, \d+ cores?, .+; measured 20\d\d-\d\d-\d\d; `python -m .+`\*\n", source(run))
     for name in references():
         package = ROOT / "benchmarks" / name.removesuffix(".json")
         module = package / "__main__.py" if package.is_dir() else package.with_suffix(".py")
-        assert "| origin()" in module.read_text(), module
+        assert "| provenance()" in module.read_text(), module
 
 
 def test_no_ratio_is_rounded_to_nothing() -> None:
@@ -64,7 +64,7 @@ def test_no_ratio_is_rounded_to_nothing() -> None:
 
 
 def test_the_card_is_that_of_the_model_in_the_wheel() -> None:
-    assert (ROOT / CARD).read_text() == card(read_model(SHIPPED)), "run: make readme"
+    assert (ROOT / CARD).read_text() == shipped_card(read_model(SHIPPED)), "run: make readme"
 
 
 def test_targets_and_folders_exist() -> None:

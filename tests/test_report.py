@@ -13,7 +13,8 @@ import pytest
 from conftest import Once, refused, run
 from selenium import webdriver
 
-from benchmarks.report.facts import Facts, _subject
+from benchmarks.report.findings import Findings
+from benchmarks.report.gathering import _candidate
 from benchmarks.report.page import render
 from edgecnn import Classifier
 from edgecnn.dataset_reading import read_dataset
@@ -109,11 +110,11 @@ def test_the_headline_says_what_is_valid(folder: Path, tmp_path: Path) -> None:
     fastest = page_of(copy, {}).fastest.times["model"]
     assert page_of(copy, {fastest: "busy"}).fastest.times["model"] != fastest
     for invalid, latency, told in (
-        (names, "INVALID", "No latency here is worth anything"),
+        (names, "INVALID", "No latency here is VALID"),
         ([fastest], f"VALID for {len(names) - names.count(fastest)} of {len(names)}", "The fastest whose latency is"),
     ):
-        facts = page_of(copy, dict.fromkeys(invalid, "the CPU was held back: heat"))
-        header = render(facts).split("</header>")[0]
+        findings = page_of(copy, dict.fromkeys(invalid, "the CPU was held back: heat"))
+        header = render(findings).split("</header>")[0]
         assert f'class="verdict INVALID">latency {latency}</span>' in header
         assert 'class="verdict PASS">accuracy PASS</span>' in header
         assert told in header
@@ -121,26 +122,26 @@ def test_the_headline_says_what_is_valid(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_chance_may_explain_is_told(folder: Path, tmp_path: Path) -> None:
-    facts = page_of(shutil.copytree(folder, tmp_path / "copy"), {})
-    first, truth = facts.subjects[0], np.asarray(facts.evaluation.labels)
+    findings = page_of(shutil.copytree(folder, tmp_path / "copy"), {})
+    first, truth = findings.candidates[0], np.asarray(findings.evaluation.labels)
     answers = truth.copy()
     answers[:3] = (answers[:3] + 1) % 10
     report = judge(truth, truth, answers, None, max_drop=0)
-    spoiled = replace(facts, subjects=(replace(first, report=report),))
+    spoiled = replace(findings, candidates=(replace(first, report=report),))
     assert report.failures
     assert report.notes
     assert spoiled.notes == tuple(f"{first.name}: {note}" for note in report.notes)
     assert f"<li>{first.name}: {report.notes[0]}</li>" in html.unescape(render(spoiled))
 
 
-def page_of(folder: Path, invalid: dict[str, str]) -> Facts:
+def page_of(folder: Path, invalid: dict[str, str]) -> Findings:
     """What the report tells, without what takes long to find out."""
     judge_latencies(folder, invalid)
     times = json.loads((folder / "latency.json").read_text())
     manifest = read_model(folder / "model.keras").manifest
     data = read_dataset(folder / "evaluation.npz", manifest)
-    subjects = tuple(_subject(folder, data, each) for each in times["results"])
-    return Facts(folder, manifest, times, subjects, data, flips=(), limits={}, layers={}, boards=None)
+    candidates = tuple(_candidate(folder, data, model) for model in times["results"])
+    return Findings(folder, manifest, times, candidates, data, flips=(), limits={}, layers={}, boards=None)
 
 
 def test_every_flipped_image_is_drawn_with_both_answers(browser: webdriver.Chrome, folder: Path) -> None:

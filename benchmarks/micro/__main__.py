@@ -1,4 +1,4 @@
-"""Compile the C of a model for microcontrollers, tell its size, and run its golden test on an emulated Cortex-M4.
+"""Compile the C of a model for microcontrollers, print its size, and run its golden test on an emulated Cortex-M4.
 
 NAME.c, NAME.h and NAME_test.c are those of `python -m convert.c`. They are compiled with -Os -ffreestanding for a
 Cortex-M4 with a floating-point unit and for 32-bit RISC-V without one; sizes are of NAME.c alone: code and constants in
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.elf import flash_and_ram
-from benchmarks.origin import origin
+from benchmarks.provenance import provenance
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
 from workstation.compiler import compile_c
@@ -43,23 +43,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise EdgecnnError(f"{path} is not there: python -m convert.c writes it")
     sizes = {name: size(options.source, aimed) for name, aimed in TARGETS.items()}
     test = test_of(options.source)
-    said = golden(_name(test), [options.source, test])
+    outcome = golden(_name(test), [options.source, test])
     progress("")
     if options.json:
         rows = {name: {"flash": flash, "ram": ram} for name, (flash, ram) in sizes.items()}
-        print_json({"sizes": rows, "board": _EMULATOR[2], "golden": said} | origin())
+        print_json({"sizes": rows, "board": _EMULATOR[2], "golden": outcome} | provenance())
     else:
-        print(
-            table(
-                ("target", "flash, bytes", "RAM, bytes"), [(name, *map(_grouped, each)) for name, each in sizes.items()]
-            )
-        )
-        print(f"\n{_EMULATOR[2]}: {said}")
-    return OK if said.endswith("passed") else GATE_FAILED
-
-
-def _grouped(number: int) -> str:
-    return f"{number:,}"
+        cells = [(name, f"{flash:,}", f"{ram:,}") for name, (flash, ram) in sizes.items()]
+        print(table(("target", "flash, bytes", "RAM, bytes"), cells))
+        print(f"\n{_EMULATOR[2]}: {outcome}")
+    return OK if outcome.endswith("passed") else GATE_FAILED
 
 
 def test_of(source: Path) -> Path:
@@ -68,15 +61,15 @@ def test_of(source: Path) -> Path:
 
 
 def _name(test: Path) -> str:
-    """What a network is called in C, from its golden test.
+    """The name of a network in C, from its golden test.
 
     Raises:
         EdgecnnError: it is none.
     """
-    found = re.search(r"^int (\w+)_test\(void\)", test.read_text(encoding="utf-8"), re.MULTILINE)
-    if not found:
+    match = re.search(r"^int (\w+)_test\(void\)", test.read_text(encoding="utf-8"), re.MULTILINE)
+    if not match:
         raise EdgecnnError(f"{test} is no golden test: python -m convert.c writes it")
-    return found[1]
+    return match[1]
 
 
 def size(source: Path, aimed: Sequence[str]) -> tuple[int, int]:
@@ -89,14 +82,14 @@ def size(source: Path, aimed: Sequence[str]) -> tuple[int, int]:
 
 
 def golden(name: str, sources: Sequence[Path]) -> str:
-    """What a golden test says on the emulated board.
+    """Run a golden test on the emulated board, and return what it prints.
 
     Args:
-        name: NAME_test is called.
-        sources: what it needs.
+        name: of the network; the test is NAME_test.
+        sources: the files to compile.
 
     Raises:
-        EdgecnnError: there is no emulator.
+        EdgecnnError: the emulator is not installed.
     """
     if not shutil.which(_EMULATOR[0]):
         raise EdgecnnError(f"{_EMULATOR[0]} is not here: apt-get install qemu-system-arm")
@@ -106,7 +99,7 @@ def golden(name: str, sources: Sequence[Path]) -> str:
         more = ("-DEDGECNN_NO_STDIO", f"-DGOLDEN_TEST={name}_test", "-T", _HERE / "cortex_m.ld", "-o", program)
         compile_c(*TARGETS["Cortex-M4F"], *FLAGS, _HERE / "cortex_m.c", *sources, *more)
         try:
-            done = subprocess.run(
+            ended = subprocess.run(
                 [*_EMULATOR, program],
                 capture_output=True,
                 text=True,
@@ -116,7 +109,7 @@ def golden(name: str, sources: Sequence[Path]) -> str:
             )
         except subprocess.TimeoutExpired:
             return f"no answer in {_SECONDS} s"
-    return (done.stdout + done.stderr).strip() or f"exit status {done.returncode}"
+    return (ended.stdout + ended.stderr).strip() or f"exit status {ended.returncode}"
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The report: what was found out about the models of a folder, in one page that needs nothing else."""
+"""The report on the models of a folder: one page that needs no other file."""

@@ -1,9 +1,9 @@
 """Write report.html: accuracy, latency, losses and their reasons of a folder's models, in one self-contained page.
 
-It tells the verdict, accuracy against latency and size, the distribution of every latency, what limits each model, the
-noise of every layer, the confusion matrix, every image whose answer flipped, what the boards take, and the method. The
-latencies are those of latency.json in the folder (python -m benchmarks.latency), measured in a hurry where it is not
-there, or not of these models.
+It shows the verdict, accuracy against latency and size, the distribution of every latency, what limits each model, the
+noise of every layer, the confusion matrix, every image whose answer flipped, the instructions on boards, and the
+method. The latencies are those of latency.json in the folder (python -m benchmarks.latency); if it is missing or of
+other models, they are measured in a hurry.
 
 Examples:
   python -m benchmarks.report
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.report.facts import gather
+from benchmarks.report.gathering import gather
 from benchmarks.report.page import render
 from edgecnn.command import OK, command, command_parser, print_json
 from edgecnn.errors import EdgecnnError
@@ -34,15 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise EdgecnnError(f"{folder} has no evaluation.npz: name the folder of a training")
     output = options.output or folder / "report.html"
     check_writable(output)
-    facts = gather(folder)
-    page = render(facts).encode(errors="backslashreplace")  # names of files that are not UTF-8
+    findings = gather(folder)
+    page = render(findings).encode(errors="backslashreplace")  # names of files that are not UTF-8
     write_file(output, page)
     if options.json:
-        said = {"verdict": facts.verdict, "failures": list(facts.failures), "notes": list(facts.notes)}
-        said |= {"latency": facts.latency, "invalid": list(facts.invalid)}
-        print_json({"written": str(output), "bytes": len(page), **said})
+        document = {"written": str(output), "bytes": len(page)}
+        document |= {"verdict": findings.verdict, "failures": findings.failures, "notes": findings.notes}
+        print_json(document | {"latency": findings.latency, "invalid": findings.invalid})
     else:
-        print(f"{output}   accuracy {facts.verdict}, latency {facts.latency}, {len(page):,} bytes")
+        print(f"{output}   accuracy {findings.verdict}, latency {findings.latency}, {len(page):,} bytes")
     return OK
 
 

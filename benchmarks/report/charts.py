@@ -1,4 +1,4 @@
-"""The report's pictures, as SVG that takes the page's colours, in the light and in the dark."""
+"""The report's charts, as SVG in the page's colours, light and dark."""
 
 import io
 import re
@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from benchmarks.report.facts import Facts, Subject
+from benchmarks.report.findings import Candidate, Findings
 from workstation.charts import confusion_counts, mistakes_in, number_cells
 
 _WIDTH = 4.4  # inches: drawn for a phone, so that letters stay legible there
 _INK, _PALE = "#010203", "#040506"  # stand for the page's own colours
 _COLOURS = {_INK: "currentColor", _PALE: "var(--pale)"}
-_SUBJECTS = ("#3b7dd8", "#d08a2e", "#3f9d6b", "#b5485f", "#8a63c9", "#4aa3b5", "#9a7b4f", "#c25fa8")
+_PALETTE = ("#3b7dd8", "#d08a2e", "#3f9d6b", "#b5485f", "#8a63c9", "#4aa3b5", "#9a7b4f", "#c25fa8")
 _STYLE: Any = {
     "axes.edgecolor": _PALE, "axes.labelcolor": _INK, "axes.spines.right": False, "axes.spines.top": False,
     "font.size": 9, "grid.color": _PALE, "svg.fonttype": "none", "svg.hashsalt": "edgecnn", "text.color": _INK,
@@ -26,19 +26,19 @@ _STYLE: Any = {
 }  # fmt: skip
 
 
-def accuracy_against_latency(facts: Facts) -> str:
+def accuracy_against_latency(findings: Findings) -> str:
     """A bubble a model and engine: to the left is faster, higher is more accurate, the area is the file's size."""
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH, 3.3 + 0.2 * len(facts.subjects)), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 3.3 + 0.2 * len(findings.candidates)), layout="constrained")
         axes = figure.subplots()
-        parent = float((np.asarray(facts.evaluation.probabilities).argmax(axis=1) == facts.evaluation.labels).mean())
-        for each, colour in zip(facts.subjects, _colours(facts), strict=True):
-            x, y = each.times["end_to_end"]["p50_us"], each.report.accuracy
-            low, high = each.interval
-            axes.plot([x, x], [low, high], color=colour, linewidth=0.8, alpha=0.6)
-            axes.scatter(x, y, s=each.bytes / 800, color=colour, alpha=0.75, linewidths=0)
-            axes.scatter([], [], color=colour, s=40, label=_told(each))  # of one size in the legend
-        axes.axhline(parent, color=_INK, linestyle="--", linewidth=0.8, label="accuracy of the float model")
+        for model, colour in zip(findings.candidates, _colours(findings), strict=True):
+            x, y = model.p50_us, model.report.accuracy
+            axes.plot([x, x], model.interval, color=colour, linewidth=0.8, alpha=0.6)
+            axes.scatter(x, y, s=model.bytes / 800, color=colour, alpha=0.75, linewidths=0)
+            axes.scatter([], [], color=colour, s=40, label=_legend(model))  # of one size in the legend
+        axes.axhline(
+            findings.parent_accuracy, color=_INK, linestyle="--", linewidth=0.8, label="accuracy of the float model"
+        )
         axes.set(xlabel="µs from raw pixels to label, p50", ylabel="accuracy on the test split")
         _logarithmic(axes)
         axes.margins(x=0.15)
@@ -47,15 +47,15 @@ def accuracy_against_latency(facts: Facts) -> str:
         return _svg(figure)
 
 
-def latency_distributions(facts: Facts) -> str:
-    """How often a call took how long: a ridge a subject, with the p50 and the p99."""
-    pairs = list(zip(facts.subjects, _colours(facts), strict=True))
-    rows = sorted(pairs, key=lambda pair: -pair[0].times["end_to_end"]["p50_us"])
+def latency_distributions(findings: Findings) -> str:
+    """The distribution of the calls' times: a ridge for each candidate, with the p50 and the p99."""
+    pairs = list(zip(findings.candidates, _colours(findings), strict=True))
+    rows = sorted(pairs, key=lambda pair: -pair[0].p50_us)
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH, 0.9 + 0.62 * len(rows)), layout="constrained")
         axes = figure.subplots()
-        for place, (each, colour) in enumerate(rows):
-            end_to_end = each.times["end_to_end"]
+        for place, (model, colour) in enumerate(rows):
+            end_to_end = model.times["end_to_end"]
             edges = np.array(end_to_end["histogram"]["edges_us"])
             density = np.array(end_to_end["histogram"]["counts"][:-1]) / np.diff(np.log(edges))
             middles = np.sqrt(edges[:-1] * edges[1:])
@@ -63,21 +63,21 @@ def latency_distributions(facts: Facts) -> str:
             for key, style in (("p50_us", "-"), ("p99_us", ":")):
                 axes.plot([end_to_end[key]] * 2, [place, place + 0.8], color=_INK, linestyle=style, linewidth=0.9)
         axes.set_yticks(
-            np.arange(len(rows)) + 0.3, [_told(each).replace(" on ", "\non ") for each, _ in rows], fontsize=8
+            np.arange(len(rows)) + 0.3, [_legend(model).replace(" on ", "\non ") for model, _ in rows], fontsize=8
         )
         axes.tick_params(axis="y", length=0)
         axes.set(xlabel="µs from raw pixels to label   — p50   ··· p99")
         _logarithmic(axes)
-        most = max(each.times["end_to_end"]["p99_us"] for each, _ in rows)
-        axes.set_xlim(0.9 * min(each.times["end_to_end"]["min_us"] for each, _ in rows), 1.2 * most)
+        most = max(model.times["end_to_end"]["p99_us"] for model, _ in rows)
+        axes.set_xlim(0.9 * min(model.times["end_to_end"]["min_us"] for model, _ in rows), 1.2 * most)
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x", alpha=0.5)
         return _svg(figure)
 
 
-def _told(subject: Subject) -> str:
-    """Whose latency it is, and that it is worth nothing."""
-    return subject.name + ("" if subject.valid else ", INVALID")
+def _legend(model: Candidate) -> str:
+    """A candidate's name, marked if its latency is INVALID."""
+    return model.name + ("" if model.valid else ", INVALID")
 
 
 def _logarithmic(axes: Any) -> None:
@@ -89,18 +89,18 @@ def _logarithmic(axes: Any) -> None:
 
 
 def layer_noise(layers: Sequence[dict[str, Any]]) -> str:
-    """Signal to noise of each layer: of its own rounding, and with what came from the layers before."""
+    """Signal to noise of each layer: of its own rounding, and with the noise of the layers before."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH, 0.9 + 0.34 * len(layers)), layout="constrained")
         axes = figure.subplots()
         places = np.arange(len(layers))
-        for place, each in zip(places, layers, strict=True):
-            pair = [each["own_db"] or 0, each["sqnr_db"] or 0]
+        for place, layer in zip(places, layers, strict=True):
+            pair = [layer["own_db"] or 0, layer["sqnr_db"] or 0]
             axes.plot(pair, [place] * 2, color=_PALE, linewidth=2)
-        own, summed = ([each[key] or 0 for each in layers] for key in ("own_db", "sqnr_db"))
+        own, summed = ([layer[key] or 0 for layer in layers] for key in ("own_db", "sqnr_db"))
         axes.scatter(own, places, color="#3b7dd8", s=28, label="its own rounding", zorder=3)
         axes.scatter(summed, places, color="#b5485f", s=28, label="with the layers before", zorder=3)
-        axes.set_yticks(places, [each["layer"] for each in layers])
+        axes.set_yticks(places, [layer["layer"] for layer in layers])
         axes.invert_yaxis()
         axes.set(xlabel="signal to quantization noise, dB (more is better)")
         axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
@@ -109,7 +109,7 @@ def layer_noise(layers: Sequence[dict[str, Any]]) -> str:
 
 
 def confusion(labels: npt.NDArray[np.int64], answers: npt.NDArray[np.intp], names: Sequence[str]) -> str:
-    """How often images of each class (row) were given each answer (column); mistakes are coloured by their number."""
+    """The confusion matrix: classes in rows, answers in columns; mistakes are coloured by their number."""
     counts = confusion_counts(labels, answers, len(names))
     wrong = mistakes_in(counts)
     with matplotlib.rc_context(_STYLE):
@@ -124,9 +124,9 @@ def confusion(labels: npt.NDArray[np.int64], answers: npt.NDArray[np.intp], name
         return _svg(figure)
 
 
-def _colours(facts: Facts) -> list[str]:
-    """A colour for each subject."""
-    return [_SUBJECTS[place % len(_SUBJECTS)] for place in range(len(facts.subjects))]
+def _colours(findings: Findings) -> list[str]:
+    """A colour for each candidate."""
+    return [_PALETTE[place % len(_PALETTE)] for place in range(len(findings.candidates))]
 
 
 def _svg(figure: Figure) -> str:

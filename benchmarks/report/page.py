@@ -1,4 +1,4 @@
-"""The report's page, of its facts and its pictures."""
+"""The report's page, from its findings and its charts."""
 
 import base64
 import io
@@ -12,13 +12,13 @@ import numpy.typing as npt
 from PIL import Image
 
 from benchmarks.report import charts
-from benchmarks.report.facts import Facts, Flip
+from benchmarks.report.findings import Findings, Flip
 from edgecnn.subject import FULL
 
 _TEMPLATES = Path(__file__).parent
 
 
-def render(facts: Facts) -> str:
+def render(findings: Findings) -> str:
     """The page as HTML."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -27,24 +27,24 @@ def render(facts: Facts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    fastest = facts.fastest
+    fastest = findings.fastest
     return environment.get_template("page.html").render(
-        facts=facts,
+        findings=findings,
         fastest=fastest,
-        flips=[(_png(flip.pixels), _words(flip)) for flip in facts.flips],
-        accuracy_chart=_markup(charts.accuracy_against_latency(facts)),
-        latency_chart=_markup(charts.latency_distributions(facts)),
-        layer_charts={name: _markup(charts.layer_noise(layers)) for name, layers in facts.layers.items() if layers},
+        flips=[(_png(flip.pixels), _caption(flip)) for flip in findings.flips],
+        accuracy_chart=_markup(charts.accuracy_against_latency(findings)),
+        latency_chart=_markup(charts.latency_distributions(findings)),
+        layer_charts={name: _markup(charts.layer_noise(layers)) for name, layers in findings.layers.items() if layers},
         confusion_chart=_markup(
-            charts.confusion(np.asarray(facts.evaluation.labels), fastest.answers, facts.manifest.labels)
+            charts.confusion(np.asarray(findings.evaluation.labels), fastest.answers, findings.manifest.labels)
         ),
-        boards=_boards(facts.boards) if facts.boards else None,
+        boards=_boards(findings.boards) if findings.boards else None,
         full=FULL,
     )
 
 
 def _markup(svg: str) -> markupsafe.Markup:
-    """Text that the template takes as it is: ours, not a user's."""
+    """SVG that the template does not escape: our own, not a user's text."""
     return markupsafe.Markup(svg)
 
 
@@ -55,20 +55,24 @@ def _png(pixels: npt.NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _words(flip: Flip) -> dict[str, Any]:
-    """What is told of a flipped image."""
-    others = ", ".join(flip.answers)
+def _caption(flip: Flip) -> dict[str, Any]:
+    """The caption of a flipped image, in parts."""
     gained = flip.label in flip.answers
-    kind = "gained" if gained else "lost" if flip.parent == flip.label else "changed"
-    who = {answer: ", ".join(names) for answer, names in flip.answers.items()}
-    return {"index": flip.index, "label": flip.label, "parent": flip.parent, "others": others, "kind": kind, "who": who}
+    return {
+        "index": flip.index,
+        "label": flip.label,
+        "parent": flip.parent,
+        "others": ", ".join(flip.answers),
+        "kind": "gained" if gained else "lost" if flip.parent == flip.label else "changed",
+        "models": {answer: ", ".join(names) for answer, names in flip.answers.items()},
+    }
 
 
 def _boards(arm: dict[str, Any]) -> dict[str, Any]:
-    """Instructions by board of each model that was counted, and how the boards' answers compared."""
-    counted = [each for each in arm["trials"] if each["instructions"]]
-    names = list(dict.fromkeys(each["board"] for each in counted))
+    """The counted trials by engine and model, then by board; and whether all boards passed."""
+    counted = [trial for trial in arm["trials"] if trial["instructions"]]
+    names = list(dict.fromkeys(trial["board"] for trial in counted))
     rows: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
-    for each in counted:
-        rows.setdefault((each["engine"], each["model"]), {})[each["board"]] = each
-    return {"names": names, "rows": rows, "passed": all(each["passed"] for each in arm["trials"])}
+    for trial in counted:
+        rows.setdefault((trial["engine"], trial["model"]), {})[trial["board"]] = trial
+    return {"names": names, "rows": rows, "passed": all(trial["passed"] for trial in arm["trials"])}

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.origin import origin
 from benchmarks.peak import peaks
+from benchmarks.provenance import provenance
 from benchmarks.suite.boards import counted
 from benchmarks.suite.build import Files, build
 from benchmarks.suite.floor import bandwidth, floor, words, work_of
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for section in sections:
         section["boards"] = counts[section["network"]]
     if options.json:
-        print_json({"networks": sections, "int8_peak_per_ns": peak, "turns": options.turns} | origin())
+        print_json({"networks": sections, "int8_peak_per_ns": peak, "turns": options.turns} | provenance())
     else:
         print(screen(sections))
     return OK

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from benchmarks.arm import instructions
 from benchmarks.boards import build
+from benchmarks.instructions import instructions
 from benchmarks.suite.build import Files
 from benchmarks.suite.subject import OURS
 from edgecnn.command import progress

@@ -8,7 +8,8 @@ import pytest
 from conftest import run
 from test_commands import DRAWN, digit_file
 
-from benchmarks.arm import doctor, instructions, on, trials
+from benchmarks.board_trials import doctor, on, trials
+from benchmarks.instructions import instructions
 from edgecnn.modelfile import read_model
 from workstation.boards import EMULATED
 

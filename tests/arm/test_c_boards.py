@@ -10,7 +10,7 @@ from c_extremes import KINDS as EXTREMES
 from conftest import Once, run
 from test_c import c_networks, compiled
 
-from benchmarks.arm import on
+from benchmarks.board_trials import on
 from benchmarks.boards import python_of
 from benchmarks.micro.__main__ import golden
 from workstation.boards import EMULATED

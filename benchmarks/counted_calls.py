@@ -1,6 +1,6 @@
 """Call an engine between two marks that benchmarks/instructions.c sees; runs by its path on a board.
 
-python calls.py ENGINE CALLS MODEL...: for each model two marks, before and after the calls.
+python counted_calls.py ENGINE CALLS MODEL...: for each model two marks, before and after the calls.
 """
 
 import os

@@ -10,8 +10,8 @@ from edgecnn.command import commit
 from edgecnn.device import describe
 
 
-def origin() -> dict[str, Any]:
-    """What each document of a benchmark holds besides its figures: `time` in UTC, `command`, `commit`, `device`."""
+def provenance() -> dict[str, Any]:
+    """The part of a benchmark's document that is no figure: `time` in UTC, `command`, `commit`, `device`."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join(("python -m", _module(), *sys.argv[1:])),

@@ -41,7 +41,7 @@ def day(run: dict[str, Any]) -> str:
 
 
 def demo_block(demo: dict[str, Any]) -> str:
-    """What each model is worth on each engine, for the README."""
+    """Accuracy and latency of each model on each engine, for the README."""
     images = demo["results"][0]["images"]
     return (
         f"{markdown(HEAD, [cells(row) for row in demo['results']])}\n\n"
@@ -59,7 +59,7 @@ def steps_block(demo: dict[str, Any]) -> str:
 
 
 def same_block(demo: dict[str, Any], latency: dict[str, Any], peers: dict[str, Any]) -> str:
-    """The median of the same model on the same engine in three tables, and what differs between these."""
+    """The medians of the same models on the same engines in three tables, and the differences between these runs."""
     runs = (demo, latency, peers)
     rows = [
         ("CPU", *(f"{run['device']['cpu']}, {' and '.join(run['device']['features'])}" for run in runs)),
@@ -83,7 +83,7 @@ def _peer(peers: dict[str, Any], name: str | None) -> str:
 
 
 def arm_block(arm: dict[str, Any]) -> str:
-    """A row for each board and engine, with the worst of its models."""
+    """A row for each board and engine, with the worst result of its models."""
     head = ("board", "system", "engine", "int8: right", "off by", "float32: right", "off by", "verdict")
     rows = [_engine_row(board, engine, arm["trials"]) for board in arm["boards"] for engine in board["engines"]]
     return f"{markdown(head, rows)}\n\n{source(arm)}"
@@ -126,7 +126,7 @@ def _counted(trial: dict[str, Any] | None) -> str:
 
 
 def peers_block(peers: dict[str, Any]) -> str:
-    """What each contestant takes, and the ratios."""
+    """The times of the contestants, and the ratios."""
     rows = [(row["name"], _accuracy(row), f"{row['p50_us']:.1f}", f"{row['p99_us']:.1f}") for row in peers["rows"]]
     ratios = [
         (row["ours"], row["theirs"], _three(row["ratio"]), f"{_three(row['low'])} to {_three(row['high'])}")
@@ -148,7 +148,7 @@ def _accuracy(row: dict[str, Any]) -> str:
 
 
 def native_block(native: dict[str, Any]) -> str:
-    """What the library and the program take, beside the CPU's peak and Python."""
+    """Time and size of the library and the program, beside the CPU's peak and Python."""
     rows = [
         ("raw pixels to label, microseconds, one core", f"{native['p50_us']:.1f}"),
         ("multiply-accumulates", f"{native['multiply_accumulates']:,}"),

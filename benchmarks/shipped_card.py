@@ -6,8 +6,8 @@ from edgecnn.manifest import Agreement
 from edgecnn.modelfile import ModelFile
 
 
-def card(model: ModelFile) -> str:
-    """Markdown: what the model is, where it comes from, what it is worth, what it is for."""
+def shipped_card(model: ModelFile) -> str:
+    """Markdown: the model, its training, its accuracy, its purpose."""
     manifest = model.manifest
     height, width, channels = manifest.input.shape
     labels = for_markdown(", ".join(manifest.labels))
@@ -31,7 +31,7 @@ def card(model: ModelFile) -> str:
             ("validation images", "trained on" if training.trained_on_validation else "not trained on"),
         ]
         rows += [(f"float model, {split}", f"{value:.4f}") for split, value in training.accuracy.items()]
-    rows += [_row(found) for found in (manifest.agreement, manifest.reported) if found]
+    rows += [_row(agreement) for agreement in (manifest.agreement, manifest.reported) if agreement]
     rows.append(("weights", f"SHA-256 {manifest.weights_sha256}"))
     if manifest.calibration:
         calibration = manifest.calibration
@@ -49,8 +49,8 @@ def card(model: ModelFile) -> str:
     return "\n".join(lines)
 
 
-def _row(found: Agreement) -> tuple[str, str]:
-    low, high = wilson(found.accuracy, found.images)
-    flips = f"of the float model's right answers {found.lost} lost, {found.gained} gained"
-    accuracy = f"{found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f})"
-    return f"int8, {found.split}, on {found.engine}", f"{accuracy}, {flips}"
+def _row(agreement: Agreement) -> tuple[str, str]:
+    low, high = wilson(agreement.accuracy, agreement.images)
+    flips = f"of the float model's right answers {agreement.lost} lost, {agreement.gained} gained"
+    accuracy = f"{agreement.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f})"
+    return f"int8, {agreement.split}, on {agreement.engine}", f"{accuracy}, {flips}"
