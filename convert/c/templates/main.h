@@ -77,8 +77,7 @@ void @{lower}_output(int8_t *output) { memcpy(output, arena_of_thread + @{output
 
 int @{lower}_classify(const uint8_t *pixels) {
     int8_t *arena = arena_of_thread, *input = arena + @{input};
-    enum { TABLES = sizeof pixel_table / sizeof pixel_table[0] };
-    for (int i = 0; i < @{upper}_INPUT_SIZE; i++) input[i] = pixel_table[i % TABLES][pixels[i]];
+    for (int i = 0; i < @{upper}_INPUT_SIZE; i++) input[i] = stored_pixel(i, pixels[i]);
     infer(arena);
     const int8_t *output = arena + @{output};
     int best = 0;
