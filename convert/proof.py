@@ -10,7 +10,7 @@ from convert.variant import Variant
 from edgecnn.answers import decided
 from edgecnn.dataset import Dataset
 from edgecnn.manifest import Manifest
-from edgecnn.verdict import Report, judge_labels
+from edgecnn.verdict import Report, judge
 
 if TYPE_CHECKING:
     import keras
@@ -69,7 +69,7 @@ def _judged(manifest: Manifest, split: Dataset, answers: npt.NDArray[np.float32]
     parent, child = (
         decided(probabilities, manifest.multi_label) for probabilities in (_parent_probabilities(split), answers)
     )
-    report = judge_labels(manifest.labels, split.labels, parent, child, None, max_drop)
+    report = judge(split.labels, parent, child, None, max_drop, manifest.labels)
     return replace(report, notes=(*report.notes, *split.warnings))
 
 

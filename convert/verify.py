@@ -35,7 +35,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.flips import Flips, listed_images
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import read_model
-from edgecnn.verdict import Report, judge_labels
+from edgecnn.verdict import Report, judge
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def compare(a: Side, b: Side, data: Dataset, manifest: Manifest, max_drop: float
         raise EdgecnnError(f"{counts}: compare models of the same classes")
     parent, child = (decided(probabilities, manifest.multi_label) for probabilities in (first, second))
     labels = parent if data.labels is None else data.labels
-    report = judge_labels(manifest.labels, labels, parent, child, None, max_drop)
+    report = judge(labels, parent, child, None, max_drop, manifest.labels)
     assert report.flips is not None
     difference = np.abs(first - second)
     largest = float(difference.max())

@@ -13,7 +13,7 @@ from convert.keras_files.loading import reason
 from convert.output_kind import output_kind
 from edgecnn import Classifier
 from edgecnn.answers import changed_answers, decided
-from edgecnn.verdict import judge_labels
+from edgecnn.verdict import judge
 
 LABELS = {"one": "cat,dog", "logit": "cat,dog", "several": "cat,dog,bird"}
 
@@ -184,7 +184,7 @@ def test_one_label_that_is_lost_fails_though_others_gain() -> None:
     parent, child = truth.copy(), truth.copy()
     parent[:5, 0] = 0
     child[:5] = [0, 0]
-    report = judge_labels(("cat", "dog"), truth, parent, child, None, 0.01)
+    report = judge(truth, parent, child, None, 0.01, ("cat", "dog"))
     assert report.flips is not None
     assert report.flips.net_loss == 0
     assert report.failures == ("dog: 5 right answers fewer than the float model, 1 allowed",)

@@ -10,7 +10,7 @@ from edgecnn.classifier import Classifier
 from edgecnn.confidence import loss_interval
 from edgecnn.dataset import Dataset
 from edgecnn.errors import EdgecnnError
-from edgecnn.verdict import Report, judge_labels
+from edgecnn.verdict import Report, judge
 
 
 def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) -> Report:
@@ -44,7 +44,7 @@ def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) 
     trained = manifest.training.dataset if manifest.training else None
     applies = data.source is None or data.source.dataset == trained
     baseline = manifest.baseline if applies else None
-    report = judge_labels(manifest.labels, data.labels, parent, child, baseline, max_drop)
+    report = judge(data.labels, parent, child, baseline, max_drop, manifest.labels)
     return replace(report, notes=(*report.notes, *data.notes))
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -81,46 +82,23 @@ def allowed_loss(max_drop: float, images: int) -> int:
     return max(1, math.floor(max_drop * images + 1e-9))  # 0.29 * 100 is 28.999999999999996
 
 
-def judge_labels(
-    names: Sequence[str],
-    labels: npt.ArrayLike,
-    parent: npt.ArrayLike | None,
-    child: npt.ArrayLike,
-    baseline: Baseline | None,
-    max_drop: float | None = None,
-) -> Report:
-    """`judge`; and of answers of shape (n, labels) every label by itself too, with the same allowed loss.
-
-    Raises:
-        EdgecnnError: as `judge`.
-    """
-    report = judge(labels, parent, child, baseline, max_drop)
-    if np.ndim(child) == 1:
-        return report
-    by_label = {
-        name: judge(
-            np.asarray(labels)[:, column],
-            None if parent is None else np.asarray(parent)[:, column],
-            np.asarray(child)[:, column],
-            None,
-            report.max_drop,
-        )
-        for column, name in enumerate(names)
-    }
-    failed = {name: label for name, label in by_label.items() if label.failures}
-    failures = [f"{name}: {words}" for name, label in failed.items() for words in label.failures]
-    notes = [f"{name}: {words}" for name, label in failed.items() for words in label.notes]
-    return replace(report, failures=(*report.failures, *failures), notes=(*report.notes, *notes), by_label=by_label)
-
-
 def judge(
     labels: npt.ArrayLike,
     parent: npt.ArrayLike | None,
     child: npt.ArrayLike,
     baseline: Baseline | None,
     max_drop: float | None = None,
+    names: Sequence[str] = (),
 ) -> Report:
-    """Apply the rules of `edgecnn.check.check` to answers; all of shape (n,), or (n, labels) of a multi-label model.
+    """Apply the rules of `edgecnn.check.check` to answers.
+
+    Args:
+        labels: the right answers, of shape (n,), or (n, labels) of a multi-label model.
+        parent: the float model's answers, of the same shape, if they are known.
+        child: the model's answers, of the same shape.
+        baseline: of the data set, if one applies.
+        max_drop: instead of the baseline's.
+        names: of the labels of a multi-label model: every label is judged by itself too, with the same allowed loss.
 
     Raises:
         EdgecnnError: there are no answers, they differ in shape, or the drop is no share.
@@ -140,7 +118,27 @@ def judge(
         outcomes.append(_judge_accuracy(correct, images, baseline, max_drop))
     failures = tuple(line for failed, _ in outcomes for line in failed)
     notes = (*_one_answer(labels, child), *(line for _, doubts in outcomes for line in doubts))
-    return Report(images, np.flatnonzero(~right), flips, baseline, max_drop, failures, len(outcomes), notes)
+    report = Report(images, np.flatnonzero(~right), flips, baseline, max_drop, failures, len(outcomes), notes)
+    if not names or np.ndim(child) == 1:
+        return report
+    columns = [
+        (_column(labels, place), None if parent is None else _column(parent, place), _column(child, place))
+        for place in range(len(names))
+    ]
+    by_label = {name: judge(*column, None, max_drop) for name, column in zip(names, columns, strict=True)}
+    return _with_labels(report, by_label)
+
+
+def _column(answers: npt.ArrayLike, place: int) -> npt.NDArray[Any]:
+    return np.asarray(answers)[:, place]
+
+
+def _with_labels(report: Report, by_label: dict[str, Report]) -> Report:
+    """The report of a multi-label model, with those of its labels: it fails if one of them does."""
+    failed = {name: label for name, label in by_label.items() if label.failures}
+    failures = [f"{name}: {words}" for name, label in failed.items() for words in label.failures]
+    notes = [f"{name}: {words}" for name, label in failed.items() for words in label.notes]
+    return replace(report, failures=(*report.failures, *failures), notes=(*report.notes, *notes), by_label=by_label)
 
 
 def _judge_loss(flips: Flips, images: int, max_drop: float) -> tuple[list[str], list[str]]:
