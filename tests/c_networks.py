@@ -150,7 +150,7 @@ def random_networks(model):
 if __name__ == "__main__":
     for path in map(Path, sys.argv[3:]):
         write(path.stem, path.read_bytes(), every=7)
-    for name, flatbuffer in c_extremes.networks(seed=0, each=EXTREMES):
+    for name, flatbuffer in c_extremes.networks(seed=0, count=EXTREMES):
         write(name, flatbuffer, every=2)
     extreme = [name for name in written if name.startswith(tuple(kind.__name__ for kind in c_extremes.KINDS))]
     (folder / "extremes.c").write_text(

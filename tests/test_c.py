@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import c_extremes
+import c_builder
 import numpy as np
 import pytest
 from conftest import ROOT, Once, refused, run
@@ -162,7 +162,7 @@ def test_bad_input_gets_a_line_and_no_file(once: Once, trained: Path, tmp_path: 
     refused(run("convert.c", trained / "model_int8.tflite", "--output", tmp_path / "out.cpp"), "does not end in .c")
     strange = tmp_path / "strange.tflite"
     network = (
-        c_extremes.Builder((1, 4, 4, 1), 0.1, 0).op("TILE", [0, 0], (1, 16), 0.1, 0).op("ABS", [1], (1, 16), 0.1, 0)
+        c_builder.Builder((1, 4, 4, 1), 0.1, 0).op("TILE", [0, 0], (1, 16), 0.1, 0).op("ABS", [1], (1, 16), 0.1, 0)
     )
     manifest = Manifest("strange", "tflite", tuple("abcdefghijklmnop"), Input((4, 4, 1), (1.0,), (0.0,)), "0" * 64)
     strange.write_bytes(pack_model(network.flatbuffer(), manifest))

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, TypeVar
 
-import c_extremes
+import c_builder
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -34,7 +34,7 @@ STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror", "-trigraphs")
 
 def softmax() -> bytes:
     """A network of 8 values in and out."""
-    return c_extremes.Builder((1, 8), 0.1, 0).op(
+    return c_builder.Builder((1, 8), 0.1, 0).op(
         "SOFTMAX", [0], (1, 8), 1 / 256, -128, options="SoftmaxOptions", beta=1.0
     ).flatbuffer()  # fmt: skip
 
@@ -139,7 +139,7 @@ def test_c_is_not_written_where_file_and_manifest_disagree() -> None:
     path, target = Path("net.tflite"), Path("net.c")
     with pytest.raises(EdgecnnError, match="manifest speaks of"):
         c_files(ModelFile(path, softmax(), hostile(manifest(), labels=LABELS[:3])), target, [])
-    lying = c_extremes.Builder((1, 4), 0.1, 0)
+    lying = c_builder.Builder((1, 4), 0.1, 0)
     lying.op("SOFTMAX", [0], (1, 8), 1 / 256, -128, options="SoftmaxOptions", beta=1.0)
     with pytest.raises(EdgecnnError, match="export it anew"):
         c_files(
@@ -149,9 +149,9 @@ def test_c_is_not_written_where_file_and_manifest_disagree() -> None:
 
 def test_ends_of_uint8_become_int8() -> None:
     """The C is that of the network between them, and golden inputs give the same."""
-    between = c_extremes.Builder((1, 8), 0.1, 3)
+    between = c_builder.Builder((1, 8), 0.1, 3)
     between.op("SOFTMAX", [0], (1, 8), 1 / 256, -128, options="SoftmaxOptions", beta=1.0)
-    whole = c_extremes.Builder((1, 8), 0.1, 131)
+    whole = c_builder.Builder((1, 8), 0.1, 131)
     whole.op("QUANTIZE", [0], (1, 8), 0.1, 3)
     whole.op("SOFTMAX", [1], (1, 8), 1 / 256, -128, options="SoftmaxOptions", beta=1.0)
     whole.op("QUANTIZE", [2], (1, 8), 1 / 256, 0)
@@ -169,7 +169,7 @@ def test_ends_of_uint8_become_int8() -> None:
 
 def test_an_open_batch_is_one_and_an_open_size_is_refused() -> None:
     def signed(shape: tuple[int, ...], signature: tuple[int, ...]) -> bytes:
-        built = c_extremes.Builder(shape, 0.1, 0)
+        built = c_builder.Builder(shape, 0.1, 0)
         built.tensors[0].shapeSignature = np.array(signature, np.int32)
         scale = {"padding": 1, "strideH": 1, "strideW": 1, "filterHeight": 1, "filterWidth": 1}
         return built.op("MAX_POOL_2D", [0], shape, 0.1, 0, options="Pool2DOptions", **scale).flatbuffer()
