@@ -1,11 +1,7 @@
-"""The command `edgecnn doctor`: this machine, every engine on it, and one command that installs what is missing.
-
-An engine is tried in a child process: it can kill the process that imports it.
-"""
+"""The command `edgecnn doctor`: this machine, every engine on it, and one command that installs what is missing."""
 
 import argparse
 import importlib.util
-import re
 import shlex
 import sys
 import sysconfig
@@ -14,48 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn import SHIPPED
-from edgecnn.child_process import DiedError, in_child
-from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
+from edgecnn.command import GATE_FAILED, OK, print_json, table
 from edgecnn.device import DEBIANS, Device, describe, install
-from edgecnn.engines import ENGINES, EngineKind, packaged
-from edgecnn.errors import causes
-
-# The text of a failed import, its cause, and the cure: packages for pip, and for apt.
-_CAUSES = (
-    (
-        r"numpy\.core\.multiarray failed to import|_ARRAY_API not found|compiled using NumPy 1\.x",
-        "it was built for numpy 1, and numpy 2 is installed",
-        ("numpy<2",),
-        (),
-    ),
-    (r"libopenblas\.so\.0", "numpy misses the library OpenBLAS", (), ("libopenblas0",)),
-    (r"libatomic\.so\.1", "it misses the library libatomic", (), ("libatomic1",)),
-    (r"libgomp[^ ]*\.so[^ ]*: cannot open", "it misses the library libgomp", (), ("libgomp1",)),
-    (r"libstdc\+\+\.so\.6: cannot open", "it misses the C++ library", (), ("libstdc++6",)),
-    (r"GLIBC(XX)?_[\d.]+' not found", "it was built for a newer system: upgrade to Debian 12 or later", (), ()),
-    (r"cannot enable executable stack", "glibc 2.41 and later refuse its executable stack: use another engine", (), ()),
-    (r"static TLS block", "glibc has no room for its thread-local data: import it before everything else", (), ()),
-    (r"failed to map segment", "its folder is on a file system without programs (noexec): install elsewhere", (), ()),
-    (r"No module named 'numpy'", "numpy is not installed", ("numpy",), ()),
-)
-# Versions that are known to die on some CPU: package, version, feature without which it dies, what to install, source.
-_DEADLY = (
-    ("onnxruntime", "1.21.0", "dot product", "onnxruntime>=1.22", "github.com/microsoft/onnxruntime/issues/23957"),
-)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The state of an engine on this machine."""
-
-    engine: str
-    package: str
-    version: str | None
-    state: str  # works, broken, not installed, or no wheel
-    reason: str = ""
-    pip: tuple[str, ...] = ()  # requirements that mend or install it
-    apt: tuple[str, ...] = ()
+from edgecnn.engine_findings import Finding, examine_engine
+from edgecnn.engines import ENGINES, packaged
 
 
 @dataclass(frozen=True)
@@ -86,72 +44,9 @@ def _works(engines: Iterable[Finding]) -> bool:
 def examine() -> Diagnosis:
     """Describe this machine, and try every engine on it."""
     device = describe()
-    engines = tuple(_examine(kind, device) for kind in packaged())
+    engines = tuple(examine_engine(kind, device) for kind in packaged())
     pillow = importlib.util.find_spec("PIL") is not None
     return Diagnosis(device, tuple(_warnings(device)), engines, pillow, _command(engines, device))
-
-
-def _examine(kind: EngineKind, device: Device) -> Finding:
-    if not kind.installed:
-        return _missing(kind, device)
-    try:
-        with quiet() as printed:
-            failure = in_child(_try, kind.name)
-            output = printed()
-    except DiedError as death:
-        return _dead(kind, device, str(death))
-    if not failure:
-        return Finding(kind.name, kind.package, kind.version, "works")
-    return _broken(kind, failure, output)
-
-
-def _try(name: str) -> list[str]:
-    """Import an engine and, if it runs the model that ships, run that; the error and its causes, or nothing."""
-    kind = ENGINES[name]
-    try:
-        importlib.import_module(kind.module)
-        if SHIPPED.suffix == f".{kind.format}":
-            from edgecnn.modelfile import read_model
-
-            kind.engine_class()(kind.module, SHIPPED, read_model(SHIPPED).data, 1).invoke()
-    except BaseException as error:  # engines raise whatever they like
-        return [f"{type(cause).__name__}: {cause}" for cause in causes(error)]
-    return []
-
-
-def _missing(kind: EngineKind, device: Device) -> Finding:
-    reason = None
-    if device.platform == "linux":
-        version = tuple(map(int, device.python.split(".")[:2]))
-        name, number = device.libc
-        glibc = tuple(int(part) for part in re.findall(r"\d+", number)[:2])
-        reason = kind.no_wheel(device.machine, version, name, glibc)
-    if reason:
-        return Finding(kind.name, kind.package, None, "no wheel", f"{kind.package} {reason}")
-    return Finding(kind.name, kind.package, None, "not installed", "", kind.requirements)
-
-
-def _dead(kind: EngineKind, device: Device, death: str) -> Finding:
-    for package, version, feature, cure, source in _DEADLY:
-        if (kind.package, kind.version) == (package, version) and feature not in device.features and death == "SIGILL":
-            reason = (
-                f"{package} {version} uses instructions ({feature}) that this {device.cpu} does not have ({source})"
-            )
-            return Finding(kind.name, kind.package, kind.version, "broken", f"SIGILL: {reason}", (cure,))
-    why = {
-        "SIGILL": f"it uses an instruction that this CPU ({device.cpu}) does not have: install another version",
-        "SIGSEGV": "it crashes: install another version",
-        "SIGKILL": "it was killed, probably since memory ran out",
-    }.get(death, "install another version")
-    return Finding(kind.name, kind.package, kind.version, "broken", f"{death}: {why}")
-
-
-def _broken(kind: EngineKind, failure: list[str], output: str = "") -> Finding:
-    """The finding for an engine that failed: by its errors, the last of which is the first cause, and by its output."""
-    for pattern, cause, pip, apt in _CAUSES:
-        if any(re.search(pattern, text) for text in (*failure, output)):
-            return Finding(kind.name, kind.package, kind.version, "broken", cause, pip, apt)
-    return Finding(kind.name, kind.package, kind.version, "broken", " ".join(failure[-1].split())[:200])
 
 
 def _warnings(device: Device) -> list[str]:
