@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from c_extremes import Builder
+from c_builder import Builder
 from onnx import TensorProto, helper
 
 from edgecnn import EdgecnnError
