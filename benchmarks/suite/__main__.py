@@ -5,7 +5,8 @@ ONNX without rewrites, C), in ~/.cache/edgecnn/suite. All engines run the same i
 of its own, pinned to as many cores as it has threads, and they take turns in random order. `call` is the engine's call;
 that of `native` with one thread is called from C. `predict` is raw pixels to a label, from Python. Ratios are of the
 medians to LiteRT's with as many threads, with a 95 % interval. `of peak` is the share of this CPU's int8 peak
-(benchmarks/peak.c). With --boards the instructions of a call on emulated boards are counted (benchmarks.arm).
+(benchmarks/peak.c) by the multiply-accumulates that are needed: without those that a pooling drops. With --boards the
+instructions of a call on emulated boards are counted (benchmarks.arm).
 
 Examples:
   python -m benchmarks.suite
@@ -19,6 +20,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from benchmarks.boards import build as build_boards
+from benchmarks.library import library_of
 from benchmarks.peak import peaks
 from benchmarks.provenance import provenance
 from benchmarks.suite.boards import counted
@@ -59,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     cores, threads = _cores(options.core), usable_counts(options.threads)
     targets = ["host", *dict.fromkeys(board.system.library for board in boards)]
     files = {name: build(name, targets) for name in names}
+    if boards:
+        build_boards(boards)
     counts = {name: counted(files[name], boards) for name in names}
     os.sched_setaffinity(0, cores[:1])  # for the peaks of one core
     peak = peaks().get("int8")
@@ -100,7 +105,8 @@ def _section(
     peak: float | None,
 ) -> dict[str, Any]:
     """What is measured of a network, for `--json`."""
-    work = work_of(read_model(files.tflite).data)
+    needed = None if files.refusal else library_of(files.tflite).macs
+    work = work_of(read_model(files.tflite).data, needed)
     least = floor(work, peak, bandwidth(work.weight_bytes + work.activation_bytes))
     rows = [row for count in threads for row in measured(files, engines, count, cores, turns, SECONDS)]
     timed = {row.engine: row.call_us for row in rows if row.call_us is not None and row.threads == min(threads)}
@@ -111,12 +117,12 @@ def _section(
         "work": asdict(work) | {"total_macs": work.total_macs},
         "floor": asdict(least) | {"us": least.us},
         "limit": words(work, least, best, timed[best]) if best else "no engine runs it",
-        "rows": [asdict(row) | {"of_peak": _of_peak(row, work.total_macs, peak)} for row in rows],
+        "rows": [asdict(row) | {"of_peak": _of_peak(row, work.needed_macs, peak)} for row in rows],
     }
 
 
 def _of_peak(row: Row, macs: int, peak: float | None) -> float | None:
-    """The share of the peak of as many cores as there are threads."""
+    """The share of the peak of as many cores as there are threads, by the multiply-accumulates that are needed."""
     return macs / (1000 * row.call_us) / (peak * row.threads) if peak and row.call_us else None
 
 

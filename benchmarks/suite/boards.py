@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from benchmarks.boards import build
 from benchmarks.instructions import instructions
 from benchmarks.suite.build import Files
 from benchmarks.suite.subject import OURS
@@ -14,10 +13,10 @@ ENGINES = (OURS, "litert")  # that are counted
 
 
 def counted(files: Files, boards: Sequence[Board]) -> dict[str, dict[str, int]]:
-    """Instructions by board and engine; `native` is left out if C refuses the network, LiteRT where it has no wheel."""
-    if not boards:
-        return {}
-    build(boards)
+    """Instructions by board and engine, on boards that are built.
+
+    Without `native` if C refuses the network, without LiteRT on a board for which it has no wheel.
+    """
     model = read_model(files.tflite)
     counts: dict[str, dict[str, int]] = {}
     for board in boards:

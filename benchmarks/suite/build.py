@@ -1,9 +1,8 @@
 """The files of a network: Keras, int8 TFLite and ONNX, C with its libraries; in the cache folder, by content.
 
 A folder's name ends in a hash of what its files are built from. A change of networks.py or keras_files.py builds
-everything again; a change of the packages' versions or of the manifest converts again; a change in convert/c builds C
-again and nothing else. The rest of convert/ is not hashed: with `--optimize none` it hands the network on to
-TensorFlow's converter.
+everything again; a change of the packages' versions converts again; a change in convert/c builds C again and nothing
+else. The rest of convert/ is not hashed: with `--optimize none` it hands the network on to TensorFlow's converter.
 """
 
 import hashlib
@@ -24,7 +23,7 @@ from edgecnn.programs import run_program
 
 ROOT = Path(__file__).parents[2]
 HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgecnn" / "suite"
-_CONVERTERS = ("requirements/workstation.txt", "runtime/edgecnn/manifest.py")  # what an int8 file depends on
+_VERSIONS = ROOT / "requirements/workstation.txt"
 INT8, INT8_ONNX, REFUSAL = "model_int8.tflite", "model_int8.onnx", "refused.txt"
 
 
@@ -50,7 +49,7 @@ def build(name: str, targets: Sequence[str] = ("host",), home: Path = HOME) -> F
         EdgecnnError: Keras or the converter to TFLite fails.
     """
     keras = keras_of(name, home)
-    int8_key = key([ROOT / path for path in _CONVERTERS], keras.name.rpartition("-")[2])
+    int8_key = key([_VERSIONS], keras.name.rpartition("-")[2])
     int8 = once(home / f"{name}-int8-{int8_key}", lambda folder: _convert(name, keras, folder))
     in_c = in_c_of(int8 / INT8, targets, home, name)
     onnx = int8 / INT8_ONNX

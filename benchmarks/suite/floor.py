@@ -15,7 +15,8 @@ class Work:
     """What one inference of an int8 `.tflite` has to do, whatever the engine."""
 
     operators: int
-    macs: dict[str, int]  # multiply-accumulates by kind of operator
+    macs: dict[str, int]  # multiply-accumulates by kind of operator, as the file has them
+    needed_macs: int  # without those whose results a pooling drops
     weight_bytes: int
     activation_bytes: int  # read and written by all operators
 
@@ -38,8 +39,13 @@ class Floor:
         return max(self.arithmetic_us or 0.0, self.memory_us)
 
 
-def work_of(flatbuffer: bytes) -> Work:
-    """Count what the operators of a `.tflite` do, for one image."""
+def work_of(flatbuffer: bytes, needed_macs: int | None = None) -> Work:
+    """Count what the operators of a `.tflite` do, for one image.
+
+    Args:
+        flatbuffer: the file.
+        needed_macs: multiply-accumulates of its C, which computes nothing that a pooling drops; all if there is no C.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(flatbuffer, 0))
@@ -58,7 +64,7 @@ def work_of(flatbuffer: bytes) -> Work:
         ends = [*(place for place in operator.inputs if place >= 0 and place not in constants), *operator.outputs]
         activations += 0 if kind == "RESHAPE" else sum(_bytes(graph.tensors[place]) for place in ends)
     weights = sum(_bytes(graph.tensors[place]) for place in constants)
-    return Work(len(graph.operators), macs, weights, activations)
+    return Work(len(graph.operators), macs, needed_macs or sum(macs.values()), weights, activations)
 
 
 def _macs(kind: str, inputs: list[tuple[int, ...]], output: tuple[int, ...]) -> tuple[str, int]:
@@ -89,7 +95,7 @@ def floor(work: Work, peak_per_ns: float | None, bytes_per_ns: float) -> Floor:
         peak_per_ns: int8 multiply-accumulates a nanosecond, by benchmarks.peak.
         bytes_per_ns: read and written, by `bandwidth`.
     """
-    arithmetic = work.total_macs / peak_per_ns / 1000 if peak_per_ns else None
+    arithmetic = work.needed_macs / peak_per_ns / 1000 if peak_per_ns else None
     return Floor(arithmetic, (work.weight_bytes + work.activation_bytes) / bytes_per_ns / 1000)
 
 
@@ -110,10 +116,12 @@ def words(work: Work, least: Floor, engine: str, call_us: float) -> str:
     arithmetic = f"{least.arithmetic_us:.1f} us" if least.arithmetic_us is not None else "unknown"
     moved = work.weight_bytes + work.activation_bytes
     limit = "arithmetic" if (least.arithmetic_us or 0) >= least.memory_us else "memory"
+    dropped = work.total_macs - work.needed_macs
+    without = f", without {dropped / 1e6:.2f} M that pooling drops," if dropped else ""
     return (
-        f"{limit} sets the floor: {work.total_macs / 1e6:.2f} M multiply-accumulates ({shares}) take {arithmetic} at"
-        f" the peak, {moved / 1000:,.0f} kB of weights and activations {least.memory_us:.1f} us; {engine} takes"
-        f" {call_us:.1f} us, {call_us / least.us:.1f} times the floor, for {work.operators} operators"
+        f"{limit} sets the floor: {work.needed_macs / 1e6:.2f} M multiply-accumulates ({shares}){without} take"
+        f" {arithmetic} at the peak, {moved / 1000:,.0f} kB of weights and activations {least.memory_us:.1f} us;"
+        f" {engine} takes {call_us:.1f} us, {call_us / least.us:.1f} times the floor, for {work.operators} operators"
     )
 
 
