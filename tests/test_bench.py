@@ -1,4 +1,4 @@
-"""What is measured is what is told of it, and when it is worth nothing; how fast anything is, no test asserts."""
+"""A measurement has its windows, its rows and its verdict; no test asserts how fast anything is."""
 
 import json
 import os
@@ -24,20 +24,20 @@ from edgecnn.validity import MachineState, Window, reasons
 def test_every_subject_is_seen_through_its_windows(trained: Path) -> None:
     method = Method(windows=3, seconds=0.05, calls=200, warm_up_seconds=0.02, comparable=False)
     setups = [Setup(trained / "model_int8.tflite", "litert"), Setup(trained / "model_int8.onnx", "onnx", batch=4)]
-    for found, setup in zip(measure(setups, method, workers=[1]), setups, strict=True):
-        assert found.engine == setup.engine
-        assert found.start_up.load_ms > 0 < found.start_up.first_ms
-        assert found.start_up.warm_up_calls >= 100
-        assert len(found.windows) == 3
-        for window in found.windows:
+    for measurement, setup in zip(measure(setups, method, workers=[1]), setups, strict=True):
+        assert measurement.engine == setup.engine
+        assert measurement.start_up.load_ms > 0 < measurement.start_up.first_ms
+        assert measurement.start_up.warm_up_calls >= 100
+        assert len(measurement.windows) == 3
+        for window in measurement.windows:
             assert len(window.end_to_end_ns) == len(window.engine_call_ns) >= 200
             assert window.seconds >= 0.05
             assert window.images == 2 * len(window.end_to_end_ns) * setup.batch
-        said = result(found)
-        assert said["end_to_end"]["calls"] == sum(said["end_to_end"]["histogram"]["counts"])
-        assert len(said["end_to_end"]["windows_us"]) == 3
-        assert list(found.per_second) == ([1] if setup.batch == 1 else [])
-        tables = screen([said], method).split("microseconds; ")[0]
+        row = result(measurement)
+        assert row["end_to_end"]["calls"] == sum(row["end_to_end"]["histogram"]["counts"])
+        assert len(row["end_to_end"]["windows_us"]) == 3
+        assert list(measurement.per_second) == ([1] if setup.batch == 1 else [])
+        tables = screen([row], method).split("microseconds; ")[0]
         assert max(map(len, tables.splitlines())) <= 80
 
 
@@ -49,14 +49,14 @@ def test_workers_are_measured_with_one_thread_or_not_at_all() -> None:
 def test_a_summary_is_of_all_windows() -> None:
     """The p50 is the median of the windows' medians: a window that was disturbed does not move it."""
     calm, disturbed = np.arange(1000, 2001), np.arange(9000, 10001)
-    said = summary([calm, calm + 10, disturbed])
-    assert said["windows_us"] == [1.5, 1.51, 9.5]
-    assert said["p50_us"] == 1.51
-    assert said["min_us"] == 1.0
-    assert said["p99.9_us"] > 9.9
-    assert said["spread"] == pytest.approx(8 / 1.51, abs=1e-3)
-    assert sum(said["histogram"]["counts"]) == said["calls"] == 3003
-    assert said["histogram"]["counts"][-1] in (3, 4)  # the slowest in a thousand lie behind the last edge
+    latency = summary([calm, calm + 10, disturbed])
+    assert latency["windows_us"] == [1.5, 1.51, 9.5]
+    assert latency["p50_us"] == 1.51
+    assert latency["min_us"] == 1.0
+    assert latency["p99.9_us"] > 9.9
+    assert latency["spread"] == pytest.approx(8 / 1.51, abs=1e-3)
+    assert sum(latency["histogram"]["counts"]) == latency["calls"] == 3003
+    assert latency["histogram"]["counts"][-1] in (3, 4)  # the slowest in a thousand lie behind the last edge
 
 
 CALM = MachineState(Clock("performance", (1800, 1800), 50.0, ()), Ticks(100.0, 10.0, 0.0))
@@ -121,15 +121,15 @@ def test_energy_is_told_where_there_is_a_counter_and_never_guessed(tmp_path: Pat
 
 
 def test_the_rails_of_a_raspberry_pi_5_are_added_up(tmp_path: Path) -> None:
-    said = """ 3V7_WL_SW_A current(0)=0.10000000A
+    report = """ 3V7_WL_SW_A current(0)=0.10000000A
      VDD_CORE_A current(7)=2.00000000A
      3V7_WL_SW_V volt(8)=3.70000000V
      VDD_CORE_V volt(15)=0.90000000V
      EXT5V_V volt(24)=5.10000000V
     """
-    assert watts(said) == pytest.approx(0.37 + 1.8)
+    assert watts(report) == pytest.approx(0.37 + 1.8)
     assert watts("command not registered") is None
-    joules = EnergyMeter(tmp_path, lambda: said).joules()
+    joules = EnergyMeter(tmp_path, lambda: report).joules()
     assert joules is not None
     assert 0 <= joules < 2.17
 

@@ -36,11 +36,11 @@ def test_every_engine_answers_as_keras_did(trained: Path, engine: str, name: str
     data = evaluation(trained)
     assert data.probabilities is not None
     classifier = Classifier(trained / name, engine)
-    found = np.stack([each.probabilities for each in classifier.predict_batch(data.images)])
+    answers = np.stack([prediction.probabilities for prediction in classifier.predict_batch(data.images)])
     exact = "float32" in name
-    assert np.abs(found - data.probabilities).max() < (1e-5 if exact else 0.25)
-    assert np.abs(found - data.probabilities).mean() < (1e-6 if exact else INT8_STEPS)
-    assert (found.argmax(1) != data.probabilities.argmax(1)).mean() <= (0 if exact else 0.02)
+    assert np.abs(answers - data.probabilities).max() < (1e-5 if exact else 0.25)
+    assert np.abs(answers - data.probabilities).mean() < (1e-6 if exact else INT8_STEPS)
+    assert (answers.argmax(1) != data.probabilities.argmax(1)).mean() <= (0 if exact else 0.02)
 
 
 def test_a_prediction_says_what_it_is(trained: Path) -> None:
@@ -67,12 +67,12 @@ def test_a_prediction_says_what_it_is(trained: Path) -> None:
         np.zeros(0, np.uint8),
     ],
 )
-def test_a_wrong_image_is_told(trained: Path, image: np.ndarray) -> None:
+def test_a_wrong_image_is_refused(trained: Path, image: np.ndarray) -> None:
     with pytest.raises(EdgecnnError, match="this model takes raw pixels: uint8 28x28x1, 0 to 255"):
         Classifier(trained / "model_int8.tflite").predict(image)
 
 
-def test_engines_are_named_where_one_cannot_be_had(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cure_names_engines(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     onnx, tflite = trained / "model_float32.onnx", trained / "model_int8.tflite"
     with pytest.raises(EdgecnnError, match="engine 'litert' runs .tflite files.*use onnx"):
         Classifier(onnx, "litert")
@@ -92,14 +92,14 @@ def test_engines_are_named_where_one_cannot_be_had(trained: Path, monkeypatch: p
         Classifier(tflite)
 
 
-def test_a_file_that_the_engine_refuses_is_told(trained: Path) -> None:
+def test_a_file_that_the_engine_refuses_is_named(trained: Path) -> None:
     model = read_model(trained / "model_int8.tflite")
     broken = ModelFile(model.path, b"\0\0\0\0TFL3" + bytes(64), model.manifest)
     with pytest.raises(EdgecnnError, match=r"model_int8\.tflite cannot be run"):
         Classifier.of(broken, "litert")
 
 
-def test_a_model_that_is_not_what_its_manifest_says_is_told(trained: Path) -> None:
+def test_a_model_that_is_not_what_its_manifest_says_is_refused(trained: Path) -> None:
     model = read_model(trained / "model_int8.tflite")
     with pytest.raises(EdgecnnError, match="not what its manifest says"):
         Classifier.of(replace(model, manifest=replace(model.manifest, labels=("a", "b"))))

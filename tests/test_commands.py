@@ -45,7 +45,7 @@ COMMANDS = (
 SUBCOMMANDS = ("doctor", "info", "classify", "check", "golden", "bench", "tune", "watch")
 
 
-@pytest.mark.parametrize("name", [(each,) for each in COMMANDS] + [("edgecnn", each) for each in SUBCOMMANDS])
+@pytest.mark.parametrize("name", [(name,) for name in COMMANDS] + [("edgecnn", name) for name in SUBCOMMANDS])
 def test_help_comes_at_once_and_tells_the_purpose(name: tuple[str, ...]) -> None:
     """In a fresh process that may not import TensorFlow: help must not take seconds."""
     code = (
@@ -63,14 +63,14 @@ def test_help_comes_at_once_and_tells_the_purpose(name: tuple[str, ...]) -> None
 
 def test_all_commands_are_known() -> None:
     """A module with a `main` is a command, and stands in the list above."""
-    found = set()
+    commands = set()
     for folder in ("train", "convert", "benchmarks", "deploy"):
         for path in (ROOT / folder).rglob("*.py"):
-            functions = [each.name for each in ast.parse(path.read_text()).body if isinstance(each, ast.FunctionDef)]
+            functions = [node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
             if "main" in functions:
                 parts = path.relative_to(ROOT).with_suffix("").parts
-                found.add(".".join(part for part in parts if part != "__main__"))
-    assert found == set(COMMANDS) - {"edgecnn"}
+                commands.add(".".join(part for part in parts if part != "__main__"))
+    assert commands == set(COMMANDS) - {"edgecnn"}
 
 
 DRAWN = "3"  # what digit_file shows
@@ -114,7 +114,7 @@ def test_one_image_that_cannot_be_read_keeps_no_other_from_its_answer(trained: P
     text.write_text("text")
     done = run_here("edgecnn", "classify", digit, text, digit, "--model", trained / "model_int8.tflite", "--json")
     refused(done, "text.png does not decode")
-    assert [(each["image"], each["label"]) for each in json.loads(done.stdout)] == [(str(digit), DRAWN)] * 2
+    assert [(row["image"], row["label"]) for row in json.loads(done.stdout)] == [(str(digit), DRAWN)] * 2
 
 
 def test_mistakes_get_a_line_and_status_2(trained: Path, tmp_path: Path) -> None:
@@ -167,13 +167,13 @@ def test_ctrl_c_ends_a_training_with_a_line(tmp_path: Path, moment: Callable[...
             time.sleep(0.05)
         time.sleep(0.2)
         training.send_signal(signal.SIGINT)
-        _, said = training.communicate(timeout=60)
+        _, errors = training.communicate(timeout=60)
     assert training.returncode == 2
-    assert "Traceback" not in said
-    assert "error: interrupted" in said
+    assert "Traceback" not in errors
+    assert "error: interrupted" in errors
     left = {path.name for path in output.iterdir()}
     if moment is has_trained_an_epoch:
-        assert "--resume" in said
+        assert "--resume" in errors
         assert left == {"logs", "checkpoint.zip"}
     else:
         assert left <= {"logs"}

@@ -1,4 +1,4 @@
-"""What a device says of itself, read from the files of other machines."""
+"""A device is described from its files: here those of other machines."""
 
 import subprocess
 import sys
@@ -39,19 +39,19 @@ def at(root: Path, files: dict[str, str]) -> Device:
 
 
 def test_a_raspberry_pi_is_read(tmp_path: Path) -> None:
-    found = at(tmp_path, PI_4)
-    assert (found.board, found.cpu, found.features) == ("Raspberry Pi 4 Model B Rev 1.4", "Cortex-A72", ("NEON",))
-    assert (found.memory_mb, found.free_mb) == (3793, 2929)
-    assert found.system.startswith("Debian GNU/Linux 12 (bookworm), ")
-    assert (found.governor, found.mhz, found.celsius) == ("powersave", (600, 1800), 48.686)
-    assert found.throttling == Throttling(("under-voltage", "throttled"), ("under-voltage", "throttled"))
-    assert found.low_voltage is False
+    pi = at(tmp_path, PI_4)
+    assert (pi.board, pi.cpu, pi.features) == ("Raspberry Pi 4 Model B Rev 1.4", "Cortex-A72", ("NEON",))
+    assert (pi.memory_mb, pi.free_mb) == (3793, 2929)
+    assert pi.system.startswith("Debian GNU/Linux 12 (bookworm), ")
+    assert (pi.governor, pi.mhz, pi.celsius) == ("powersave", (600, 1800), 48.686)
+    assert pi.throttling == Throttling(("under-voltage", "throttled"), ("under-voltage", "throttled"))
+    assert pi.low_voltage is False
 
 
-def test_what_holds_it_back_is_told_with_its_cure(tmp_path: Path) -> None:
-    told = " ".join(_warnings(at(tmp_path, PI_4)))
+def test_a_warning_names_its_cure(tmp_path: Path) -> None:
+    warnings = " ".join(_warnings(at(tmp_path, PI_4)))
     for word in ("power supply is too weak", "being throttled: cool it", "governor is powersave: echo performance"):
-        assert word in told
+        assert word in warnings
     calm = at(tmp_path, PI_4 | {"sys/devices/platform/soc/soc:firmware/get_throttled": "0\n"})
     assert calm.throttling == Throttling((), ())
     before = at(tmp_path, PI_4 | {"sys/devices/platform/soc/soc:firmware/get_throttled": "10000\n"})
@@ -70,16 +70,16 @@ def test_features_are_those_that_matter_to_int8(tmp_path: Path, flags: str, feat
     assert at(tmp_path, {"proc/cpuinfo": flags + "\n"}).features == features
 
 
-def test_what_a_machine_does_not_tell_is_none(tmp_path: Path) -> None:
-    found = describe(tmp_path)
-    for value in (found.board, found.memory_mb, found.governor, found.mhz, found.celsius, found.throttling):
+def test_an_unknown_machine_is_described_by_none(tmp_path: Path) -> None:
+    unknown = describe(tmp_path)
+    for value in (unknown.board, unknown.memory_mb, unknown.governor, unknown.mhz, unknown.celsius, unknown.throttling):
         assert value is None
-    assert _warnings(found) == []
+    assert _warnings(unknown) == []
 
 
 def test_a_server_counts_its_throttled_moments(tmp_path: Path) -> None:
-    found = at(tmp_path, {"sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count": "3\n"})
-    assert found.throttling == Throttling((), ("throttled 3 times",))
+    server = at(tmp_path, {"sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count": "3\n"})
+    assert server.throttling == Throttling((), ("throttled 3 times",))
 
 
 def test_this_machine_is_itself() -> None:

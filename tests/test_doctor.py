@@ -84,9 +84,9 @@ def test_another_death_has_another_reason(
     [
         ("ImportError: /opt/numpy.so: failed to map segment from shared object", "(noexec): install elsewhere", ()),
         ("ImportError: numpy.core.multiarray failed to import", "built for numpy 1", ("numpy<2",)),
-        ("AttributeError: _ARRAY_API not finding", "built for numpy 1", ("numpy<2",)),
+        ("AttributeError: _ARRAY_API not found", "built for numpy 1", ("numpy<2",)),
         ("ImportError: libopenblas.so.0: cannot open shared object file", "OpenBLAS", ("libopenblas0",)),
-        ("OSError: /lib/libc.so.6: version `GLIBC_2.34' not finding (required by x.so)", "Debian 12", ()),
+        ("OSError: /lib/libc.so.6: version `GLIBC_2.34' not found (required by x.so)", "Debian 12", ()),
         ("ImportError: x.so: cannot enable executable stack as shared object requires", "executable stack", ()),
         ("ModuleNotFoundError: No module named 'numpy'", "numpy is not installed", ("numpy",)),
         ("RuntimeError: something\nnew", "RuntimeError: something new", ()),

@@ -65,8 +65,8 @@ def test_the_commands_list_every_row(toy: Path) -> None:
     options = _parser().parse_args(["bench", str(toy), "--engine", "all", "--threads", "1"])
     setups = [(setup.engine, setup.threads) for setup in _setups(options)]
     assert setups == [("onnx", 1), ("toy", 1)]
-    found = [(candidate.engine, candidate.threads) for candidate in candidates(toy.parent, [1, 4])]
-    assert found == [("onnx", 1), ("onnx", 4), ("toy", 1), ("toy", 2)]
+    tried = [(candidate.engine, candidate.threads) for candidate in candidates(toy.parent, [1, 4])]
+    assert tried == [("onnx", 1), ("onnx", 4), ("toy", 1), ("toy", 2)]
     assert _parser().parse_args(["check", str(toy), "data", "--engine", "toy"]).engine == "toy"
 
 

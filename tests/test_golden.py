@@ -1,4 +1,4 @@
-"""A device's answers beside golden ones: the same pass, others are told."""
+"""A device's answers beside golden ones: the same pass, others fail."""
 
 import json
 from pathlib import Path
@@ -25,28 +25,28 @@ def with_golden(folder: Path) -> Path:
 
 
 def test_the_same_machine_answers_the_same(copied: Path) -> None:
-    found = compare(with_golden(copied))
-    assert {(each.model, each.engine) for each in found} >= {
+    rows = compare(with_golden(copied))
+    assert {(row.model, row.engine) for row in rows} >= {
         ("model_int8.tflite", "litert"),
         ("model_int8.onnx", "onnx"),
     }
-    for each in found:
-        assert (each.images, each.changed, each.worst, each.passed) == (16, 0, 0, True)
-        assert each.steps == (each.model == "model_int8.tflite")  # ONNX's output is float
-        assert each.engine != "native"
+    for row in rows:
+        assert (row.images, row.changed, row.worst, row.passed) == (16, 0, 0, True)
+        assert row.steps == (row.model == "model_int8.tflite")  # ONNX's output is float
+        assert row.engine != "native"
     assert make(models_in(copied), np.zeros((1, 28, 28, 1), np.uint8)) == make(
         models_in(copied), np.zeros((1, 28, 28, 1), np.uint8)
     )
 
 
-def test_other_answers_are_told_and_damage_too(copied: Path) -> None:
+def test_other_answers_fail_and_damage_is_an_error(copied: Path) -> None:
     stored = read_npz(with_golden(copied) / FILE)
     stored["model_int8.tflite@litert"] = np.roll(stored["model_int8.tflite@litert"], 1, axis=1)
     write_file(copied / FILE, npz(stored))
     done = run_here("edgecnn", "golden", copied, "--json")
     assert done.returncode == 1, done.stderr
-    passed = {(each["model"], each["engine"]): each["passed"] for each in json.loads(done.stdout)}
-    assert [each for each, fine in passed.items() if not fine] == [("model_int8.tflite", "litert")]
+    passed = {(row["model"], row["engine"]): row["passed"] for row in json.loads(done.stdout)}
+    assert [key for key, fine in passed.items() if not fine] == [("model_int8.tflite", "litert")]
     assert run_here("edgecnn", "golden", copied, "--engine", "onnx").returncode == 0
     refused(run_here("edgecnn", "golden", copied, "--engine", "native"), "none of the engines with golden answers")
     (copied / FILE).write_bytes((copied / FILE).read_bytes()[:-1])
@@ -55,14 +55,14 @@ def test_other_answers_are_told_and_damage_too(copied: Path) -> None:
     refused(run_here("edgecnn", "golden", copied), "golden.npz is missing", f"edgecnn golden {copied} --make")
     done = run_here("edgecnn", "golden", copied, "--make", "--json")
     assert done.returncode == 0, done.stderr
-    assert {each["images"] for each in json.loads(done.stdout)} == {32}
+    assert {row["images"] for row in json.loads(done.stdout)} == {32}
 
 
 def test_models_that_were_not_copied_are_left_out(copied: Path) -> None:
     with_golden(copied)
     for path in [*copied.glob("*.onnx")]:
         path.unlink()
-    assert {each.model for each in compare(copied)} == {"model_int8.tflite"}
+    assert {row.model for row in compare(copied)} == {"model_int8.tflite"}
     (copied / "model_int8.tflite").unlink()
     with pytest.raises(EdgecnnError, match=r"model_int8\.onnx, model_int8\.tflite: none is here"):
         compare(copied)

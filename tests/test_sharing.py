@@ -35,9 +35,9 @@ def test_threads_that_share_a_classifier_get_their_own_answers(trained: Path, mo
 
     def work(number: int) -> list[np.ndarray]:
         begin.wait()
-        order = np.roll(np.arange(len(IMAGES)), 250 * number)  # each its own way round
-        found = {at: classifier.predict(IMAGES[at]).probabilities for at in order.tolist()}
-        return [found[at] for at in range(len(IMAGES))]
+        order = np.roll(np.arange(len(IMAGES)), 250 * number)  # every thread in its own order
+        answers = {at: classifier.predict(IMAGES[at]).probabilities for at in order.tolist()}
+        return [answers[at] for at in range(len(IMAGES))]
 
     with ThreadPoolExecutor(THREADS) as pool:
         for answers in pool.map(work, range(THREADS)):
@@ -62,16 +62,16 @@ def test_a_child_after_a_fork_classifies(trained: Path, model: str, engine: str,
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_stream_is_answered_in_order_and_not_held(workers: int) -> None:
     classifier = Classifier()
-    taken = itertools.count()
+    drawn = itertools.count()
 
     def stream() -> Iterator[np.ndarray]:
         while True:
-            yield IMAGES[next(taken) % len(IMAGES)]
+            yield IMAGES[next(drawn) % len(IMAGES)]
 
     answers = classifier.predict_batch(stream(), workers)
-    found = [next(answers).index for _ in range(500)]
-    assert found == [classifier.predict(image).index for image in IMAGES[:500]]
-    assert next(taken) < 500 + 32 * 2 * (workers + 1)
+    indices = [next(answers).index for _ in range(500)]
+    assert indices == [classifier.predict(image).index for image in IMAGES[:500]]
+    assert next(drawn) < 500 + 32 * 2 * (workers + 1)
     answers.close()
 
 
@@ -95,7 +95,7 @@ def test_not_a_number_is_never_a_label(trained: Path) -> None:
     model = read_model(trained / "model_float32.onnx")
     graph = onnx.load_from_string(model.data)
     del graph.metadata_props[:]
-    bias = next(each for each in graph.graph.initializer if list(each.dims) == [10])
+    bias = next(tensor for tensor in graph.graph.initializer if list(tensor.dims) == [10])
     bias.raw_data = np.full(10, np.nan, np.float32).tobytes()
     data = pack_model(graph.SerializeToString(), model.manifest)
     with pytest.raises(EdgecnnError, match="not a number"):

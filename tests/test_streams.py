@@ -40,8 +40,8 @@ def draw(path: Path) -> None:
 
 def status(words: tuple[object, ...], **options: object) -> tuple[int, str]:
     """The exit status of the command, and what it says on stderr."""
-    told = [sys.executable, "-m", "edgecnn", *map(str, words)]
-    done = subprocess.run(told, check=False, **({"stderr": subprocess.PIPE, "text": True} | options))
+    command = [sys.executable, "-m", "edgecnn", *map(str, words)]
+    done = subprocess.run(command, check=False, **({"stderr": subprocess.PIPE, "text": True} | options))
     return done.returncode, done.stderr or ""
 
 
@@ -105,18 +105,18 @@ def test_a_terminal_of_few_letters_gets_what_it_has(encoding: str, tmp_path: Pat
     draw(picture)
     environment = os.environ | {"PYTHONIOENCODING": encoding}
 
-    def said(*words: object) -> str:
-        told = [sys.executable, "-m", "edgecnn", *map(str, words)]
-        done = subprocess.run(told, env=environment, capture_output=True, check=False)
+    def output_of(*words: object) -> str:
+        command = [sys.executable, "-m", "edgecnn", *map(str, words)]
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout.decode(encoding)
 
-    assert "N,..." in said("bench", "--help") or encoding == "cp1252"
-    head, line, row = said("classify", picture).splitlines()
+    assert "N,..." in output_of("bench", "--help") or encoding == "cp1252"
+    head, line, row = output_of("classify", picture).splitlines()
     assert set(line) == {"-", " "}
     assert head.index("label") == line.index(" -") + 1 == len(line.split()[0]) + 2
     assert row.index(".png") + len(".png") == len(line.split()[0])
-    assert json.loads(said("classify", picture, "--json"))[0]["image"] == str(picture)
+    assert json.loads(output_of("classify", picture, "--json"))[0]["image"] == str(picture)
 
 
 def test_a_name_that_is_not_utf8_is_told_so_that_the_file_is_found(tmp_path: Path) -> None:
@@ -158,10 +158,10 @@ def test_a_fault_of_our_own_is_no_failed_gate(
 
     monkeypatch.setattr(edgecnn.commands, "info", broken)
     assert main(["info"]) == BROKEN == 70
-    said = capsys.readouterr().err
-    assert said.startswith("error: KeyError: 'nothing' (at cli.py:")
-    assert "please report this line and the command" in said
-    assert said.count("\n") == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith("error: KeyError: 'nothing' (at cli.py:")
+    assert "please report this line and the command" in errors
+    assert errors.count("\n") == 1
     monkeypatch.setenv(DEBUG, "1")
     assert main(["info"]) == BROKEN
     assert "Traceback" in capsys.readouterr().err
@@ -177,7 +177,7 @@ def test_a_fault_of_our_own_is_no_failed_gate(
             PermissionError(13, "Permission denied", f"{TEMPORARY}/peak"),
             f"{TEMPORARY}/peak: Permission denied: if its file system forbids programs (noexec), set TMPDIR",
         ),
-        (SystemExit("told by a library"), "told by a library"),
+        (SystemExit("a library ends"), "a library ends"),
     ],
 )
 def test_what_ends_a_command_is_told_in_a_line(
@@ -188,9 +188,9 @@ def test_what_ends_a_command_is_told_in_a_line(
 
     monkeypatch.setattr(edgecnn.commands, "info", ends)
     assert main(["info"]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: {words}")
-    assert said.count("\n") == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"error: {words}")
+    assert errors.count("\n") == 1
 
 
 def test_warnings_name_the_caller_and_are_lines_at_the_command_line(
@@ -200,9 +200,9 @@ def test_warnings_name_the_caller_and_are_lines_at_the_command_line(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         Classifier(tmp_path)
-    assert [Path(each.filename).name for each in caught] == [Path(__file__).name]
+    assert [Path(warning.filename).name for warning in caught] == [Path(__file__).name]
     draw(tmp_path / "digit.png")
     assert main(["classify", str(tmp_path / "digit.png"), "--model", str(tmp_path)]) == 0
-    said = capsys.readouterr().err
-    (line,) = [line for line in said.splitlines() if not line.startswith("INFO")]
+    errors = capsys.readouterr().err
+    (line,) = [line for line in errors.splitlines() if not line.startswith("INFO")]
     assert line.startswith(f"warning: {tmp_path} is not tuned for this device: taking model.tflite")

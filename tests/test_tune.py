@@ -41,12 +41,12 @@ def test_a_folder_opens_with_what_was_chosen(copied: Path, tmp_path: Path) -> No
     done = run("edgecnn", "tune", copied, "--threads", 1, "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    passed = [each for each in document["candidates"] if "p50_us" in each]
-    (out,) = (each for each in document["candidates"] if "failure" in each)
+    passed = [row for row in document["candidates"] if "p50_us" in row]
+    (out,) = (row for row in document["candidates"] if "failure" in row)
     assert out["model"] == "zero.onnx"
     assert "right answers fewer" in out["failure"]
-    assert {each["model"] for each in passed} == {"model_int8.tflite", "model_float32.onnx", "model_int8.onnx"}
-    assert [each["p50_us"] for each in passed] == sorted(each["p50_us"] for each in passed)
+    assert {row["model"] for row in passed} == {"model_int8.tflite", "model_float32.onnx", "model_int8.onnx"}
+    assert [row["p50_us"] for row in passed] == sorted(row["p50_us"] for row in passed)
     assert document["winner"] in passed
     with warnings.catch_warnings():
         warnings.simplefilter("error")
