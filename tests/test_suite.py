@@ -1,5 +1,7 @@
 """The suite: its files are built once, each engine has a row, the words say what limits a network."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +10,15 @@ from conftest import run
 
 from benchmarks.elf import code_bytes
 from benchmarks.library import library_of
-from benchmarks.suite.build import Files, in_c_of, key, once
+from benchmarks.suite.build import build, forget_unused, key, once
 from benchmarks.suite.floor import floor, words, work_of
+from benchmarks.suite.keras_files import IMAGES
 from benchmarks.suite.measurement import measured
 from benchmarks.suite.tables import BOARDS_HEAD, HEAD, board_cells, cells, notes
 from benchmarks.turns import ratio
 from edgecnn import SHIPPED
 from edgecnn.command import WRONG_INPUT
+from edgecnn.dataset_reading import read_answered
 from edgecnn.modelfile import read_model
 
 
@@ -68,13 +72,17 @@ def test_a_ratio_lies_in_its_interval() -> None:
 
 
 @pytest.mark.slow
-def test_every_engine_has_a_row_or_a_reason(trained: Path, tmp_path: Path) -> None:
-    plain = tmp_path / "plain.tflite"
-    done = run("convert.tflite", trained / "model.keras", "--optimize", "none", "--output", plain)
-    assert done.returncode == 0, done.stderr
-    folder = in_c_of(plain, ["host"], tmp_path / "suite")
-    files = Files(folder, folder / "model_int8.tflite", None, "")
-    rows = {row.engine: row for row in measured(files, ("native", "litert", "onnx"), 1, [0], 2, 0.0)}
+def test_every_engine_has_a_row_or_a_reason(tmp_path: Path) -> None:
+    """On the smallest network, built from Keras to C."""
+    files = build("narrow", home=tmp_path)
+    assert files.refusal == ""
+    before = {path.name for path in tmp_path.iterdir()}
+    assert build("narrow", home=tmp_path) == files
+    assert {path.name for path in tmp_path.iterdir()} == before
+    manifest = read_model(files.keras / "model.keras").manifest
+    assert len(read_answered(files.keras / "evaluation.npz", manifest)) == IMAGES["evaluation"]
+    without_onnx = replace(files, onnx=None)
+    rows = {row.engine: row for row in measured(without_onnx, ("native", "litert", "onnx"), 1, [0], 2, 0.0)}
     native, litert = rows["native"], rows["litert"]
     assert native.call_us
     assert native.predict_us
@@ -83,8 +91,16 @@ def test_every_engine_has_a_row_or_a_reason(trained: Path, tmp_path: Path) -> No
     assert native.arena_bytes == library.arena
     assert 0 < code_bytes(library.path.read_bytes()) == native.code_bytes < library.path.stat().st_size
     assert rows["onnx"].reason == "the network has no int8 ONNX"
-    refused = measured(Files(folder, files.tflite, None, "there is no C for WHILE"), ("native",), 1, [0], 1, 0.0)
+    refused = measured(replace(files, refusal="there is no C for WHILE"), ("native",), 1, [0], 1, 0.0)
     assert [row.reason for row in refused] == ["there is no C for WHILE"]
+
+
+def test_folders_that_nobody_used_for_a_month_are_removed(tmp_path: Path) -> None:
+    for name in ("used", "unused"):
+        once(tmp_path / name, lambda folder: (folder / "file").touch())
+    os.utime(tmp_path / "unused", (0, 0))
+    forget_unused(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["used"]
 
 
 def test_the_words_of_the_tables() -> None:

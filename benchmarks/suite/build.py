@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from edgecnn.programs import run_program
 
 ROOT = Path(__file__).parents[2]
 HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgecnn" / "suite"
+_UNUSED_SECONDS = 30 * 24 * 3600
 _VERSIONS = ROOT / "requirements/workstation.txt"
 INT8, INT8_ONNX, REFUSAL = "model_int8.tflite", "model_int8.onnx", "refused.txt"
 
@@ -49,6 +51,7 @@ def build(name: str, targets: Sequence[str] = ("host",), home: Path = HOME) -> F
         EdgecnnError: Keras or the converter to TFLite fails.
     """
     keras = keras_of(name, home)
+    forget_unused(home)
     int8_key = key([_VERSIONS], keras.name.rpartition("-")[2])
     int8 = once(home / f"{name}-int8-{int8_key}", lambda folder: _convert(name, keras, folder))
     in_c = in_c_of(int8 / INT8, targets, home, name)
@@ -86,6 +89,7 @@ def key(files: Iterable[Path], *words: str) -> str:
 def once(folder: Path, fill: Callable[[Path], None]) -> Path:
     """A folder, filled if it is not there: whole or not at all, and by the first of those who fill it at once."""
     if folder.exists():
+        os.utime(folder)  # it is in use
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
@@ -100,6 +104,13 @@ def once(folder: Path, fill: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
+
+
+def forget_unused(home: Path) -> None:
+    """Remove the folders that nobody used for a month, and those of builds that were killed."""
+    for folder in home.iterdir():
+        if time.time() - folder.stat().st_mtime > _UNUSED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_keras(name: str, folder: Path) -> None:
