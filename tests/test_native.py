@@ -98,6 +98,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow  # it compiles
 def test_pixels_become_the_same_answer_within_the_library_and_outside(built: Path) -> None:
     """The library's own table and argmax, beside those of the other engines."""
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), np.uint8)
@@ -119,6 +120,7 @@ def test_pixels_become_the_same_answer_within_the_library_and_outside(built: Pat
         classifier.predict(images[0])
 
 
+@pytest.mark.slow  # it compiles
 def test_threads_of_a_library_do_not_read_each_other(built: Path) -> None:
     images = np.random.default_rng(1).integers(0, 256, (500, 28, 28, 1), np.uint8)
     with Classifier(built, "native") as classifier, ThreadPoolExecutor(8) as pool:
@@ -131,6 +133,7 @@ def test_threads_of_a_library_do_not_read_each_other(built: Path) -> None:
             assert answers == alone[-first:] + alone[:-first] if first else answers == alone
 
 
+@pytest.mark.slow  # it compiles
 def test_a_library_of_other_pixel_values_is_refused(built: Path, tmp_path: Path) -> None:
     """The same weights, but pixels become the input otherwise: the table inside the library would be wrong."""
     model = read_model(built)

@@ -25,11 +25,11 @@ class EngineKind:
     format: str  # of the files that it runs
     module: str  # to import for it
     loader: str  # MODULE:CLASS of an `Engine`, called with `module`, the model's path, its bytes, and threads
-    package: str = ""  # in the package index; empty where edgecnn itself is enough
+    package: str = ""  # in the package index; empty if edgecnn itself is enough
     requirements: tuple[str, ...] = ()  # as the extra has them
     glibc: Mapping[str, Version] = field(default_factory=dict)  # the least one, by machine: x86_64, aarch64, armv7l
     last_python: Version = (3, 14)  # the first is 3.10 for all
-    automatic: bool = True  # whether `auto` may choose it; else it runs only where it is named
+    automatic: bool = True  # whether `auto` may choose it; else it runs only if it is named
     tried_in_child: bool = True  # whether a child process opens a model before this process does
     most_threads: int = MOST_THREADS  # that share one inference
     companions: str = ""  # pattern of files beside a model that it needs; its class then says by `available(model)`

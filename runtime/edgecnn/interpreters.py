@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """The input or the output of a model. A real value is (stored - zero_point) * scale where the dtype is integer."""
+    """The input or the output of a model. A real value is (stored - zero_point) * scale if the dtype is integer."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]

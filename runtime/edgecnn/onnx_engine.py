@@ -39,7 +39,7 @@ class OnnxEngine:
             bind(node.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
 
     def _output(self, entry: Any, exit_: Any) -> TensorSpec:
-        """The output's spec; where more than the batch is open, a run shows the shape."""
+        """The output's spec; if more than the batch is open, a run shows the shape."""
         if exit_.shape and all(isinstance(side, int) for side in exit_.shape[1:]):
             return _tensor_spec(exit_)
         (answer,) = self._session.run([exit_.name], {entry.name: self._feed})
