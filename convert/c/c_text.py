@@ -53,6 +53,7 @@ def header(names: Names, plan: Plan, manifest: Manifest) -> Code:
         input_zero_point=first.zero_point,
         output_scale=float_literal(last.scale),
         output_zero_point=last.zero_point,
+        kernels=joined((f'"{cpu.name}"' for cpu in reversed(CPUS)), ", "),
     )
 
 

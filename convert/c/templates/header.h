@@ -39,7 +39,7 @@ void @{lower}_output(int8_t *output);
 // Both in one call.
 int @{lower}_predict(const uint8_t *pixels, int8_t *output);
 
-// The kernels that this CPU gets: "avx512vnni", "avx2", "neon_dot", "neon" or "portable".
+// The kernels that this CPU gets: one of @{kernels}.
 const char *@{lower}_kernels(void);
 
 #ifdef __cplusplus
