@@ -38,6 +38,7 @@ def pets(tmp_path: Path) -> Path:
     (root / "cat" / "._0.png").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X        " + bytes(60))
     (root / "cat" / ".DS_Store").write_bytes(bytes(9))
     os.mkfifo(root / "cat" / "pipe.png")  # to open it would wait for ever
+    draw(root / "__pycache__" / "0.png")  # the folder is that of a network in a file beside the classes
     (root / "empty").mkdir()
     return root
 
