@@ -7,9 +7,11 @@ struct conv {
     const int32_t *bias;             // less the input's zero point times the sum of the weights
     const int32_t *unsigned_bias;    // the same for inputs plus 128
     const int16_t *few_weights;      // [blocks * 2][kernel_height][taps][8], where a row is few bytes; for NEON
+    const int8_t *wide_weights;      // [channels / 4][kernel_height][4][16], where a row is many bytes; its last eight as [4][8]
     const int32_t *multiplier, *shift;
     const double *scales;            // of a dense layer for which multiplier and shift are not exact
     int blocks, kernel_height, groups, taps;  // taps: bytes of a kernel's row where there are few_weights, else 0
+    int eights;                      // times eight bytes of a kernel's row where there are wide_weights, else 0
     int padded;                      // whether there is a border of zero points around the input, which is not stored
     int row;                         // bytes from one row of the input to the next, with its border
     int top, left, input_height, input_row;  // rows and bytes of border before the input; its rows, and bytes of a row

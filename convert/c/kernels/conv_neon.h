@@ -1,15 +1,38 @@
-// NEON without the dot product. A tile is up to 4 positions by 8 channels. Two products of int8 fit 16 bits, since weights
-// stay within -127..127; vpadal adds pairs of these to 32 bits, so that a channel's sum lies in two lanes until the end.
+// NEON without the dot product. Two products of int8 fit 16 bits, since weights stay within -127..127; vpadal adds pairs of
+// these to 32 bits, so that a channel's sum lies in several lanes until the end. There are tiles for kernels of many bytes, of
+// some and of few.
+enum { POSITIONS_NEON = 4 };
 
-// Sums of eight channels, rescaled.
-INLINE int16x8_t scaled_neon(const struct conv *c, int32x4_t low, int32x4_t high, int channel) {
-    const int32_t *multiplier = c->multiplier + channel, *shift = c->shift + channel;
-    const int is_relu = c->least >= c->zero_point;
-    return words_neon(rescale_neon(low, vld1q_s32(multiplier), vnegq_s32(vld1q_s32(shift)), is_relu),
-                      rescale_neon(high, vld1q_s32(multiplier + 4), vnegq_s32(vld1q_s32(shift + 4)), is_relu));
+// Calls TILE_OF(input, output, outputs at once) over some rows of an output; what is left of a row is a tile of its own.
+#define OVER_ROWS_NEON(TILE_OF, count, rows, from, to)                                                   \
+    for (int y = 0; y < (rows); y++) {                                                                   \
+        const int8_t *in = (from) + (ptrdiff_t)y * c->step_y;                                            \
+        int8_t *out = (to) + (ptrdiff_t)y * c->width * c->channels;                                      \
+        for (int x = 0; x + (count) <= c->width; x += (count), in += (ptrdiff_t)(count) * c->step_x,     \
+                 out += (ptrdiff_t)(count) * c->channels)                                                \
+            TILE_OF(in, out, count);                                                                     \
+        if (c->width % (count)) {                                                                        \
+            TILE_OF(in, out, c->width % (count));                                                        \
+        }                                                                                                \
+    }
+
+// Calls BAND_OF(input, output, rows) over all of an output, on copies where there is a border.
+#define OVER_BANDS_NEON(BAND_OF)                                                                         \
+    for (int first = 0; first < c->height; first += c->band) {                                           \
+        const int rows = first + c->band < c->height ? c->band : c->height - first;                      \
+        if (c->padded) copy_band(c, input, first, rows, scratch);                                        \
+        BAND_OF(c->padded ? scratch : input + (ptrdiff_t)first * c->step_y,                              \
+                output + (ptrdiff_t)first * c->width * c->channels, rows);                               \
+    }
+
+// Sums of four channels, rescaled.
+INLINE int32x4_t scaled_neon(const struct conv *c, int32x4_t sum, int channel) {
+    const int32x4_t multiplier = vld1q_s32(c->multiplier + channel), shift = vld1q_s32(c->shift + channel);
+    return rescale_neon(sum, multiplier, vnegq_s32(shift), c->least >= c->zero_point);
 }
 
-INLINE int32x4_t channels_neon(int32x4_t low, int32x4_t high) {
+// The sums of neighbouring lanes.
+INLINE int32x4_t pairs_neon(int32x4_t low, int32x4_t high) {
 #ifdef __aarch64__
     return vpaddq_s32(low, high);
 #else
@@ -18,6 +41,7 @@ INLINE int32x4_t channels_neon(int32x4_t low, int32x4_t high) {
 }
 
 INLINE void store8_neon(const struct conv *c, int32x4_t low, int32x4_t high, int8_t *output, int channel) {
+    const int left = c->channels - channel;
     if (c->dense) {
         int32_t sum[8];
         vst1q_s32(sum, low);
@@ -25,35 +49,32 @@ INLINE void store8_neon(const struct conv *c, int32x4_t low, int32x4_t high, int
         store_dense(c, sum, output, channel, 8);
         return;
     }
-    const int16x8_t words = scaled_neon(c, low, high, channel);
+    const int16x8_t words = words_neon(scaled_neon(c, low, channel), scaled_neon(c, high, channel + 4));
     const int8x8_t bytes = vget_low_s8(bytes_neon(words, words, c->zero_point, c->least, c->most));
-    const int left = c->channels - channel;
     if (left >= 8) vst1_s8(output + channel, bytes);
-    else if (left > 0) {
+    else {
         int8_t some[8];
         vst1_s8(some, bytes);
         memcpy(output + channel, some, (size_t)left);
     }
 }
 
-enum { TILE = 4 };  // positions at once
-
-// Pools a tile's sums of 8 channels if it is pooled, adds the bias and stores them.
-INLINE void store_tile_neon(const struct conv *c, int32x4_t sum[TILE][2], int8_t *output, int channel, int outputs) {
+// Pools the sums of 8 channels where they are pooled, adds the bias and stores them.
+INLINE void store_tile_neon(const struct conv *c, int32x4_t sum[POSITIONS_NEON][2], int8_t *output, int channel, int outputs) {
     const int32x4_t low = vld1q_s32(c->bias + channel), high = vld1q_s32(c->bias + channel + 4);
 #pragma GCC unroll 4
     for (int o = 0; o < outputs; o++) {
         int32x4_t *best = sum[o * c->window];
 #pragma GCC unroll 4
         for (int p = 1; p < c->window; p++) {
-            best[0] = vmaxq_s32(best[0], best[2 * p]);
-            best[1] = vmaxq_s32(best[1], best[2 * p + 1]);
+            best[0] = vmaxq_s32(best[0], sum[o * c->window + p][0]);
+            best[1] = vmaxq_s32(best[1], sum[o * c->window + p][1]);
         }
         store8_neon(c, vaddq_s32(best[0], low), vaddq_s32(best[1], high), output + (ptrdiff_t)o * c->channels, channel);
     }
 }
 
-// Adds a group of four bytes of each position, lane `lane` of x; with `count` 2 the next one too.
+// Adds a group of four bytes of each position, lane `lane` of x, for 8 channels; with `count` 2 the next one too.
 #define GROUPS_NEON(lane, count)                                                                       \
     do {                                                                                               \
         int8x16_t w[2][2];                                                                             \
@@ -61,7 +82,7 @@ INLINE void store_tile_neon(const struct conv *c, int32x4_t sum[TILE][2], int8_t
             w[k][0] = vld1q_s8(weights);                                                               \
             w[k][1] = vld1q_s8(weights + 16);                                                          \
         }                                                                                              \
-        _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                               \
+        _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                                  \
             const int8x16_t one = LANE_NEON(x[p], lane);                                               \
             int16x8_t products[4] = {                                                                  \
                 vmull_s8(vget_low_s8(one), vget_low_s8(w[0][0])),                                      \
@@ -87,12 +108,11 @@ INLINE void store_tile_neon(const struct conv *c, int32x4_t sum[TILE][2], int8_t
 #define LANE_NEON(x, lane) vreinterpretq_s8_s32(vdupq_n_s32(vgetq_lane_s32(vreinterpretq_s32_s8(x), lane)))
 #endif
 
-INLINE void tile_neon(const struct conv *c, const int8_t *input, int8_t *output, int block, int half, int outputs) {
-    const int positions = outputs * c->window;
-    const int channel = block * BLOCK + half * 8;
-    const int8_t *weights = c->weights + (ptrdiff_t)block * c->kernel_height * c->groups * BLOCK * GROUP + half * 32;
-    int32x4_t sum[TILE][4], total[TILE][2];
-    int8x16_t x[TILE];
+INLINE void tile_neon(const struct conv *c, const int8_t *input, int8_t *output, int channel, int outputs) {
+    const int positions = outputs * c->window, block = channel / BLOCK;
+    const int8_t *weights = c->weights + (ptrdiff_t)block * c->kernel_height * c->groups * BLOCK * GROUP + channel % BLOCK * GROUP;
+    int32x4_t sum[POSITIONS_NEON][4], total[POSITIONS_NEON][2];
+    int8x16_t x[POSITIONS_NEON];
 #pragma GCC unroll 4
     for (int p = 0; p < positions; p++)
         sum[p][0] = sum[p][1] = sum[p][2] = sum[p][3] = vdupq_n_s32(0);
@@ -104,8 +124,13 @@ INLINE void tile_neon(const struct conv *c, const int8_t *input, int8_t *output,
             GROUPS_NEON(0, 2);
             GROUPS_NEON(2, 2);
         }
-#pragma GCC unroll 3
-        for (int k = 0; k < c->groups % 4; k++, from += GROUP) {
+        if (c->groups % 4 >= 2) {
+#pragma GCC unroll 4
+            for (int p = 0; p < positions; p++) x[p] = vcombine_s8(vld1_s8(from + position(c, p)), vdup_n_s8(0));
+            GROUPS_NEON(0, 2);
+            from += 2 * GROUP;
+        }
+        if (c->groups % 2) {
 #pragma GCC unroll 4
             for (int p = 0; p < positions; p++)
                 x[p] = vreinterpretq_s8_s32(vdupq_n_s32(four_bytes(from + position(c, p))));
@@ -114,54 +139,143 @@ INLINE void tile_neon(const struct conv *c, const int8_t *input, int8_t *output,
     }
 #pragma GCC unroll 4
     for (int p = 0; p < positions; p++) {
-        total[p][0] = channels_neon(sum[p][0], sum[p][1]);
-        total[p][1] = channels_neon(sum[p][2], sum[p][3]);
+        total[p][0] = pairs_neon(sum[p][0], sum[p][1]);
+        total[p][1] = pairs_neon(sum[p][2], sum[p][3]);
     }
     store_tile_neon(c, total, output, channel, outputs);
 }
 
-// Where a row of the kernel is a few bytes, each times 8 channels: widened to 16 bits and read by lane.
-#define TAP_NEON(tap, part)                                                                       \
-    if (tap < c->taps) {                                                                          \
-        const int16x8_t w = vld1q_s16(weights + (i * c->taps + tap) * 8);                         \
-        sum[p][0] = vmlal_lane_s16(sum[p][0], vget_low_s16(w), part, tap % 4);                    \
-        sum[p][1] = vmlal_lane_s16(sum[p][1], vget_high_s16(w), part, tap % 4);                   \
+// Where a row of the kernel is a few bytes, each times 8 channels: widened to 16 bits and read by lane. Positions whose bytes
+// lie in the same eight of a row are computed from one load.
+#define TAP_NEON(lane, part)                                                                                         \
+    _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                                                    \
+        const int at = (int)position(c, p), i = y - at / c->row, tap = (lane) - at % c->row;                         \
+        if (i >= 0 && i < c->kernel_height && tap >= 0 && tap < c->taps) {                                           \
+            const int16x8_t w = vld1q_s16(weights + (i * c->taps + tap) * 8);                                        \
+            sum[p][0] = vmlal_lane_s16(sum[p][0], vget_low_s16(w), part, (lane) % 4);                                \
+            sum[p][1] = vmlal_lane_s16(sum[p][1], vget_high_s16(w), part, (lane) % 4);                               \
+        }                                                                                                            \
     }
 
-INLINE void tile_neon_few(const struct conv *c, const int8_t *input, int8_t *output, int block, int half, int outputs) {
-    const int positions = outputs * c->window;
-    const int channel = block * BLOCK + half * 8;
-    const int16_t *weights = c->few_weights + (ptrdiff_t)channel * c->kernel_height * c->taps;
-    int32x4_t sum[TILE][2];
+INLINE void few_taps_neon(const struct conv *c, const int8_t *input, const int16_t *weights, int32x4_t sum[][2], int positions) {
+    const int rows = (int)position(c, positions - 1) / c->row + c->kernel_height;
 #pragma GCC unroll 4
-    for (int p = 0; p < positions; p++) {
-        sum[p][0] = sum[p][1] = vdupq_n_s32(0);
+    for (int p = 0; p < positions; p++) sum[p][0] = sum[p][1] = vdupq_n_s32(0);
 #pragma GCC unroll 8
-        for (int i = 0; i < c->kernel_height; i++) {
-            int16x8_t x = vmovl_s8(vld1_s8(input + position(c, p) + (ptrdiff_t)i * c->row));
-            __asm__("" : "+w"(x));  // one instruction, which compilers make three of when they see that lanes are not read
-            const int16x4_t first = vget_low_s16(x), second = vget_high_s16(x);
-            TAP_NEON(0, first)
-            TAP_NEON(1, first)
-            TAP_NEON(2, first)
-            TAP_NEON(3, first)
-            TAP_NEON(4, second)
-            TAP_NEON(5, second)
-            TAP_NEON(6, second)
-            TAP_NEON(7, second)
-        }
+    for (int y = 0; y < rows; y++) {
+        int16x8_t x = vmovl_s8(vld1_s8(input + (ptrdiff_t)y * c->row));
+        __asm__("" : "+w"(x));  // one instruction, which compilers make three of when they see that lanes are not read
+        const int16x4_t first = vget_low_s16(x), second = vget_high_s16(x);
+        TAP_NEON(0, first)
+        TAP_NEON(1, first)
+        TAP_NEON(2, first)
+        TAP_NEON(3, first)
+        TAP_NEON(4, second)
+        TAP_NEON(5, second)
+        TAP_NEON(6, second)
+        TAP_NEON(7, second)
     }
+}
+
+INLINE void tile_neon_few(const struct conv *c, const int8_t *input, int8_t *output, int channel, int outputs) {
+    const int16_t *weights = c->few_weights + (ptrdiff_t)channel * c->kernel_height * c->taps;
+    const int positions = outputs * c->window;
+    int32x4_t sum[POSITIONS_NEON][2];
+    if (position(c, positions - 1) % c->row + c->taps <= 8) few_taps_neon(c, input, weights, sum, positions);
+    else
+#pragma GCC unroll 4
+        for (int p = 0; p < positions; p++) few_taps_neon(c, input + position(c, p), weights, sum + p, 1);
     store_tile_neon(c, sum, output, channel, outputs);
 }
 
-INLINE void conv_neon(const struct conv *c, const int8_t *input, int8_t *output) {
-    const int outputs = outputs_at_once(c, TILE);
-    for (int block = 0; block < c->blocks; block++)
-        for (int half = 0; half < 2; half++) {
-#define TILE_OF(from, to) \
-    if (c->taps) tile_neon_few(c, from, to, block, half, outputs); \
-    else tile_neon(c, from, to, block, half, outputs)
-            OVER_OUTPUT(TILE_OF, outputs)
-#undef TILE_OF
+// Pools the sums of four channels where they are pooled, adds the bias and stores them.
+INLINE void store4_neon(const struct conv *c, const int32x4_t sum[POSITIONS_NEON], int8_t *output, int channel, int outputs) {
+    const int32x4_t bias = vld1q_s32(c->bias + channel);
+    const size_t left = c->channels - channel < 4 ? (size_t)(c->channels - channel) : 4;
+    int32x4_t y[POSITIONS_NEON];
+#pragma GCC unroll 4
+    for (int o = 0; o < POSITIONS_NEON; o++) {
+        if (o >= outputs) {
+            y[o] = y[0];
+            continue;
         }
+        int32x4_t best = sum[o * c->window];
+#pragma GCC unroll 4
+        for (int p = 1; p < c->window; p++) best = vmaxq_s32(best, sum[o * c->window + p]);
+        y[o] = scaled_neon(c, vaddq_s32(best, bias), channel);
+    }
+    const int16x8_t low = words_neon(y[0], y[1]), high = words_neon(y[2], y[3]);
+    const int32x4_t bytes = vreinterpretq_s32_s8(bytes_neon(low, high, c->zero_point, c->least, c->most));
+#define STORE_LANE(lane)                                                                     \
+    if (lane < outputs) {                                                                    \
+        const int32_t four = vgetq_lane_s32(bytes, lane);                                    \
+        memcpy(output + (ptrdiff_t)(lane) * c->channels + channel, &four, left);             \
+    }
+    STORE_LANE(0)
+    STORE_LANE(1)
+    STORE_LANE(2)
+    STORE_LANE(3)
+#undef STORE_LANE
+}
+
+// Where a kernel has many bytes: sixteen bytes of each position at once, for four channels; a channel's sum lies in four lanes.
+#define SIXTEEN_NEON(is_first)                                                                       \
+    do {                                                                                             \
+        _Pragma("GCC unroll 4") for (int o = 0; o < 4; o++, weights += 16) w[o] = vld1q_s8(weights); \
+        _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                                \
+            const int8x16_t x = vld1q_s8(from + position(c, p));                                     \
+            _Pragma("GCC unroll 4") for (int o = 0; o < 4; o++) {                                    \
+                int16x8_t products = vmull_s8(vget_low_s8(x), vget_low_s8(w[o]));                    \
+                products = vmlal_s8(products, vget_high_s8(x), vget_high_s8(w[o]));                  \
+                sum[p][o] = (is_first) ? vpaddlq_s16(products) : vpadalq_s16(sum[p][o], products);   \
+            }                                                                                        \
+        }                                                                                            \
+        from += 16;                                                                                  \
+    } while (0)
+
+// The last eight of a kernel's row.
+#define EIGHT_NEON()                                                                                           \
+    do {                                                                                                       \
+        int8x8_t half[4];                                                                                      \
+        _Pragma("GCC unroll 4") for (int o = 0; o < 4; o++, weights += 8) half[o] = vld1_s8(weights);          \
+        _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                                          \
+            const int8x8_t x = vld1_s8(from + position(c, p));                                                 \
+            _Pragma("GCC unroll 4") for (int o = 0; o < 4; o++)                                                \
+                sum[p][o] = vpadalq_s16(sum[p][o], vmull_s8(x, half[o]));                                      \
+        }                                                                                                      \
+    } while (0)
+
+INLINE void tile_neon_wide(const struct conv *c, const int8_t *input, int8_t *output, int channel, int outputs) {
+    const int positions = outputs * c->window, sets = c->kernel_height == 1 || c->eights % 2 == 0;
+    const int8_t *weights = c->wide_weights + (ptrdiff_t)channel * c->kernel_height * c->eights * 8;
+    int32x4_t sum[POSITIONS_NEON][4], total[POSITIONS_NEON];
+    int8x16_t w[4];
+    if (!sets)  // else the first bytes set the sums, which compilers make slow where a row ends in eight
+#pragma GCC unroll 4
+        for (int p = 0; p < positions; p++) sum[p][0] = sum[p][1] = sum[p][2] = sum[p][3] = vdupq_n_s32(0);
+    for (int i = 0; i < c->kernel_height; i++) {
+        const int8_t *from = input + (ptrdiff_t)i * c->row;
+        const int first = sets && i == 0;
+        if (first) SIXTEEN_NEON(1);
+        for (int k = first; k < c->eights / 2; k++) SIXTEEN_NEON(0);
+        if (c->eights % 2) EIGHT_NEON();
+    }
+#pragma GCC unroll 4
+    for (int p = 0; p < positions; p++)
+        total[p] = pairs_neon(pairs_neon(sum[p][0], sum[p][1]), pairs_neon(sum[p][2], sum[p][3]));
+    store4_neon(c, total, output, channel, outputs);
+}
+
+INLINE void conv_neon(const struct conv *c, const int8_t *input, int8_t *output) {
+    const int outputs = POSITIONS_NEON / c->window, at_once = c->eights ? 4 : 8;
+#define TILE_OF(from, to, count)                                          \
+    if (c->eights) tile_neon_wide(c, from, to, channel, count);           \
+    else if (c->taps) tile_neon_few(c, from, to, channel, count);         \
+    else tile_neon(c, from, to, channel, count)
+#define BAND_OF(from, to, rows)                                           \
+    for (int channel = 0; channel < c->channels; channel += at_once)      \
+        OVER_ROWS_NEON(TILE_OF, outputs, rows, from, to)
+    OVER_BANDS_NEON(BAND_OF)
+#undef BAND_OF
+#undef TILE_OF
 }

@@ -1,19 +1,23 @@
-// NEON with the dot product (ARMv8.2). A tile is up to 4 positions by 16 channels: 16 accumulators; sixteen bytes of a position
-// are loaded at once and read by lane.
+// NEON with the dot product (ARMv8.2). A tile is up to 6 positions by 16 channels, 24 accumulators, or 8 positions by the few
+// channels of a last block; sixteen bytes of a position are loaded at once and read by lane.
+enum { POSITIONS_DOT = 6, MOST_POSITIONS_DOT = 8 };
 
-enum { POSITIONS_DOT = 4 };
-
-INLINE void store16_neon(const struct conv *c, const int32x4_t sum[4], int8_t *output, int channel) {
+// Stores the sums of a block of channels, `fours` times four of them.
+INLINE void store16_neon(const struct conv *c, const int32x4_t sum[4], int8_t *output, int channel, int fours) {
+    const int left = c->channels - channel;
     if (c->dense) {
-        int32_t each[BLOCK];
-        for (int o = 0; o < 4; o++) vst1q_s32(each + 4 * o, sum[o]);
-        store_dense(c, each, output, channel, BLOCK);
+        int32_t single[BLOCK];
+        for (int o = 0; o < fours; o++) vst1q_s32(single + 4 * o, sum[o]);
+        store_dense(c, single, output, channel, 4 * fours);
         return;
     }
-    const int16x8_t low = scaled_neon(c, sum[0], sum[1], channel), high = scaled_neon(c, sum[2], sum[3], channel + 8);
+    int32x4_t y[4];
+#pragma GCC unroll 4
+    for (int o = 0; o < 4; o++) y[o] = o < fours ? scaled_neon(c, sum[o], channel + 4 * o) : y[0];
+    const int16x8_t low = words_neon(y[0], y[1]), high = fours > 2 ? words_neon(y[2], y[3]) : low;
     const int8x16_t bytes = bytes_neon(low, high, c->zero_point, c->least, c->most);
-    const int left = c->channels - channel;
     if (left >= BLOCK) vst1q_s8(output + channel, bytes);
+    else if (left == 8) vst1_s8(output + channel, vget_low_s8(bytes));
     else {
         int8_t some[BLOCK];
         vst1q_s8(some, bytes);
@@ -24,59 +28,78 @@ INLINE void store16_neon(const struct conv *c, const int32x4_t sum[4], int8_t *o
 // Adds one group of four bytes of each position, lane `lane` of x.
 #define GROUP_OF(lane)                                                                    \
     do {                                                                                  \
-        const int8x16_t w0 = vld1q_s8(weights), w1 = vld1q_s8(weights + 16);              \
-        const int8x16_t w2 = vld1q_s8(weights + 32), w3 = vld1q_s8(weights + 48);         \
-        weights += BLOCK * GROUP;                                                         \
-        _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                  \
-            sum[p][0] = vdotq_laneq_s32(sum[p][0], w0, x[p], lane);                       \
-            sum[p][1] = vdotq_laneq_s32(sum[p][1], w1, x[p], lane);                       \
-            sum[p][2] = vdotq_laneq_s32(sum[p][2], w2, x[p], lane);                       \
-            sum[p][3] = vdotq_laneq_s32(sum[p][3], w3, x[p], lane);                       \
+        _Pragma("GCC unroll 4") for (int o = 0; o < fours; o++) {                         \
+            const int8x16_t w = vld1q_s8(weights + 16 * o);                               \
+            _Pragma("GCC unroll 8") for (int p = 0; p < positions; p++)                   \
+                sum[p][o] = vdotq_laneq_s32(sum[p][o], w, x[p], lane);                    \
         }                                                                                 \
+        weights += BLOCK * GROUP;                                                         \
     } while (0)
 
-NEON_DOT INLINE void tile_neon_dot(const struct conv *c, const int8_t *input, int8_t *output, int block, int outputs) {
+#define SIXTEEN_OF()                                                                                         \
+    do {                                                                                                     \
+        _Pragma("GCC unroll 8") for (int p = 0; p < positions; p++) x[p] = vld1q_s8(from + position(c, p));  \
+        GROUP_OF(0);                                                                                         \
+        GROUP_OF(1);                                                                                         \
+        GROUP_OF(2);                                                                                         \
+        GROUP_OF(3);                                                                                         \
+        from += 16;                                                                                          \
+    } while (0)
+
+// Up to three groups of four bytes; of three the last byte at least is part of a row.
+INLINE int8x16_t rest_of_row(const int8_t *from, int groups) {
+    if (groups == 3) return vld1q_s8(from);
+    if (groups == 2) return vcombine_s8(vld1_s8(from), vdup_n_s8(0));
+    return vreinterpretq_s8_s32(vdupq_n_s32(four_bytes(from)));
+}
+
+NEON_DOT INLINE void tile_neon_dot(const struct conv *c, const int8_t *input, int8_t *output, int block, int fours, int outputs) {
     const int positions = outputs * c->window;
     const int8_t *weights = c->weights + (ptrdiff_t)block * c->kernel_height * c->groups * BLOCK * GROUP;
     const int32_t *bias = c->bias + block * BLOCK;
-    int32x4_t sum[POSITIONS_DOT][4];
-    int8x16_t x[POSITIONS_DOT];
-#pragma GCC unroll 4
+    int32x4_t sum[MOST_POSITIONS_DOT][4];
+    int8x16_t x[MOST_POSITIONS_DOT];
+#pragma GCC unroll 8
     for (int p = 0; p < positions; p++)
 #pragma GCC unroll 4
-        for (int o = 0; o < 4; o++) sum[p][o] = vld1q_s32(bias + 4 * o);
+        for (int o = 0; o < fours; o++) sum[p][o] = vld1q_s32(bias + 4 * o);
     for (int i = 0; i < c->kernel_height; i++) {
         const int8_t *from = input + (ptrdiff_t)i * c->row;
-        for (int k = 0; k < c->groups / 4; k++, from += 16) {
-#pragma GCC unroll 4
-            for (int p = 0; p < positions; p++) x[p] = vld1q_s8(from + position(c, p));
-            GROUP_OF(0);
-            GROUP_OF(1);
-            GROUP_OF(2);
-            GROUP_OF(3);
-        }
-#pragma GCC unroll 3
-        for (int k = 0; k < c->groups % 4; k++, from += GROUP) {
-#pragma GCC unroll 4
-            for (int p = 0; p < positions; p++)
-                x[p] = vreinterpretq_s8_s32(vdupq_n_s32(four_bytes(from + position(c, p))));
-            GROUP_OF(0);
-        }
+        int k = 0;
+        if (positions <= 4)  // there are registers for more at once
+            for (; k + 2 <= c->groups / 4; k += 2) {
+                SIXTEEN_OF();
+                SIXTEEN_OF();
+            }
+        for (; k < c->groups / 4; k++) SIXTEEN_OF();
+        if (!(c->groups % 4)) continue;
+#pragma GCC unroll 8
+        for (int p = 0; p < positions; p++) x[p] = rest_of_row(from + position(c, p), c->groups % 4);
+        GROUP_OF(0);
+        if (c->groups % 4 > 1) GROUP_OF(1);
+        if (c->groups % 4 > 2) GROUP_OF(2);
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int o = 0; o < outputs; o++) {
         int32x4_t *best = sum[o * c->window];
-#pragma GCC unroll 16
-        for (int p = 4; p < c->window * 4; p++) best[p % 4] = vmaxq_s32(best[p % 4], best[p]);
-        store16_neon(c, best, output + (ptrdiff_t)o * c->channels, block * BLOCK);
+#pragma GCC unroll 8
+        for (int p = 1; p < c->window; p++)
+#pragma GCC unroll 4
+            for (int i = 0; i < fours; i++) best[i] = vmaxq_s32(best[i], sum[o * c->window + p][i]);
+        store16_neon(c, best, output + (ptrdiff_t)o * c->channels, block * BLOCK, fours);
     }
 }
 
 NEON_DOT INLINE void conv_neon_dot(const struct conv *c, const int8_t *input, int8_t *output) {
-    const int outputs = outputs_at_once(c, POSITIONS_DOT);
-    for (int block = 0; block < c->blocks; block++) {
-#define TILE_OF(from, to) tile_neon_dot(c, from, to, block, outputs)
-        OVER_OUTPUT(TILE_OF, outputs)
+    const int some = POSITIONS_DOT / c->window, more = MOST_POSITIONS_DOT / c->window;
+    const int whole = c->channels / BLOCK, fours = (c->channels % BLOCK + 3) / 4;
+#define TILE_OF(from, to, count) tile_neon_dot(c, from, to, block, 4, count)
+#define LAST_OF(from, to, count) tile_neon_dot(c, from, to, whole, fours, count)
+#define BAND_OF(from, to, rows)                                                                          \
+    for (int block = 0; block < whole; block++) OVER_ROWS_NEON(TILE_OF, some, rows, from, to)            \
+    if (fours) OVER_ROWS_NEON(LAST_OF, fours > 2 ? some : more, rows, from, to)
+    OVER_BANDS_NEON(BAND_OF)
+#undef BAND_OF
+#undef LAST_OF
 #undef TILE_OF
-    }
 }

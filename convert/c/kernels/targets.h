@@ -11,6 +11,7 @@
 #if defined __ARM_NEON
 #define TARGET_NEON
 #define FEW_WEIGHTS(name) name##_few_weights
+#define WIDE_WEIGHTS(name) name##_wide_weights
 #if defined __aarch64__
 #define TARGET_NEON_DOT
 #define TARGET_DOT
@@ -18,6 +19,7 @@
 #endif
 #else
 #define FEW_WEIGHTS(name) 0
+#define WIDE_WEIGHTS(name) 0
 #endif
 #if defined TARGET_DOT  // instructions that add four products
 #define GROUPED_WEIGHTS(name) name##_grouped_weights

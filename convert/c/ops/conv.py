@@ -25,6 +25,7 @@ from convert.c.ops.layer import (
     whole_blocks,
 )
 from convert.c.ops.walk import band, band_bytes, long_rows, walk
+from convert.c.ops.wide import eights, wide_weights
 from convert.c.ops.windows import SAME, borders, dilated, kernel_sides, sides_read, strides
 from convert.c.plan import Plan, Sides
 from convert.c.rounding import Reals, Wide, fit_32_bits, sums, vectors_are_exact
@@ -42,6 +43,7 @@ class Conv(Layer):
     kernel: ClassVar[str] = "conv"
     unsigned_bias: Ints  # for inputs plus 128
     few_weights: npt.NDArray[np.int16] | None  # where a kernel's row is few bytes
+    wide_weights: Bytes | None  # where it is many
     scales: Reals | None = None  # of a dense layer that no multiplier of 31 bits does exactly
 
     def more_constants(self) -> Iterator[str]:
@@ -49,6 +51,8 @@ class Conv(Layer):
         yield only("TARGET_X86", array("int32_t", f"{self.name}_unsigned_bias", self.unsigned_bias))
         if self.few_weights is not None:
             yield only("TARGET_NEON", array("int16_t", f"{self.name}_few_weights", self.few_weights))
+        if self.wide_weights is not None:
+            yield only("TARGET_NEON", array("int8_t", f"{self.name}_wide_weights", self.wide_weights))
         if self.scales is not None:
             yield array("double", f"{self.name}_scales", self.scales)
 
@@ -57,6 +61,8 @@ class Conv(Layer):
         pointers = super().pointers() | {"unsigned_bias": f"UNSIGNED_BIAS({self.name})"}
         if self.few_weights is not None:
             pointers["few_weights"] = f"FEW_WEIGHTS({self.name})"
+        if self.wide_weights is not None:
+            pointers["wide_weights"] = f"WIDE_WEIGHTS({self.name})"
         if self.scales is not None:
             pointers["scales"] = f"{self.name}_scales"
         return pointers
@@ -144,9 +150,10 @@ def conv_step(
 ) -> Conv:
     """The step of a convolution, weights (outputs, height, width, channels)."""
     _, kernel_height, kernel_width, channels = weights.shape
-    packed, few = _packed(weights), _few(weights)
-    taps = kernel_width * channels if few is not None else 0
-    shape = {"blocks": len(packed), "kernel_height": kernel_height, "groups": packed.shape[2], "taps": taps}
+    packed, few, row = _packed(weights), _few(weights), kernel_width * channels
+    wide = None if fields.get("dense") else wide_weights(weights)
+    shape = {"blocks": len(packed), "kernel_height": kernel_height, "groups": packed.shape[2]}
+    shape |= {"taps": 0 if few is None else row, "eights": 0 if wide is None else eights(row)}
     steps = (fields["position_y"], fields["position_x"], fields["window"])
     if (kernel_height, kernel_width, value.width) == (1, 1, output.width) and steps == (value.row, channels, 1):
         fields = fields | long_rows(fields, output)
@@ -163,6 +170,7 @@ def conv_step(
         scales=rescaling.scales,
         unsigned_bias=whole_blocks(unsigned),
         few_weights=few,
+        wide_weights=wide,
         fields=shape | {"band": band(shape)},
         multiply_accumulates=output.height * output.width * fields["window"] * weights.size,
         is_fast=is_fast and bool((weights > LEAST).all()),
