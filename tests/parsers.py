@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from edgecnn.command import Parser
+from edgecnn.option_parser import Parser
 
 
 def collect(monkeypatch: pytest.MonkeyPatch) -> list[argparse.ArgumentParser]:

@@ -20,9 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgecnn import __version__, arguments, default_model
-from edgecnn.command import Parser, add_json, command
+from edgecnn.command import add_json, command
 from edgecnn.engines import ENGINES, engine_names
 from edgecnn.errors import EdgecnnError
+from edgecnn.option_parser import Parser
 
 
 @command

@@ -7,7 +7,6 @@ import argparse
 import functools
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -20,14 +19,13 @@ from contextlib import contextmanager, suppress
 from errno import EACCES
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, ParamSpec
+from typing import Any, ParamSpec
 
-from edgecnn import arguments
 from edgecnn.errors import EdgecnnError, EdgecnnWarning
 from edgecnn.escape import for_json, for_terminal
+from edgecnn.option_parser import Parser
 from edgecnn.streams import Stream, lasting, show_warning
 from edgecnn.streams import quiet as quiet  # noqa: PLC0414
-from edgecnn.tables import fitted
 from edgecnn.tables import table as table  # noqa: PLC0414
 
 _P = ParamSpec("_P")
@@ -149,33 +147,6 @@ def _heard_interrupts() -> Iterator[list[int]]:
         yield heard
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-class _Help(argparse.HelpFormatter):
-    """Help whose text is laid out by hand, and broken between words on a narrower screen."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return "\n\n".join(fitted(part, width) for part in text.strip().split("\n\n"))
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose help fits the screen, and whose errors are an EdgecnnError.
-
-    Types are stricter than Python's: a word and a Path are not empty, a float is neither nan nor inf.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(formatter_class=_Help, **options)
-        strict = {None: arguments.words, Path: arguments.path, int: arguments.count(0), float: arguments.number()}
-        for plain, checked in strict.items():
-            self.register("type", plain, checked)
-
-    def error(self, message: str) -> NoReturn:
-        """Raise the error, with the command that prints help."""
-        words = re.sub(
-            r"'([^']{40})[^']{20,}'", r"'\1…'", message.removeprefix("argument ")
-        )  # of a long value the start
-        raise EdgecnnError(f"{words} ({self.prog} --help)")
 
 
 def command_parser(prog: str, doc: str | None, **options: Any) -> argparse.ArgumentParser:
