@@ -34,6 +34,7 @@ KINDS = (
     c_values.depth_to_space,
     c_weights.dilated,
     c_weights.transpose_conv,
+    c_values.tanh,
 )
 
 

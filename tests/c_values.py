@@ -109,6 +109,12 @@ def logistic(draw: Draw) -> bytes:
     ).flatbuffer()  # fmt: skip
 
 
+def tanh(draw: Draw) -> bytes:
+    """The hyperbolic tangent, into the scale that converters take."""
+    to = every_int8(draw.scale(-14, 6), draw.zero_point())
+    return to.op("TANH", [0], _EVERY, 1 / 128, draw.choice([0, 0, -1, 100])).flatbuffer()
+
+
 def hard_swish(draw: Draw) -> bytes:
     """A hard swish; TFLite refuses outputs whose scale is below 1/128 of the input's."""
     scale = draw.scale(-14, 6)
