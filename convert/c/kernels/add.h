@@ -2,6 +2,8 @@
 struct add {
     int32_t one_zero_point, one_multiplier, one_shift, other_zero_point, other_multiplier, other_shift;
     int32_t multiplier, shift, zero_point, least, most;
+    // (one * one_factor + other * other_factor + linear_rounding) >> (15 + linear_shift) is the sum, if one_factor is not 0
+    int32_t one_factor, other_factor, linear_rounding_high, linear_rounding_low, linear_shift;  // low: of 15 bits
 };
 
 INLINE void add(const struct add *c, const int8_t *one, const int8_t *other, int8_t *output, int size) {

@@ -2,20 +2,27 @@
 // vpdpbusd wants unsigned inputs: sign bits are flipped as the input is copied, which adds 128, and the bias takes it off.
 INLINE int positions_avx512(int blocks) { return blocks == 1 ? 16 : 24 / blocks; }
 
-// Rescales and stores sums of `count` positions by `blocks` blocks of channels: four times 16 become 64 bytes at once.
+// Rescales sums of `count` positions by `blocks` blocks of channels and stores four times 16 at once: of positions behind one
+// another where these are all channels, else of one position.
 AVX512VNNI INLINE void store_avx512vnni(const struct conv *c, const struct rescaling_avx512 *rescaling, __m512i sum[][4], int8_t *output,
                                         int block, int blocks, int count) {
-    const int is_relu = c->least >= c->zero_point, left = c->channels - block * BLOCK;
-    const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+    const int is_relu = c->least >= c->zero_point, few = c->channels == 8;
+    const int all = c->channels == blocks * BLOCK || few, left = c->channels - block * BLOCK;
+    const __m512i order = few ? _mm512_set_epi32(15, 11, 14, 10, 13, 9, 12, 8, 7, 3, 6, 2, 5, 1, 4, 0)
+                              : _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
 #pragma GCC unroll 24
-    for (int p = 0; p < count; p++) {
+    for (int first = 0; first < count * blocks; first += all ? 4 : blocks) {
         __m512i x[4];
 #pragma GCC unroll 4
-        for (int b = 0; b < 4; b++) x[b] = b < blocks ? rescale_avx512(rescaling + b, sum[p][b], is_relu) : _mm512_setzero_si512();
+        for (int i = 0; i < 4; i++) {
+            const int there = first + i < count * blocks && (all || i < blocks), p = (first + i) / blocks, b = (first + i) % blocks;
+            x[i] = there ? rescale_avx512(rescaling + b, sum[p][b], is_relu) : _mm512_setzero_si512();
+        }
         const __m512i bytes = _mm512_permutexvar_epi32(order, bytes_avx512(x, c->zero_point, c->least, c->most));
-        int8_t *to = output + (ptrdiff_t)p * c->channels + block * BLOCK;
-        if (left >= 64 && blocks == 4) _mm512_storeu_si512(to, bytes);
-        else _mm512_mask_storeu_epi8(to, first_avx512(left < blocks * BLOCK ? left : blocks * BLOCK), bytes);
+        if (all) _mm512_mask_storeu_epi8(output + first * (few ? 8 : BLOCK), first_avx512((count * blocks - first) * (few ? 8 : BLOCK)), bytes);
+        else
+            _mm512_mask_storeu_epi8(output + first / blocks * c->channels + block * BLOCK,
+                                    first_avx512(left < blocks * BLOCK ? left : blocks * BLOCK), bytes);
     }
 }
 

@@ -48,6 +48,10 @@ AVX512VNNI INLINE void flip_avx512(const int8_t *from, uint8_t *to, int size) {
     int i = 0;
     for (; i + 64 <= size; i += 64)
         _mm512_storeu_si512(to + i, _mm512_xor_si512(_mm512_loadu_si512(from + i), sign));
+    for (; i + 16 <= size; i += 16) {
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)(from + i));
+        _mm_storeu_si128((__m128i *)(to + i), _mm_xor_si128(bytes, _mm_set1_epi8(-128)));
+    }
     if (i < size) {
         const __mmask64 some = first_avx512(size - i);
         _mm512_mask_storeu_epi8(to + i, some, _mm512_xor_si512(_mm512_maskz_loadu_epi8(some, from + i), sign));

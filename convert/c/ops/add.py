@@ -8,6 +8,7 @@ from convert.c.cpus import Cpu
 from convert.c.fixed_point import activation_range, multiplier
 from convert.c.network import Operator
 from convert.c.operators import lowers
+from convert.c.ops.linear_sum import linear_sum
 from convert.c.ops.pairwise import Pairwise, pairwise_fields
 from convert.c.plan import Plan
 from convert.c.step import StructStep
@@ -20,8 +21,8 @@ class Add(StructStep, Pairwise):
     kernel: ClassVar[str] = "add"
 
     def is_exact_on(self, cpu: Cpu) -> bool:
-        """Whether the sum is shifted to the right: only then is half away from zero half up, less one below zero."""
-        return self.fields["shift"] >= 1
+        """Whether x86 has a linear sum; others shift to the right, so that half away from zero is half up, less one."""
+        return self.fields["one_factor"] > 0 if cpu.macro == "TARGET_X86" else self.fields["shift"] >= 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class Sub(StructStep, Pairwise):
 def add(plan: Plan, operator: Operator) -> None:
     """The sum of two values."""
     fields = _fields(plan, operator)
+    fields = {**fields, **linear_sum(fields)}
     plan.steps.append(Add(**pairwise_fields(plan, operator), fields=fields))
 
 

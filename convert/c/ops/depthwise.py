@@ -27,6 +27,7 @@ from convert.c.step import Bytes, Ints, Value
 
 _GROUP = 4  # taps of a row that one instruction adds
 _LEAST, _TAPS = 8, 64  # channels, at least, and taps, at most, of the kernels for ARM
+_ROWS = 16  # of a kernel for x86
 _CHUNK = 64  # bytes of a row of outputs that AVX-512 computes at once
 _OVERREAD = 15  # bytes that kernels read beyond the weights
 
@@ -52,7 +53,11 @@ class Depthwise(Layer):
     def is_exact_on(self, cpu: Cpu) -> bool:
         """Whether the kernel for a CPU's own instructions is exact; those for x86 take four channels at once."""
         channels, taps = self.fields["channels"], self.fields["kernel_height"] * self.fields["kernel_width"]
-        takes = channels % 4 == 0 if cpu.macro == "TARGET_X86" else channels >= _LEAST and taps <= _TAPS
+        takes = (
+            channels % 4 == 0 and self.fields["kernel_height"] <= _ROWS
+            if cpu.macro == "TARGET_X86"
+            else channels >= _LEAST and taps <= _TAPS
+        )
         return takes and channels == self.fields["input_channels"] and self.is_fast
 
     def scratch_bytes(self, macro: str) -> int:
