@@ -2,13 +2,6 @@
 // products of 16 bits exactly, so that a channel's sum lies in two lanes until the end.
 enum { POSITIONS_AVX2 = 4 };
 
-AVX2 INLINE void widen_avx2(const int8_t *input, int16_t *widened, int size) {
-    int i = 0;
-    for (; i + 16 <= size; i += 16)
-        _mm256_storeu_si256((__m256i *)(widened + i), _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(input + i))));
-    for (; i < size; i++) widened[i] = input[i];
-}
-
 AVX2 INLINE __m256i four_wide(const int16_t *from) {
     int64_t value;
     memcpy(&value, from, 8);

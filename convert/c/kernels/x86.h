@@ -82,3 +82,10 @@ AVX2 INLINE __m256i rescale_avx2(const struct rescaling_avx2 *r, __m256i x, int 
     const __m256i high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
     return _mm256_srav_epi32(is_relu ? high : _mm256_add_epi32(high, _mm256_srai_epi32(x, 31)), r->shift);
 }
+
+AVX2 INLINE void widen_avx2(const int8_t *input, int16_t *widened, int size) {
+    int i = 0;
+    for (; i + 16 <= size; i += 16)
+        _mm256_storeu_si256((__m256i *)(widened + i), _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(input + i))));
+    for (; i < size; i++) widened[i] = input[i];
+}

@@ -1,6 +1,6 @@
 """DEPTHWISE_CONV_2D: a convolution of each channel by itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from convert.c.fixed_point import LEAST
 from convert.c.initializers import array
 from convert.c.network import Network, Operator
 from convert.c.operators import lowers
+from convert.c.ops import depthwise_x86
 from convert.c.ops.layer import (
     BLOCK,
     Layer,
@@ -27,8 +28,6 @@ from convert.c.step import Bytes, Ints, Value
 
 _GROUP = 4  # taps of a row that one instruction adds
 _LEAST, _TAPS = 8, 64  # channels, at least, and taps, at most, of the kernels for ARM
-_ROWS = 16  # of a kernel for x86
-_CHUNK = 64  # bytes of a row of outputs that AVX-512 computes at once
 _OVERREAD = 15  # bytes that kernels read beyond the weights
 
 
@@ -51,33 +50,18 @@ class Depthwise(Layer):
         return super().pointers() | some
 
     def is_exact_on(self, cpu: Cpu) -> bool:
-        """Whether the kernel for a CPU's own instructions is exact; those for x86 take four channels at once."""
+        """Whether the kernel for a CPU's own instructions is exact, and written for so many channels and taps."""
         channels, taps = self.fields["channels"], self.fields["kernel_height"] * self.fields["kernel_width"]
-        takes = (
-            channels % 4 == 0 and self.fields["kernel_height"] <= _ROWS
-            if cpu.macro == "TARGET_X86"
-            else channels >= _LEAST and taps <= _TAPS
-        )
+        is_x86 = cpu.macro == "TARGET_X86"
+        takes = depthwise_x86.takes(self.fields, cpu) if is_x86 else channels >= _LEAST and taps <= _TAPS
         return takes and channels == self.fields["input_channels"] and self.is_fast
 
     def scratch_bytes(self, macro: str) -> int:
         """Rows of the input as the kernels read them."""
         (value,) = self.inputs
-        return {"TARGET_X86": _x86_scratch(self.fields), "TARGET_NEON": -(-value.row // 16) * 16}.get(macro, 0)
-
-
-def _x86_scratch(fields: Mapping[str, int]) -> int:
-    """As much as kernels/depthwise_avx512vnni.h takes, which takes most."""
-    channels, taps = fields["channels"], fields["kernel_height"] * fields["groups"]
-    row = fields["width"] * channels
-    spread = 4 * taps * _up(row)
-    orders = channels // min(channels & -channels, _CHUNK) * (_CHUNK * (4 + 4 * 4 + 4 * taps))
-    extra = (fields["kernel_width"] - 1) // fields["stride_x"] + 1
-    return orders + spread + fields["stride_x"] * (_up(row + extra * channels) + _CHUNK) + _CHUNK
-
-
-def _up(size: int) -> int:
-    return -(-size // _CHUNK) * _CHUNK
+        return {"TARGET_X86": depthwise_x86.scratch_bytes(self.fields), "TARGET_NEON": -(-value.row // 16) * 16}.get(
+            macro, 0
+        )
 
 
 def _reads(network: Network, operator: Operator, outputs: Sides) -> Sides:
