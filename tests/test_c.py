@@ -237,7 +237,13 @@ def test_no_sanitizer_complains(exported: Path, tmp_path: Path) -> None:
 def cpu_kernels() -> list[str]:
     """The kernels that this CPU can run, the fastest first."""
     flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
-    wanted = {"avx512vnni": "avx512_vnni", "avx2": "avx2", "neon_dot": "asimddp", "neon": "asimd"}
+    wanted = {
+        "avx512vnni": "avx512_vnni",
+        "avxvnni": "avx_vnni",
+        "avx2": "avx2",
+        "neon_dot": "asimddp",
+        "neon": "asimd",
+    }
     return [*(kernels for kernels, flag in wanted.items() if flag in flags), "portable"]
 
 

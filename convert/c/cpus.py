@@ -28,6 +28,7 @@ PORTABLE = Cpu("portable")
 CPUS = (
     PORTABLE,
     Cpu("avx2", "TARGET_X86", "AVX2", "portable", "immintrin.h", "x86"),
+    Cpu("avxvnni", "TARGET_AVXVNNI", "AVXVNNI", "avx2"),
     Cpu("avx512vnni", "TARGET_X86", "AVX512VNNI", "avx2", "immintrin.h", "x86"),
     Cpu("neon", "TARGET_NEON", "", "portable", "arm_neon.h", "neon"),
     Cpu("neon_dot", "TARGET_NEON_DOT", "NEON_DOT", "neon"),

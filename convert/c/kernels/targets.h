@@ -3,6 +3,10 @@
 #define TARGET_X86
 #define AVX2 __attribute__((target("avx2,fma")))
 #define AVX512VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma")))
+#if defined __clang__ || __GNUC__ >= 11  // older ones do not know the instructions
+#define TARGET_AVXVNNI
+#define AVXVNNI __attribute__((target("avxvnni,avx2,fma")))
+#endif
 #define TARGET_DOT
 #define UNSIGNED_BIAS(name) name##_unsigned_bias
 #else

@@ -15,6 +15,13 @@ static int has_avx512vnni(unsigned features, unsigned more, unsigned kept) {
     const unsigned wanted = 1u << 16 | 1u << 30 | 1u << 31;  // F, BW, VL
     return (kept & 0xE6) == 0xE6 && (features & wanted) == wanted && more >> 11 & 1;
 }
+
+#if defined TARGET_AVXVNNI
+static int has_avxvnni(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 4 & 1;
+}
+#endif
 #elif defined TARGET_NEON_DOT && defined __linux__
 #include <sys/auxv.h>
 
@@ -43,9 +50,12 @@ static struct kernels kernels_of_cpu(void) {
     return KERNELS(EDGECNN_ONLY);
 #elif defined TARGET_X86
     unsigned features, more, kept;
-    if (has_avx2(&features, &more, &kept))
-        return has_avx512vnni(features, more, kept) ? KERNELS(avx512vnni) : KERNELS(avx2);
-    return KERNELS(portable);
+    if (!has_avx2(&features, &more, &kept)) return KERNELS(portable);
+    if (has_avx512vnni(features, more, kept)) return KERNELS(avx512vnni);
+#if defined TARGET_AVXVNNI
+    if (has_avxvnni()) return KERNELS(avxvnni);
+#endif
+    return KERNELS(avx2);
 #elif defined TARGET_NEON_DOT
     return has_dot_product() ? KERNELS(neon_dot) : KERNELS(neon);
 #elif defined TARGET_NEON
