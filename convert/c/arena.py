@@ -1,13 +1,13 @@
 """Where in the arena each value lies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from convert.c.step import Buffer, Step, Value
 
 ALIGNMENT = 16  # bytes
 _SLACK = 7  # bytes that kernels read beyond a value: up to eight at a time
-_ROUNDS = 100  # orders in which buffers are placed
+_ROUNDS = 50  # orders to try, of each kind
 
 
 @dataclass
@@ -20,8 +20,16 @@ class _Lifetime:
     offset: int = 0
 
     @property
+    def size(self) -> int:
+        return self.buffers[0].size
+
+    @property
+    def steps(self) -> int:
+        return self.last - self.first + 1
+
+    @property
     def room(self) -> int:
-        return -(-(self.buffers[0].size + _SLACK) // ALIGNMENT) * ALIGNMENT
+        return -(-(self.size + _SLACK) // ALIGNMENT) * ALIGNMENT
 
     @property
     def end(self) -> int:
@@ -34,8 +42,8 @@ class _Lifetime:
 def allocate(first: Value, steps: Sequence[Step], last: Value) -> tuple[int, int]:
     """Give each buffer its offset, so that none overlaps another that lives at the same time.
 
-    Outputs take the place of inputs that their step reads as the last one, where its kernel allows that. The largest
-    buffers are placed first; then, until the arena is as small as can be, whatever lay highest before the others.
+    Outputs take the place of inputs that their step reads as the last one, where its kernel allows that. Orders of
+    placing are tried until the arena is as small as can be.
 
     Args:
         first: the network's input, which lives from the beginning.
@@ -47,21 +55,28 @@ def allocate(first: Value, steps: Sequence[Step], last: Value) -> tuple[int, int
     """
     lifetimes = _lifetimes(first, steps, last)
     least = max(sum(life.room for life in lifetimes if life.first <= now <= life.last) for now in range(len(steps) + 1))
-    order = sorted(lifetimes, key=lambda lifetime: -lifetime.buffers[0].size)
     arenas = []
-    for _ in range(_ROUNDS):
+    for order in _orders(lifetimes):
         _place(order)
-        highest = max(order, key=lambda lifetime: lifetime.end)
-        arenas.append((highest.end, order))
-        if highest.end == least:
+        arenas.append((max(lifetime.end for lifetime in order), order))
+        if arenas[-1][0] == least:
             break
-        order = [highest, *(lifetime for lifetime in order if lifetime is not highest)]
     arena, order = min(arenas, key=lambda pair: pair[0])
     _place(order)
     for lifetime in lifetimes:
         for buffer in lifetime.buffers:
             buffer.offset = lifetime.offset
     return arena, least
+
+
+def _orders(lifetimes: Sequence[_Lifetime]) -> Iterator[list[_Lifetime]]:
+    """Orders in which to place: the largest or the longest-lived first, then again and again what lay highest."""
+    for weight in (lambda lifetime: lifetime.size, lambda lifetime: lifetime.size * lifetime.steps):
+        order = sorted(lifetimes, key=weight, reverse=True)
+        for _ in range(_ROUNDS):
+            yield order
+            highest = max(order, key=lambda lifetime: lifetime.end)
+            order = [highest, *(lifetime for lifetime in order if lifetime is not highest)]
 
 
 def _place(order: Sequence[_Lifetime]) -> None:
