@@ -19,8 +19,10 @@ from convert.c import c_text, syntax
 from convert.c.c_files import c_files
 from convert.c.c_library import expf
 from convert.c.lowering import lower
-from convert.c.network import read_network
-from convert.c.operators import LOWERINGS
+from convert.c.network import Operator, read_network
+from convert.c.operators import LOWERINGS, lowers
+from convert.c.ops.lookup import EVERY_INT8, add_lookup
+from convert.c.plan import Plan
 from convert.c.rounding import dense_multipliers, rounded
 from edgecnn import EdgecnnError
 from edgecnn.manifest import Input, Manifest, Training
@@ -197,6 +199,21 @@ def test_multipliers_of_dense_layers_round_as_a_double_does(real: float) -> None
 def test_where_no_multiplier_is_exact_none_is_given() -> None:
     end = np.array([2**31 - 1])
     assert dense_multipliers([1.23456789e-7], -end, end) is None
+
+
+def test_an_operator_is_added_by_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = c_builder.Builder((1, 8), 0.5, -3).op("ABS", [0], (1, 8), 0.5, -3).flatbuffer()
+    with pytest.raises(EdgecnnError, match="C is not written for: ABS"):
+        lower("toy", read_network("toy", network))
+    monkeypatch.setitem(LOWERINGS, "ABS", None)  # taken back afterwards
+
+    @lowers("ABS")
+    def absolute(plan: Plan, operator: Operator) -> None:
+        zero_point = plan.tensor(operator.inputs[0]).zero_point
+        add_lookup(plan, operator, np.abs(EVERY_INT8 - zero_point) + zero_point)
+
+    files = c_files(ModelFile(Path("toy.tflite"), network, manifest()), Path("toy.c"), [])[0]
+    assert b"lookup(arena + 0, arena + 0, 8, layer_abs_table);" in files[Path("toy.c")]
 
 
 def test_the_guide_lists_the_operators() -> None:
