@@ -83,8 +83,9 @@ def test_a_program_that_fails_is_told(trained: Path, tmp_path: Path, script: str
     shutil.copy(trained / model.name, model)
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
-    libraries = {target(): {"program": program.name}}
-    description_file(model).write_text(json.dumps({"libraries": libraries, "multiply_accumulates": 1, "arena": 1}))
+    libraries = {target(): {"file": "none.so", "program": program.name}}
+    document = {"symbol": "model", "libraries": libraries, "multiply_accumulates": 1, "arena": 1}
+    description_file(model).write_text(json.dumps(document))
     refused(run("benchmarks.native", model), words)
 
 

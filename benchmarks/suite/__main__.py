@@ -65,11 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if boards:
         build_boards(boards)
     counts = {name: counted(files[name], boards) for name in names}
-    os.sched_setaffinity(0, cores[:1])  # for the peaks of one core
+    os.sched_setaffinity(0, cores[:1])  # for the peak, and the speed of copies
     peak = peaks().get("int8")
     sections = [_section(name, files[name], engines, threads, cores, options.turns, peak) for name in names]
     for section in sections:
         section["boards"] = counts[section["network"]]
+    os.sched_setaffinity(0, cores)
     if options.json:
         print_json({"networks": sections, "int8_peak_per_ns": peak, "turns": options.turns} | provenance())
     else:
