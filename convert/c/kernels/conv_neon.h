@@ -3,26 +3,37 @@
 // some and of few.
 enum { POSITIONS_NEON = 4 };
 
-// Calls TILE_OF(input, output, outputs at once) over some rows of an output; what is left of a row is a tile of its own.
-#define OVER_ROWS_NEON(TILE_OF, count, rows, from, to)                                                   \
-    for (int y = 0; y < (rows); y++) {                                                                   \
-        const int8_t *in = (from) + (ptrdiff_t)y * c->step_y;                                            \
-        int8_t *out = (to) + (ptrdiff_t)y * c->width * c->channels;                                      \
-        for (int x = 0; x + (count) <= c->width; x += (count), in += (ptrdiff_t)(count) * c->step_x,     \
-                 out += (ptrdiff_t)(count) * c->channels)                                                \
-            TILE_OF(in, out, count);                                                                     \
-        if (c->width % (count)) {                                                                        \
-            TILE_OF(in, out, c->width % (count));                                                        \
-        }                                                                                                \
+// How many tiles of so many outputs a row begins with; what is left is one tile, or two alike where it would be small.
+INLINE int whole_tiles(const struct conv *c, int count) {
+    const int left = c->width % count;
+    return c->width / count - (count > 4 && left && 2 * left < count && c->width > count);
+}
+
+// Calls TILE_OF(input, output, outputs at once) over some rows of an output.
+#define OVER_ROWS_NEON(TILE_OF, count, rows, from, to)                                                              \
+    for (int y = 0; y < (rows); y++) {                                                                              \
+        const int left = c->width - whole_tiles(c, count) * (count), part = left > (count) ? left / 2 : 0;          \
+        const int8_t *in = (from) + (ptrdiff_t)y * c->step_y;                                                       \
+        int8_t *out = (to) + (ptrdiff_t)y * c->width * c->channels;                                                 \
+        for (int i = 0; i < whole_tiles(c, count); i++) {                                                           \
+            TILE_OF(in, out, count);                                                                                \
+            in += (ptrdiff_t)(count) * c->step_x, out += (ptrdiff_t)(count) * c->channels;                          \
+        }                                                                                                           \
+        if (left) {                                                                                                 \
+            TILE_OF(in, out, left - part);                                                                          \
+        }                                                                                                           \
+        if (part) {                                                                                                 \
+            TILE_OF(in + (ptrdiff_t)(left - part) * c->step_x, out + (ptrdiff_t)(left - part) * c->channels, part); \
+        }                                                                                                           \
     }
 
 // Calls BAND_OF(input, output, rows) over all of an output, on copies where there is a border.
-#define OVER_BANDS_NEON(BAND_OF)                                                                         \
-    for (int first = 0; first < c->height; first += c->band) {                                           \
-        const int rows = first + c->band < c->height ? c->band : c->height - first;                      \
-        if (c->padded) copy_band(c, input, first, rows, scratch);                                        \
-        BAND_OF(c->padded ? scratch : input + (ptrdiff_t)first * c->step_y,                              \
-                output + (ptrdiff_t)first * c->width * c->channels, rows);                               \
+#define OVER_BANDS_NEON(BAND_OF)                                                    \
+    for (int first = 0; first < c->height; first += c->band) {                      \
+        const int rows = first + c->band < c->height ? c->band : c->height - first; \
+        if (c->padded) copy_band(c, input, first, rows, scratch);                   \
+        BAND_OF(c->padded ? scratch : input + (ptrdiff_t)first * c->step_y,         \
+                output + (ptrdiff_t)first * c->width * c->channels, rows);          \
     }
 
 // Sums of four channels, rescaled.
@@ -60,7 +71,7 @@ INLINE void store8_neon(const struct conv *c, int32x4_t low, int32x4_t high, int
 }
 
 // Pools the sums of 8 channels where they are pooled, adds the bias and stores them.
-INLINE void store_tile_neon(const struct conv *c, int32x4_t sum[POSITIONS_NEON][2], int8_t *output, int channel, int outputs) {
+INLINE void store_tile_neon(const struct conv *c, int32x4_t sum[][2], int8_t *output, int channel, int outputs) {
     const int32x4_t low = vld1q_s32(c->bias + channel), high = vld1q_s32(c->bias + channel + 4);
 #pragma GCC unroll 4
     for (int o = 0; o < outputs; o++) {
@@ -75,31 +86,31 @@ INLINE void store_tile_neon(const struct conv *c, int32x4_t sum[POSITIONS_NEON][
 }
 
 // Adds a group of four bytes of each position, lane `lane` of x, for 8 channels; with `count` 2 the next one too.
-#define GROUPS_NEON(lane, count)                                                                       \
-    do {                                                                                               \
-        int8x16_t w[2][2];                                                                             \
-        _Pragma("GCC unroll 2") for (int k = 0; k < (count); k++, weights += BLOCK * GROUP) {          \
-            w[k][0] = vld1q_s8(weights);                                                               \
-            w[k][1] = vld1q_s8(weights + 16);                                                          \
-        }                                                                                              \
-        _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                                  \
-            const int8x16_t one = LANE_NEON(x[p], lane);                                               \
-            int16x8_t products[4] = {                                                                  \
-                vmull_s8(vget_low_s8(one), vget_low_s8(w[0][0])),                                      \
-                vmull_s8(vget_high_s8(one), vget_high_s8(w[0][0])),                                    \
-                vmull_s8(vget_low_s8(one), vget_low_s8(w[0][1])),                                      \
-                vmull_s8(vget_high_s8(one), vget_high_s8(w[0][1])),                                    \
-            };                                                                                         \
-            if ((count) == 2) {                                                                        \
-                const int8x16_t other = LANE_NEON(x[p], (lane) + (count) - 1);                         \
-                products[0] = vmlal_s8(products[0], vget_low_s8(other), vget_low_s8(w[1][0]));         \
-                products[1] = vmlal_s8(products[1], vget_high_s8(other), vget_high_s8(w[1][0]));       \
-                products[2] = vmlal_s8(products[2], vget_low_s8(other), vget_low_s8(w[1][1]));         \
-                products[3] = vmlal_s8(products[3], vget_high_s8(other), vget_high_s8(w[1][1]));       \
-            }                                                                                          \
-            _Pragma("GCC unroll 4") for (int pair = 0; pair < 4; pair++)                               \
-                sum[p][pair] = vpadalq_s16(sum[p][pair], products[pair]);                              \
-        }                                                                                              \
+#define GROUPS_NEON(lane, count)                                                                 \
+    do {                                                                                         \
+        int8x16_t w[2][2];                                                                       \
+        _Pragma("GCC unroll 2") for (int k = 0; k < (count); k++, weights += BLOCK * GROUP) {    \
+            w[k][0] = vld1q_s8(weights);                                                         \
+            w[k][1] = vld1q_s8(weights + 16);                                                    \
+        }                                                                                        \
+        _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                            \
+            const int8x16_t one = LANE_NEON(x[p], lane);                                         \
+            int16x8_t products[4] = {                                                            \
+                vmull_s8(vget_low_s8(one), vget_low_s8(w[0][0])),                                \
+                vmull_s8(vget_high_s8(one), vget_high_s8(w[0][0])),                              \
+                vmull_s8(vget_low_s8(one), vget_low_s8(w[0][1])),                                \
+                vmull_s8(vget_high_s8(one), vget_high_s8(w[0][1])),                              \
+            };                                                                                   \
+            if ((count) == 2) {                                                                  \
+                const int8x16_t other = LANE_NEON(x[p], (lane) + (count) - 1);                   \
+                products[0] = vmlal_s8(products[0], vget_low_s8(other), vget_low_s8(w[1][0]));   \
+                products[1] = vmlal_s8(products[1], vget_high_s8(other), vget_high_s8(w[1][0])); \
+                products[2] = vmlal_s8(products[2], vget_low_s8(other), vget_low_s8(w[1][1]));   \
+                products[3] = vmlal_s8(products[3], vget_high_s8(other), vget_high_s8(w[1][1])); \
+            }                                                                                    \
+            _Pragma("GCC unroll 4") for (int pair = 0; pair < 4; pair++)                         \
+                sum[p][pair] = vpadalq_s16(sum[p][pair], products[pair]);                        \
+        }                                                                                        \
     } while (0)
 
 #ifdef __aarch64__
@@ -110,7 +121,8 @@ INLINE void store_tile_neon(const struct conv *c, int32x4_t sum[POSITIONS_NEON][
 
 INLINE void tile_neon(const struct conv *c, const int8_t *input, int8_t *output, int channel, int outputs) {
     const int positions = outputs * c->window, block = channel / BLOCK;
-    const int8_t *weights = c->weights + (ptrdiff_t)block * c->kernel_height * c->groups * BLOCK * GROUP + channel % BLOCK * GROUP;
+    const ptrdiff_t size = (ptrdiff_t)c->kernel_height * c->groups * BLOCK * GROUP;
+    const int8_t *weights = c->weights + block * size + channel % BLOCK * GROUP;
     int32x4_t sum[POSITIONS_NEON][4], total[POSITIONS_NEON][2];
     int8x16_t x[POSITIONS_NEON];
 #pragma GCC unroll 4
@@ -147,17 +159,18 @@ INLINE void tile_neon(const struct conv *c, const int8_t *input, int8_t *output,
 
 // Where a row of the kernel is a few bytes, each times 8 channels: widened to 16 bits and read by lane. Positions whose bytes
 // lie in the same eight of a row are computed from one load.
-#define TAP_NEON(lane, part)                                                                                         \
-    _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                                                    \
-        const int at = (int)position(c, p), i = y - at / c->row, tap = (lane) - at % c->row;                         \
-        if (i >= 0 && i < c->kernel_height && tap >= 0 && tap < c->taps) {                                           \
-            const int16x8_t w = vld1q_s16(weights + (i * c->taps + tap) * 8);                                        \
-            sum[p][0] = vmlal_lane_s16(sum[p][0], vget_low_s16(w), part, (lane) % 4);                                \
-            sum[p][1] = vmlal_lane_s16(sum[p][1], vget_high_s16(w), part, (lane) % 4);                               \
-        }                                                                                                            \
+#define TAP_NEON(lane, part)                                                                 \
+    _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                            \
+        const int at = (int)position(c, p), i = y - at / c->row, tap = (lane) - at % c->row; \
+        if (i >= 0 && i < c->kernel_height && tap >= 0 && tap < c->taps) {                   \
+            const int16x8_t w = vld1q_s16(weights + (i * c->taps + tap) * 8);                \
+            sum[p][0] = vmlal_lane_s16(sum[p][0], vget_low_s16(w), part, (lane) % 4);        \
+            sum[p][1] = vmlal_lane_s16(sum[p][1], vget_high_s16(w), part, (lane) % 4);       \
+        }                                                                                    \
     }
 
-INLINE void few_taps_neon(const struct conv *c, const int8_t *input, const int16_t *weights, int32x4_t sum[][2], int positions) {
+INLINE void few_taps_neon(const struct conv *c, const int8_t *input, const int16_t *weights, int32x4_t sum[][2],
+                          int positions) {
     const int rows = (int)position(c, positions - 1) / c->row + c->kernel_height;
 #pragma GCC unroll 4
     for (int p = 0; p < positions; p++) sum[p][0] = sum[p][1] = vdupq_n_s32(0);
@@ -189,7 +202,7 @@ INLINE void tile_neon_few(const struct conv *c, const int8_t *input, int8_t *out
 }
 
 // Pools the sums of four channels where they are pooled, adds the bias and stores them.
-INLINE void store4_neon(const struct conv *c, const int32x4_t sum[POSITIONS_NEON], int8_t *output, int channel, int outputs) {
+INLINE void store4_neon(const struct conv *c, const int32x4_t sum[], int8_t *output, int channel, int outputs) {
     const int32x4_t bias = vld1q_s32(c->bias + channel);
     const size_t left = c->channels - channel < 4 ? (size_t)(c->channels - channel) : 4;
     int32x4_t y[POSITIONS_NEON];
@@ -206,10 +219,10 @@ INLINE void store4_neon(const struct conv *c, const int32x4_t sum[POSITIONS_NEON
     }
     const int16x8_t low = words_neon(y[0], y[1]), high = words_neon(y[2], y[3]);
     const int32x4_t bytes = vreinterpretq_s32_s8(bytes_neon(low, high, c->zero_point, c->least, c->most));
-#define STORE_LANE(lane)                                                                     \
-    if (lane < outputs) {                                                                    \
-        const int32_t four = vgetq_lane_s32(bytes, lane);                                    \
-        memcpy(output + (ptrdiff_t)(lane) * c->channels + channel, &four, left);             \
+#define STORE_LANE(lane)                                                         \
+    if (lane < outputs) {                                                        \
+        const int32_t four = vgetq_lane_s32(bytes, lane);                        \
+        memcpy(output + (ptrdiff_t)(lane) * c->channels + channel, &four, left); \
     }
     STORE_LANE(0)
     STORE_LANE(1)
@@ -218,7 +231,8 @@ INLINE void store4_neon(const struct conv *c, const int32x4_t sum[POSITIONS_NEON
 #undef STORE_LANE
 }
 
-// Where a kernel has many bytes: sixteen bytes of each position at once, for four channels; a channel's sum lies in four lanes.
+// Where a row of the kernel is many bytes: sixteen of each position at once, for four channels; a channel's sum lies in four
+// lanes. The first sixteen set the sums.
 #define SIXTEEN_NEON(is_first)                                                                       \
     do {                                                                                             \
         _Pragma("GCC unroll 4") for (int o = 0; o < 4; o++, weights += 16) w[o] = vld1q_s8(weights); \
@@ -233,32 +247,38 @@ INLINE void store4_neon(const struct conv *c, const int32x4_t sum[POSITIONS_NEON
         from += 16;                                                                                  \
     } while (0)
 
-// The last eight of a kernel's row.
-#define EIGHT_NEON()                                                                                           \
-    do {                                                                                                       \
-        int8x8_t half[4];                                                                                      \
-        _Pragma("GCC unroll 4") for (int o = 0; o < 4; o++, weights += 8) half[o] = vld1_s8(weights);          \
-        _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                                          \
-            const int8x8_t x = vld1_s8(from + position(c, p));                                                 \
-            _Pragma("GCC unroll 4") for (int o = 0; o < 4; o++)                                                \
-                sum[p][o] = vpadalq_s16(sum[p][o], vmull_s8(x, half[o]));                                      \
-        }                                                                                                      \
+// The last eight bytes of a kernel's row, with `rows` 2 those of the row before it too.
+#define EIGHTS_NEON(rows)                                                                                            \
+    do {                                                                                                             \
+        int8x8_t half[2][4];                                                                                         \
+        _Pragma("GCC unroll 4") for (int o = 0; o < 4; o++, weights += 8) {                                          \
+            half[0][o] = vld1_s8(weights);                                                                           \
+            if ((rows) == 2) half[1][o] = vld1_s8(weights - c->eights * 32);                                         \
+        }                                                                                                            \
+        _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                                                \
+            const int8x8_t x = vld1_s8(from + position(c, p));                                                       \
+            _Pragma("GCC unroll 4") for (int o = 0; o < 4; o++) {                                                    \
+                int16x8_t products = vmull_s8(x, half[0][o]);                                                        \
+                if ((rows) == 2) products = vmlal_s8(products, vld1_s8(from - c->row + position(c, p)), half[1][o]); \
+                sum[p][o] = vpadalq_s16(sum[p][o], products);                                                        \
+            }                                                                                                        \
+        }                                                                                                            \
     } while (0)
 
 INLINE void tile_neon_wide(const struct conv *c, const int8_t *input, int8_t *output, int channel, int outputs) {
-    const int positions = outputs * c->window, sets = c->kernel_height == 1 || c->eights % 2 == 0;
+    const int positions = outputs * c->window;
     const int8_t *weights = c->wide_weights + (ptrdiff_t)channel * c->kernel_height * c->eights * 8;
     int32x4_t sum[POSITIONS_NEON][4], total[POSITIONS_NEON];
     int8x16_t w[4];
-    if (!sets)  // else the first bytes set the sums, which compilers make slow where a row ends in eight
-#pragma GCC unroll 4
-        for (int p = 0; p < positions; p++) sum[p][0] = sum[p][1] = sum[p][2] = sum[p][3] = vdupq_n_s32(0);
+#pragma GCC unroll 5
     for (int i = 0; i < c->kernel_height; i++) {
         const int8_t *from = input + (ptrdiff_t)i * c->row;
-        const int first = sets && i == 0;
-        if (first) SIXTEEN_NEON(1);
-        for (int k = first; k < c->eights / 2; k++) SIXTEEN_NEON(0);
-        if (c->eights % 2) EIGHT_NEON();
+        if (i == 0) SIXTEEN_NEON(1);
+        for (int k = i == 0; k < c->eights / 2; k++) SIXTEEN_NEON(0);
+        if (c->eights % 2 == 0) continue;
+        if (i % 2) EIGHTS_NEON(2);
+        else if (i + 1 == c->kernel_height) EIGHTS_NEON(1);
+        else weights += 32;
     }
 #pragma GCC unroll 4
     for (int p = 0; p < positions; p++)
@@ -268,12 +288,12 @@ INLINE void tile_neon_wide(const struct conv *c, const int8_t *input, int8_t *ou
 
 INLINE void conv_neon(const struct conv *c, const int8_t *input, int8_t *output) {
     const int outputs = POSITIONS_NEON / c->window, at_once = c->eights ? 4 : 8;
-#define TILE_OF(from, to, count)                                          \
-    if (c->eights) tile_neon_wide(c, from, to, channel, count);           \
-    else if (c->taps) tile_neon_few(c, from, to, channel, count);         \
+#define TILE_OF(from, to, count)                                  \
+    if (c->eights) tile_neon_wide(c, from, to, channel, count);   \
+    else if (c->taps) tile_neon_few(c, from, to, channel, count); \
     else tile_neon(c, from, to, channel, count)
-#define BAND_OF(from, to, rows)                                           \
-    for (int channel = 0; channel < c->channels; channel += at_once)      \
+#define BAND_OF(from, to, rows)                                      \
+    for (int channel = 0; channel < c->channels; channel += at_once) \
         OVER_ROWS_NEON(TILE_OF, outputs, rows, from, to)
     OVER_BANDS_NEON(BAND_OF)
 #undef BAND_OF

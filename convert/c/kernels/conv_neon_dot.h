@@ -26,24 +26,24 @@ INLINE void store16_neon(const struct conv *c, const int32x4_t sum[4], int8_t *o
 }
 
 // Adds one group of four bytes of each position, lane `lane` of x.
-#define GROUP_OF(lane)                                                                    \
-    do {                                                                                  \
-        _Pragma("GCC unroll 4") for (int o = 0; o < fours; o++) {                         \
-            const int8x16_t w = vld1q_s8(weights + 16 * o);                               \
-            _Pragma("GCC unroll 8") for (int p = 0; p < positions; p++)                   \
-                sum[p][o] = vdotq_laneq_s32(sum[p][o], w, x[p], lane);                    \
-        }                                                                                 \
-        weights += BLOCK * GROUP;                                                         \
+#define GROUP_OF(lane)                                                  \
+    do {                                                                \
+        _Pragma("GCC unroll 4") for (int o = 0; o < fours; o++) {       \
+            const int8x16_t w = vld1q_s8(weights + 16 * o);             \
+            _Pragma("GCC unroll 8") for (int p = 0; p < positions; p++) \
+                sum[p][o] = vdotq_laneq_s32(sum[p][o], w, x[p], lane);  \
+        }                                                               \
+        weights += BLOCK * GROUP;                                       \
     } while (0)
 
-#define SIXTEEN_OF()                                                                                         \
-    do {                                                                                                     \
-        _Pragma("GCC unroll 8") for (int p = 0; p < positions; p++) x[p] = vld1q_s8(from + position(c, p));  \
-        GROUP_OF(0);                                                                                         \
-        GROUP_OF(1);                                                                                         \
-        GROUP_OF(2);                                                                                         \
-        GROUP_OF(3);                                                                                         \
-        from += 16;                                                                                          \
+#define SIXTEEN_OF()                                                                                        \
+    do {                                                                                                    \
+        _Pragma("GCC unroll 8") for (int p = 0; p < positions; p++) x[p] = vld1q_s8(from + position(c, p)); \
+        GROUP_OF(0);                                                                                        \
+        GROUP_OF(1);                                                                                        \
+        GROUP_OF(2);                                                                                        \
+        GROUP_OF(3);                                                                                        \
+        from += 16;                                                                                         \
     } while (0)
 
 // Up to three groups of four bytes; of three the last byte at least is part of a row.
@@ -53,17 +53,55 @@ INLINE int8x16_t rest_of_row(const int8_t *from, int groups) {
     return vreinterpretq_s8_s32(vdupq_n_s32(four_bytes(from)));
 }
 
-NEON_DOT INLINE void tile_neon_dot(const struct conv *c, const int8_t *input, int8_t *output, int block, int fours, int outputs) {
+// Where a row of the kernel is one group and neighbouring positions lie within eight bytes: one load is put into the lanes of
+// all positions that read the row.
+#define SHARED_OF(lane)                                                                          \
+    _Pragma("GCC unroll 8") for (int p = 0; p < positions; p++) {                                \
+        const int at = (int)position(c, p), i = y - at / c->row;                                 \
+        if (at % c->row == (lane) * apart && i >= 0 && i < c->kernel_height)                     \
+            _Pragma("GCC unroll 4") for (int o = 0; o < fours; o++) sum[p][o] = vdotq_laneq_s32( \
+                sum[p][o], vld1q_s8(weights + (ptrdiff_t)i * BLOCK * GROUP + 16 * o), x, lane);  \
+    }
+
+INLINE int bytes_apart(const struct conv *c) { return c->window > 1 ? c->position_x : c->step_x; }
+
+INLINE int is_shared(const struct conv *c, int positions) {
+    const int apart = bytes_apart(c), furthest = (int)position(c, positions - 1) % c->row;
+    return c->groups == 1 && c->step_x % apart == 0 && furthest + GROUP <= 8 && furthest < 4 * apart;
+}
+
+NEON_DOT INLINE void shared_rows(const struct conv *c, const int8_t *input, const int8_t *weights, int32x4_t sum[][4],
+                                 int fours, int positions) {
+    const int rows = (int)position(c, positions - 1) / c->row + c->kernel_height, apart = bytes_apart(c);
+    uint8_t places[16];
+    for (int i = 0; i < 16; i++) places[i] = (uint8_t)(i / GROUP * apart + i % GROUP);
+    const uint8x16_t order = vld1q_u8(places);
+#pragma GCC unroll 16
+    for (int y = 0; y < rows; y++) {
+        const int8x16_t row = vcombine_s8(vld1_s8(input + (ptrdiff_t)y * c->row), vdup_n_s8(0));
+        const int8x16_t x = vqtbl1q_s8(row, order);
+        SHARED_OF(0)
+        SHARED_OF(1)
+        SHARED_OF(2)
+        SHARED_OF(3)
+    }
+}
+
+NEON_DOT INLINE void tile_neon_dot(const struct conv *c, const int8_t *input, int8_t *output, int block, int fours,
+                                   int outputs) {
     const int positions = outputs * c->window;
     const int8_t *weights = c->weights + (ptrdiff_t)block * c->kernel_height * c->groups * BLOCK * GROUP;
     const int32_t *bias = c->bias + block * BLOCK;
     int32x4_t sum[MOST_POSITIONS_DOT][4];
     int8x16_t x[MOST_POSITIONS_DOT];
 #pragma GCC unroll 8
-    for (int p = 0; p < positions; p++)
+    for (int p = 0; p < positions; p++) {
+        __asm__("" : "+r"(bias));  // a load gives two registers, a copy of one that is loaded gives one
 #pragma GCC unroll 4
         for (int o = 0; o < fours; o++) sum[p][o] = vld1q_s32(bias + 4 * o);
-    for (int i = 0; i < c->kernel_height; i++) {
+    }
+    if (is_shared(c, positions)) shared_rows(c, input, weights, sum, fours, positions);
+    for (int i = 0; i < c->kernel_height && !is_shared(c, positions); i++) {
         const int8_t *from = input + (ptrdiff_t)i * c->row;
         int k = 0;
         if (positions <= 4)  // there are registers for more at once
@@ -95,8 +133,8 @@ NEON_DOT INLINE void conv_neon_dot(const struct conv *c, const int8_t *input, in
     const int whole = c->channels / BLOCK, fours = (c->channels % BLOCK + 3) / 4;
 #define TILE_OF(from, to, count) tile_neon_dot(c, from, to, block, 4, count)
 #define LAST_OF(from, to, count) tile_neon_dot(c, from, to, whole, fours, count)
-#define BAND_OF(from, to, rows)                                                                          \
-    for (int block = 0; block < whole; block++) OVER_ROWS_NEON(TILE_OF, some, rows, from, to)            \
+#define BAND_OF(from, to, rows)                                                               \
+    for (int block = 0; block < whole; block++) OVER_ROWS_NEON(TILE_OF, some, rows, from, to) \
     if (fours) OVER_ROWS_NEON(LAST_OF, fours > 2 ? some : more, rows, from, to)
     OVER_BANDS_NEON(BAND_OF)
 #undef BAND_OF
