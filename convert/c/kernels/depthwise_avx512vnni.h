@@ -29,19 +29,27 @@ INLINE int part_of(const struct depthwise *c) {
     return round_up((c->width + (c->kernel_width - 1) / c->stride_x + 1) * c->channels, CHUNK) + CHUNK;
 }
 
+AVX512VNNI INLINE __m512i lanes_avx512(const void *one, const void *two, const void *three, const void *four) {
+    const __m512i low = _mm512_inserti32x4(_mm512_castsi128_si512(_mm_loadu_si128(one)), _mm_loadu_si128(two), 1);
+    return _mm512_inserti32x4(_mm512_inserti32x4(low, _mm_loadu_si128(three), 2), _mm_loadu_si128(four), 3);
+}
+
 AVX512VNNI INLINE void order_avx512(const struct depthwise *c, struct order_avx512 *to, int order, int is_relu) {
     const int taps = c->kernel_height * c->groups;
+    const int32_t *bias = c->unsigned_bias, *multiplier = c->multiplier, *shift = c->shift;
     for (int k = 0; k < 4; k++) {
-        int32_t ALIGNED multiplier[16], shift[16];
+        int o[4];  // channels
+        const int8_t *w[4];
         for (int lane = 0; lane < 4; lane++) {
-            const int channel = (order * CHUNK + lane * 16 + k * 4) % c->channels;
-            const int8_t *weights = c->grouped_weights + channel / 16 * taps * 64 + channel % 16 * 4;
-            for (int tap = 0; tap < taps; tap++) memcpy((int8_t *)&to->weights[tap][k] + lane * 16, weights + tap * 64, 16);
-            memcpy((int32_t *)&to->bias[k] + lane * 4, c->unsigned_bias + channel, 16);
-            memcpy(multiplier + lane * 4, c->multiplier + channel, 16);
-            memcpy(shift + lane * 4, c->shift + channel, 16);
+            o[lane] = (order * CHUNK + lane * 16 + k * 4) % c->channels;
+            w[lane] = c->grouped_weights + o[lane] / 16 * taps * 64 + o[lane] % 16 * 4;
         }
-        to->rescaling[k] = rescaling_avx512(_mm512_load_si512(multiplier), _mm512_load_si512(shift), is_relu);
+        for (int tap = 0; tap < taps; tap++)
+            to->weights[tap][k] = lanes_avx512(w[0] + tap * 64, w[1] + tap * 64, w[2] + tap * 64, w[3] + tap * 64);
+        to->bias[k] = lanes_avx512(bias + o[0], bias + o[1], bias + o[2], bias + o[3]);
+        to->rescaling[k] =
+            rescaling_avx512(lanes_avx512(multiplier + o[0], multiplier + o[1], multiplier + o[2], multiplier + o[3]),
+                             lanes_avx512(shift + o[0], shift + o[1], shift + o[2], shift + o[3]), is_relu);
     }
 }
 
@@ -115,7 +123,7 @@ AVX512VNNI INLINE void chunks_avx512(const struct depthwise *c, const struct ord
 
 AVX512VNNI INLINE void depthwise_avx512vnni(const struct depthwise *c, const int8_t *input, int8_t *output) {
     const int is_relu = c->least >= c->zero_point, size = c->width * c->channels, chunks = round_up(size, CHUNK) / CHUNK;
-    const int spread = c->groups * chunks * 4 * CHUNK, orders = orders_of(c);
+    const int spread = c->groups * chunks * 4 * CHUNK, orders = orders_of(c) < chunks ? orders_of(c) : chunks;
     int8_t *const order = scratch;
     uint8_t *rows = (uint8_t *)scratch + orders * order_size(c), *parts = rows + c->kernel_height * spread;
     for (int i = 0; i < orders; i++) order_avx512(c, (void *)(order + i * order_size(c)), i, is_relu);
