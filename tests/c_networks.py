@@ -127,13 +127,13 @@ def reference_outputs(flatbuffer, inputs):
         )
         interpreter.allocate_tensors()
     places = {place for op in interpreter._get_ops_details() for place in op["outputs"]}
-    found = {place: [] for place in places}
-    for each in inputs:
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], each)
+    outputs = {place: [] for place in places}
+    for row in inputs:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], row)
         interpreter.invoke()
         for place in places:
-            found[place].append(interpreter.get_tensor(place).ravel().copy())
-    return {place: np.stack(values) for place, values in found.items()}
+            outputs[place].append(interpreter.get_tensor(place).ravel().copy())
+    return {place: np.stack(values) for place, values in outputs.items()}
 
 
 @settings(

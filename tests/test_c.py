@@ -92,8 +92,8 @@ def test_threads_have_arenas_of_their_own(exported: Path) -> None:
     images = images[:, : read_model(exported / "model_int8.tflite").manifest.input.shape[0]]
     images = np.ascontiguousarray(images[:, :, : images.shape[1]])
     with Classifier(exported / "model_int8.tflite", "native") as classifier:
-        alone = [found.index for found in classifier.predict_batch(images)]
-        assert [found.index for found in classifier.predict_batch(images, workers=4)] == alone
+        alone = [prediction.index for prediction in classifier.predict_batch(images)]
+        assert [prediction.index for prediction in classifier.predict_batch(images, workers=4)] == alone
 
 
 def test_auto_never_takes_a_library_and_tune_may(own: Path) -> None:
@@ -101,10 +101,10 @@ def test_auto_never_takes_a_library_and_tune_may(own: Path) -> None:
         assert classifier.engine != "native"
     done = run("edgecnn", "tune", own, "--threads", "1", "--json")
     assert done.returncode == 0, done.stderr
-    assert "native" in {each["engine"] for each in json.loads(done.stdout)["candidates"] if "p50_us" in each}
-    said = json.loads((own / "selection.json").read_text())
-    said["winner"] = {"model": "model_int8.tflite", "engine": "native", "threads": 1}
-    (own / "selection.json").write_text(json.dumps(said))
+    assert "native" in {row["engine"] for row in json.loads(done.stdout)["candidates"] if "p50_us" in row}
+    selection = json.loads((own / "selection.json").read_text())
+    selection["winner"] = {"model": "model_int8.tflite", "engine": "native", "threads": 1}
+    (own / "selection.json").write_text(json.dumps(selection))
     assert choose(own, "auto", None) == (own / "model_int8.tflite", "native", 1)
     (own / "model_int8.native.json").unlink()
     with pytest.warns(UserWarning, match="models changed"):
@@ -119,30 +119,33 @@ def flip(path: Path) -> None:
 
 def change(folder: Path, edit) -> None:
     path = folder / "model_int8.native.json"
-    said = json.loads(path.read_text())
-    edit(said)
-    path.write_text(json.dumps(said))
+    description = json.loads(path.read_text())
+    edit(description)
+    path.write_text(json.dumps(description))
 
 
 def other_cpu(folder: Path) -> None:
-    change(folder, lambda said: said["libraries"].update({HERE: said["libraries"]["linux-armv7"]}))
+    change(folder, lambda description: description["libraries"].update({HERE: description["libraries"]["linux-armv7"]}))
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "words"),
     [
         (lambda folder: flip(folder / f"model_int8-{HERE}.so"), "is not the library that model_int8.native.json"),
-        (lambda folder: change(folder, lambda said: said["libraries"].pop(HERE)), f"none for {HERE}"),
-        (lambda folder: change(folder, lambda said: said.update(weights_sha256="0")), "belongs to another model"),
+        (lambda folder: change(folder, lambda description: description["libraries"].pop(HERE)), f"none for {HERE}"),
+        (
+            lambda folder: change(folder, lambda description: description.update(weights_sha256="0")),
+            "belongs to another model",
+        ),
         (lambda folder: (folder / "model_int8.native.json").write_text("{"), "cannot be read"),
         (lambda folder: (folder / "model_int8.native.json").unlink(), "python -m convert.c --build"),
         (other_cpu, "cannot be loaded here"),
     ],
     ids=["damaged", "not for this CPU", "other weights", "no JSON", "no description", "built for another CPU"],
 )
-def test_a_library_that_does_not_fit_is_refused_in_a_line(own: Path, spoil, said: str) -> None:
+def test_a_library_that_does_not_fit_is_refused_in_a_line(own: Path, spoil, words: str) -> None:
     spoil(own)
-    refused(run("edgecnn", "check", own / "model_int8.tflite", own / "evaluation.npz", "--engine", "native"), said)
+    refused(run("edgecnn", "check", own / "model_int8.tflite", own / "evaluation.npz", "--engine", "native"), words)
 
 
 def test_threads_of_a_library_are_one(exported: Path) -> None:
@@ -178,8 +181,8 @@ def test_a_model_of_any_name_and_an_open_batch(trained: Path, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     done = run("convert.c", model, "--output", output, "--build", "host")
     assert done.returncode == 0, done.stderr
-    said = f"{model} -> {output} and {output.with_suffix('.tflite')}\n"
-    assert done.stdout.startswith(said)
+    head = f"{model} -> {output} and {output.with_suffix('.tflite')}\n"
+    assert done.stdout.startswith(head)
     assert "give what TFLite's reference kernels give" in done.stdout
     subprocess.run([output.with_name(f"model.v2-{HERE}"), "--bench"], capture_output=True, check=True)
     with Classifier(output.with_suffix(".tflite"), "native") as classifier:

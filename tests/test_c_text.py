@@ -53,13 +53,13 @@ def hostile(sound: _Sound, **fields: Any) -> _Sound:
     return copied
 
 
-def written(folder: Path, stem: str, said: Manifest) -> list[Path]:
+def written(folder: Path, stem: str, stated: Manifest) -> list[Path]:
     """The four files of a network."""
     plan, names = lower(stem, read_network(stem, softmax())), c_text.Names.of(stem)
     golden = np.zeros((1, 8), np.int8)
     texts = {
-        f"{stem}.c": c_text.source(names, plan, said),
-        f"{stem}.h": c_text.header(names, plan, said),
+        f"{stem}.c": c_text.source(names, plan, stated),
+        f"{stem}.h": c_text.header(names, plan, stated),
         f"{stem}_test.c": c_text.golden(names, golden, golden - 96),
         f"{stem}_main.c": c_text.program(names),
     }
@@ -71,8 +71,8 @@ def written(folder: Path, stem: str, said: Manifest) -> list[Path]:
 def test_no_manifest_ends_a_comment_or_a_string(tmp_path: Path) -> None:
     """The golden test passes, nothing of the manifest runs, and labels are printed byte for byte."""
     training = hostile(Training("", 1, 0, "", "0" * 64, False, {}), recipe=EVIL, dataset=f"data{EVIL}\\")
-    said = hostile(manifest(), name=EVIL, training=training, weights_sha256=f"\\\n{EVIL}")
-    network, _, golden, _ = written(tmp_path, "net", said)
+    stated = hostile(manifest(), name=EVIL, training=training, weights_sha256=f"\\\n{EVIL}")
+    network, _, golden, _ = written(tmp_path, "net", stated)
     printer = tmp_path / "printer.c"
     printer.write_text(
         '#include "net.h"\n#include <stdio.h>\n'
@@ -88,13 +88,13 @@ def test_no_manifest_ends_a_comment_or_a_string(tmp_path: Path) -> None:
 def test_any_text_is_escaped(tmp_path: Path) -> None:
     """At the end of a line too, and in the longest of texts."""
     texts = (EVIL, "\\\n", "??/\n", "end\\", "end??/", "end???/", "\r\n#error\n", "\u2028#error", 1000 * "?/*\\")
-    lines = "".join(f"// {syntax.comment(each)}\nconst char *const text{n} = {syntax.literal(each)};\n"
-                    for n, each in enumerate(texts))  # fmt: skip
+    lines = "".join(f"// {syntax.comment(words)}\nconst char *const text{n} = {syntax.literal(words)};\n"
+                    for n, words in enumerate(texts))  # fmt: skip
     checks = "".join(f"puts(text{n});" for n in range(len(texts)))
     (tmp_path / "texts.c").write_text(f"#include <stdio.h>\n{lines}int main(void) {{ {checks} return 0; }}\n", "ascii")
     compiled(tmp_path, tmp_path / "texts", [tmp_path / "texts.c"], *STRICT)
     printed = subprocess.run([tmp_path / "texts"], capture_output=True, check=True).stdout
-    assert printed == b"".join(each.encode() + b"\n" for each in texts)
+    assert printed == b"".join(words.encode() + b"\n" for words in texts)
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,8 @@ def test_multipliers_of_dense_layers_round_as_a_double_does(real: float) -> None
     assert exact is not None
     multiplier, shift = int(exact[0][0]), int(exact[1][0])
     sums = np.arange(least[0], largest[0] + 1)
-    given = (sums * multiplier + (1 << (30 + shift))) >> (31 + shift)
-    assert (given.clip(-256, 256) == rounded(sums * real).clip(-256, 256)).all()
+    outputs = (sums * multiplier + (1 << (30 + shift))) >> (31 + shift)
+    assert (outputs.clip(-256, 256) == rounded(sums * real).clip(-256, 256)).all()
 
 
 def test_where_no_multiplier_is_exact_none_is_given() -> None:
