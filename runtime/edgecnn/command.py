@@ -32,7 +32,7 @@ _P = ParamSpec("_P")
 
 OK, GATE_FAILED, WRONG_INPUT, BROKEN = 0, 1, 2, 70  # the last is EX_SOFTWARE of sysexits.h
 DEBUG = "EDGECNN_DEBUG"  # in the environment: stack traces are shown
-_PACKAGES = {"edgecnn", "train", "convert", "benchmarks", "deploy"}
+_PACKAGES = {"edgecnn", "train", "convert", "benchmarks", "deploy", "workstation"}
 _WORD = 300  # characters of a word in an error's line
 _INTERRUPTED = "interrupted; what was begun was not written"
 
