@@ -24,7 +24,7 @@ from pathlib import Path
 from edgecnn.command import OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.programs import run_program
-from workstation.boards import EMULATED, Board, Cpu, System
+from workstation.boards import EMULATED, Board, Core, System
 
 HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgecnn" / "boards"
 LOCKS = Path("requirements")
@@ -179,7 +179,7 @@ def _link(root: Path, folder: Path) -> None:
             (folder / path.name).symlink_to(path)
 
 
-def _write_kernel_files(board: Board, cpu: Cpu, folder: Path) -> None:
+def _write_kernel_files(board: Board, cpu: Core, folder: Path) -> None:
     """Write the files in /proc and /sys in which a board's kernel reports the model and the CPU."""
     architecture = 8 if board.system.machine == "aarch64" else 7
     fields = {"features": cpu.features, "variant": cpu.variant, "part": cpu.part, "revision": cpu.revision}

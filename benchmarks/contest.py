@@ -23,8 +23,8 @@ ACCURACY_IMAGES, _KERAS_IMAGES = 1000, 100  # Keras takes milliseconds for each
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a contest came to, by contestant."""
+class ContestTimes:
+    """The times and accuracies of a contest, by contestant."""
 
     times: dict[str, npt.NDArray[np.float64]]  # microseconds, (turns, calls)
     accuracies: dict[str, float | None]  # None for a call without an answer
@@ -73,7 +73,7 @@ class Contestant:
         return times[SETTLE:]
 
 
-def contest(names: Sequence[str], folder: Path, files: Path, turns: int, core: int) -> Outcome:
+def contest(names: Sequence[str], folder: Path, files: Path, turns: int, core: int) -> ContestTimes:
     """Start contestants, and time them in turns."""
     processes: dict[str, ChildProcess[Contestant]] = {}
     accuracies: dict[str, float | None] = {}
@@ -89,4 +89,4 @@ def contest(names: Sequence[str], folder: Path, files: Path, turns: int, core: i
             except (EdgecnnError, DiedError) as error:
                 missing[name] = str(error)
         times = in_turns(processes, turns, Contestant.turn, CALLS)
-    return Outcome({name: np.array(rows) for name, rows in times.items()}, accuracies, missing)
+    return ContestTimes({name: np.array(rows) for name, rows in times.items()}, accuracies, missing)

@@ -74,8 +74,8 @@ MAX_DROP = "0.005"  # the converters' default
 
 
 @dataclass(frozen=True)
-class Row:
-    """What a contestant did."""
+class ContestantFigures:
+    """The figures of a contestant."""
 
     name: str
     accuracy: float | None  # None for a call without an answer
@@ -163,8 +163,8 @@ def _or_warn(function: Callable[..., object], *values: object) -> None:
         warn(str(error))
 
 
-def _row(name: str, accuracy: float | None, times: Times) -> Row:
-    return Row(name, accuracy, float(np.median(times)), float(np.percentile(times, 99)))
+def _row(name: str, accuracy: float | None, times: Times) -> ContestantFigures:
+    return ContestantFigures(name, accuracy, float(np.median(times)), float(np.percentile(times, 99)))
 
 
 def _ratio(ours: str, theirs: str, aim: float | None, times: dict[str, Times]) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def _ratio(ours: str, theirs: str, aim: float | None, times: dict[str, Times]) -
     return {"ours": ours, "theirs": theirs, "ratio": middle, "low": low, "high": high, "aim": aim}
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: ContestantFigures) -> tuple[str, ...]:
     return row.name, "" if row.accuracy is None else f"{row.accuracy:.3f}", f"{row.p50_us:.1f}", f"{row.p99_us:.1f}"
 
 
@@ -187,7 +187,7 @@ def _ratio_cells(ratio: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def draw(rows: Sequence[Row]) -> bytes:
+def draw(rows: Sequence[ContestantFigures]) -> bytes:
     """Bars of the medians, end to end, the fastest on top, as a PNG."""
     from workstation.charts import BLUE, bars
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from convert.foreign_model import check_labels, pixel_values, read_labels
 from convert.options import add_foreign_options
 from convert.output_kind import output_kind, within_one
-from convert.processes.engines import in_engine_process
+from convert.processes.engine_answers import in_engine_process
 from convert.variant import quantizations
 from edgecnn.command import OK, command, command_parser, print_json, quiet, table
 from edgecnn.engine_loading import load_engine

@@ -11,7 +11,7 @@ from convert.contents import Contents
 from convert.formats import FORMATS
 from convert.layer_names import layer_in
 from convert.parent import Parent
-from convert.processes.engines import answers_by_engine
+from convert.processes.engine_answers import answers_by_engine
 from convert.proof import Proof, largest_difference_allowed, prove, with_test_report
 from convert.variant import Variant
 from edgecnn.command import progress, quiet

@@ -24,7 +24,7 @@ from convert.keras_predict import predict
 from convert.options import add_gate_option
 from convert.output_kind import within_one
 from convert.parent import own_manifest
-from convert.processes.engines import answers
+from convert.processes.engine_answers import answers
 from edgecnn.answers import as_probabilities, decided
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.confidence import mcnemar
@@ -48,7 +48,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairReport:
     """How the second model answers beside the first."""
 
     report: Report
@@ -105,7 +105,7 @@ def _first_manifest(*sides: Side) -> Manifest:
     )
 
 
-def compare(a: Side, b: Side, data: Dataset, manifest: Manifest, max_drop: float) -> Comparison:
+def compare(a: Side, b: Side, data: Dataset, manifest: Manifest, max_drop: float) -> PairReport:
     """Run both models over the images. If these have no labels, the answers of A are the labels.
 
     Raises:
@@ -123,7 +123,7 @@ def compare(a: Side, b: Side, data: Dataset, manifest: Manifest, max_drop: float
     largest = float(difference.max())
     steps = [step for step in (first_step, second_step) if step]
     in_steps = round(largest / max(steps), 2) if steps else None
-    return Comparison(report, report.flips, largest, float(difference.mean()), in_steps)
+    return PairReport(report, report.flips, largest, float(difference.mean()), in_steps)
 
 
 def _answers(model: Side, data: Dataset, manifest: Manifest) -> tuple[npt.NDArray[np.float32], float | None]:
@@ -140,7 +140,7 @@ def _answers(model: Side, data: Dataset, manifest: Manifest) -> tuple[npt.NDArra
     return as_probabilities(outputs, manifest.output), None
 
 
-def document(a: Side, b: Side, data: Dataset, comparison: Comparison) -> dict[str, Any]:
+def document(a: Side, b: Side, data: Dataset, comparison: PairReport) -> dict[str, Any]:
     """What `--json` prints, with the indices of all flipped images."""
     report, flips = comparison.report, comparison.flips
     places = {"lost": flips.lost, "gained": flips.gained, "changed": flips.changed}
@@ -162,7 +162,7 @@ def document(a: Side, b: Side, data: Dataset, comparison: Comparison) -> dict[st
     }
 
 
-def _rows(data: Dataset, comparison: Comparison) -> list[tuple[str, str]]:
+def _rows(data: Dataset, comparison: PairReport) -> list[tuple[str, str]]:
     report, flips = comparison.report, comparison.flips
     unlabelled = "" if data.labels is not None else ", without labels: A is taken as right"
     steps = "" if comparison.steps is None else f"   {comparison.steps} steps of the quantized output"

@@ -24,7 +24,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from deploy.contents import EXTRAS, RESERVED, contents
+from deploy.bundle_contents import EXTRAS, RESERVED, contents
 from deploy.index import is_plain
 from deploy.packing import packed
 from edgecnn import arguments

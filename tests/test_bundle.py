@@ -22,8 +22,8 @@ from test_adopt import stripped
 
 from deploy import building, disk, versions
 from deploy import bundle as bundle_command
+from deploy.bundle_contents import EXTRAS
 from deploy.bundlefile import open_bundle
-from deploy.contents import EXTRAS
 from deploy.index import INDEX, InstallError
 from deploy.packing import packed
 from deploy.wheels import locked

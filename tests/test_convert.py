@@ -16,7 +16,7 @@ from convert.contents import Contents
 from convert.conversion import Conversion
 from convert.gate import exit_status, write
 from convert.model_card import record
-from convert.processes.engines import answers_by_engine
+from convert.processes.engine_answers import answers_by_engine
 from convert.proof import prove
 from edgecnn.dataset import Dataset
 from edgecnn.dataset_reading import read_dataset
@@ -116,7 +116,7 @@ def test_an_engine_that_dies_is_reported(trained: Path, monkeypatch: pytest.Monk
     model = read_model(trained / "model_int8.tflite")
     images = np.zeros((1, 28, 28, 1), np.uint8)
     with monkeypatch.context() as patched:
-        patched.setattr("convert.processes.engines._Runner.run", _die)
+        patched.setattr("convert.processes.engine_answers._Runner.run", _die)
         assert answers_by_engine(model, images)["litert"] == "litert died of it (SIGSEGV)"
     (probabilities,) = answers_by_engine(model, images)["litert"]
     assert probabilities.sum() == pytest.approx(1, abs=0.02)

@@ -13,7 +13,7 @@ from edgecnn.pixels import normalize
 from train.checkpoint import History
 from train.datasets import Data
 from train.distortions import distort
-from train.networks import Network
+from train.networks import Architecture
 from train.recipes import Recipe
 from train.splits import split_training
 
@@ -28,7 +28,7 @@ class Job:
     """What determines the weights."""
 
     data: Data
-    network: Network
+    network: Architecture
     recipe: Recipe
     epochs: int
     seed: int

@@ -19,7 +19,7 @@ Build = Callable[[tuple[int, ...], int], keras.Model]
 
 
 @dataclass(frozen=True)
-class Network:
+class Architecture:
     """A network by name; `build(shape, classes)` returns it untrained.
 
     Its input is float32 from 0 to 1, (batch, *shape), its output probabilities, (batch, classes).
@@ -106,7 +106,7 @@ def fold(fitted: keras.Model, plain: keras.Model) -> keras.Model:
     return plain
 
 
-def reference_network(shape: tuple[int, ...], normalized: bool) -> Network:
+def reference_network(shape: tuple[int, ...], normalized: bool) -> Architecture:
     """The reference network; `normalized`: with batch normalization while it is fitted.
 
     Raises:
@@ -120,6 +120,6 @@ def reference_network(shape: tuple[int, ...], normalized: bool) -> Network:
     return replace(plain, build=normalized_cnn, folded=reference_cnn) if normalized else plain
 
 
-def network_of(build: Build) -> Network:
+def network_of(build: Build) -> Architecture:
     """The network of a function in this file, named after it."""
-    return Network(build.__name__, build, sha256(Path(__file__).read_bytes()))
+    return Architecture(build.__name__, build, sha256(Path(__file__).read_bytes()))

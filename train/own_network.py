@@ -10,12 +10,12 @@ import numpy as np
 
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256
-from train.networks import Build, Network
+from train.networks import Architecture, Build
 
 _MOST_WORDS = 200  # characters of an error of Keras
 
 
-def load_network(words: str, shape: tuple[int, ...], classes: int) -> Network:
+def load_network(words: str, shape: tuple[int, ...], classes: int) -> Architecture:
     """Load the network that `FILE.py:FUNCTION` names: the function gets (shape, classes) and returns a Keras model.
 
     Raises:
@@ -29,7 +29,7 @@ def load_network(words: str, shape: tuple[int, ...], classes: int) -> Network:
     if not callable(build):
         raise EdgecnnError(f"--model {words}: {file} has no function {function}")
     _try(words, build, shape, classes)
-    return Network(function, build, sha256(source + function.encode()))
+    return Architecture(function, build, sha256(source + function.encode()))
 
 
 def _imported(file: str) -> object:

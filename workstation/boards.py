@@ -44,8 +44,8 @@ class System:
 
 
 @dataclass(frozen=True)
-class Cpu:
-    """A core as QEMU names it, and what its kernel reports in /proc and /sys."""
+class Core:
+    """A CPU core as QEMU names it, and what its kernel reports in /proc and /sys."""
 
     qemu: str
     part: int
@@ -62,7 +62,7 @@ class Board:
     name: str
     model: str
     system: System
-    cpu: Cpu | None = None  # None: it is not emulated
+    cpu: Core | None = None  # None: it is not emulated
     target: str = ""  # its name as a target of bundles; empty: it is none
     counted: bool = False  # whether docs/results.md has its instructions; the others have the CPU of one of these
     older: str = ""  # a lock in requirements/ whose packages come before the system's own
@@ -76,10 +76,10 @@ class Board:
 _ARMV8 = "fp asimd evtstrm crc32 cpuid"
 _ARMV8_2 = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
 _ARMV7 = "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm crc32"
-_A53 = Cpu("cortex-a53", part=0xD03, variant=0, revision=4, khz=1_400_000, features=_ARMV8)
-_A72 = Cpu("cortex-a72", part=0xD08, variant=0, revision=3, khz=1_800_000, features=_ARMV8)
-_A72_32 = Cpu("cortex-a15", part=0xD08, variant=0, revision=3, khz=1_800_000, features=_ARMV7)
-_A76 = Cpu("cortex-a76", part=0xD0B, variant=4, revision=1, khz=2_400_000, features=_ARMV8_2)
+_A53 = Core("cortex-a53", part=0xD03, variant=0, revision=4, khz=1_400_000, features=_ARMV8)
+_A72 = Core("cortex-a72", part=0xD08, variant=0, revision=3, khz=1_800_000, features=_ARMV8)
+_A72_32 = Core("cortex-a15", part=0xD08, variant=0, revision=3, khz=1_800_000, features=_ARMV7)
+_A76 = Core("cortex-a76", part=0xD0B, variant=4, revision=1, khz=2_400_000, features=_ARMV8_2)
 
 _BOOKWORM = System("bookworm", "arm64", "3.11", glibc=36)
 _TRIXIE = System("trixie", "arm64", "3.13", glibc=41)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from benchmarks.report.findings import Candidate, Findings
+from benchmarks.report.findings import Findings, MeasuredModel
 from workstation.charts import confusion_counts, mistakes_in, number_cells
 
 _WIDTH = 4.4  # inches: drawn for a phone, so that letters stay legible there
@@ -75,7 +75,7 @@ def latency_distributions(findings: Findings) -> str:
         return _svg(figure)
 
 
-def _legend(model: Candidate) -> str:
+def _legend(model: MeasuredModel) -> str:
     """A candidate's name, marked if its latency is INVALID."""
     return model.name + ("" if model.valid else ", INVALID")
 

@@ -15,7 +15,7 @@ Answers = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Candidate:
+class MeasuredModel:
     """A model on an engine."""
 
     times: dict[str, Any]  # a result of latency.json
@@ -63,7 +63,7 @@ class Findings:
     folder: Path
     manifest: Manifest  # of the float model
     run: dict[str, Any]  # latency.json
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[MeasuredModel, ...]
     evaluation: Dataset
     flips: tuple[Flip, ...]
     limits: dict[str, str]  # what limits a candidate, by its name; without those that have no operators
@@ -105,7 +105,7 @@ class Findings:
         return {total: "VALID", 0: "INVALID"}.get(valid, f"VALID for {valid} of {total}")
 
     @property
-    def fastest(self) -> Candidate:
+    def fastest(self) -> MeasuredModel:
         """The fastest that breaks no rule and has a VALID latency; if none does, the fastest of the rest."""
         passing = [model for model in self.candidates if not model.report.failures] or self.candidates
         timed = [model for model in passing if model.valid] or passing

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.latency import FILE, run_document
 from benchmarks.models import setups
 from benchmarks.profile import profile
-from benchmarks.report.findings import Answers, Candidate, Findings, Flip
+from benchmarks.report.findings import Answers, Findings, Flip, MeasuredModel
 from edgecnn.bench import leave_out
 from edgecnn.classifier import Classifier
 from edgecnn.command import progress, quiet
@@ -65,7 +65,7 @@ def _latencies(folder: Path) -> dict[str, Any]:
     return run_document(measure(wanted, QUICK, leave_out=leave_out), QUICK)
 
 
-def _candidate(folder: Path, data: Dataset, times: dict[str, Any]) -> Candidate:
+def _candidate(folder: Path, data: Dataset, times: dict[str, Any]) -> MeasuredModel:
     path = folder / times["model"]
     progress(f"running {path.name} on {times['engine']}")
     with quiet():  # engines greet on stderr
@@ -74,7 +74,7 @@ def _candidate(folder: Path, data: Dataset, times: dict[str, Any]) -> Candidate:
     labels, manifest = np.asarray(data.labels), classifier.manifest
     report = judge(labels, _parent(data), answers, manifest.baseline)
     progress("")
-    return Candidate(times, path.stat().st_size, manifest.quantization, answers, report)
+    return MeasuredModel(times, path.stat().st_size, manifest.quantization, answers, report)
 
 
 def _parent(data: Dataset) -> Answers:
@@ -83,7 +83,7 @@ def _parent(data: Dataset) -> Answers:
     return answers
 
 
-def _flips(data: Dataset, labels: tuple[str, ...], candidates: tuple[Candidate, ...]) -> tuple[Flip, ...]:
+def _flips(data: Dataset, labels: tuple[str, ...], candidates: tuple[MeasuredModel, ...]) -> tuple[Flip, ...]:
     parent, truth = _parent(data), np.asarray(data.labels)
     differ = np.stack([model.answers for model in candidates]) != parent
     flips = []

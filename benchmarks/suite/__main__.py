@@ -24,13 +24,13 @@ from benchmarks.boards import build as build_boards
 from benchmarks.library import library_of
 from benchmarks.peak import peaks
 from benchmarks.provenance import provenance
-from benchmarks.suite.boards import counted
 from benchmarks.suite.build import Files, build
+from benchmarks.suite.counts import counted
 from benchmarks.suite.floor import bandwidth, floor, words, work_of
-from benchmarks.suite.measurement import Row, measured
+from benchmarks.suite.measurement import EngineFigures, measured
 from benchmarks.suite.networks import NETWORKS
-from benchmarks.suite.subject import OURS
 from benchmarks.suite.tables import screen
+from benchmarks.suite.timed_engine import OURS
 from edgecnn import arguments
 from edgecnn.bench import usable_counts
 from edgecnn.command import OK, command, command_parser, print_json
@@ -122,7 +122,7 @@ def _section(
     }
 
 
-def _of_peak(row: Row, macs: int, peak: float | None) -> float | None:
+def _of_peak(row: EngineFigures, macs: int, peak: float | None) -> float | None:
     """The share of the peak of as many cores as there are threads, by the multiply-accumulates that are needed."""
     return macs / (1000 * row.call_us) / (peak * row.threads) if peak and row.call_us else None
 

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.elf import code_bytes
 from benchmarks.library import library_of
 from benchmarks.suite.build import Files
-from benchmarks.suite.subject import OURS, Subject, Turn
+from benchmarks.suite.timed_engine import OURS, TimedEngine, Turn
 from benchmarks.turns import in_turns, ratio
 from edgecnn.child_process import ChildProcess, DiedError
 from edgecnn.command import progress
@@ -19,11 +19,11 @@ from edgecnn.errors import EdgecnnError
 
 BASELINE = "litert"  # that ratios are to
 Interval = tuple[float, float, float]  # a ratio, the lower and the upper end of its 95 % interval
-Subjects = dict[str, "ChildProcess[Subject]"]
+TimedEngines = dict[str, "ChildProcess[TimedEngine]"]
 
 
 @dataclass(frozen=True)
-class Row:
+class EngineFigures:
     """An engine with a number of threads; if it does not run the network, only the reason."""
 
     engine: str
@@ -39,7 +39,7 @@ class Row:
 
 def measured(
     files: Files, engines: Sequence[str], threads: int, cores: Sequence[int], turns: int, seconds: float
-) -> list[Row]:
+) -> list[EngineFigures]:
     """Time engines in turns.
 
     Args:
@@ -52,12 +52,12 @@ def measured(
     """
     reasons: dict[str, str] = {}
     engines = [engine for engine in engines if threads <= ENGINES[engine].most_threads]
-    with _started(files, engines, threads, cores[:threads], reasons) as subjects:
-        timed = in_turns(subjects, turns, Subject.turn, seconds)
+    with _started(files, engines, threads, cores[:threads], reasons) as loaded:
+        timed = in_turns(loaded, turns, TimedEngine.turn, seconds)
     return [
         _row(files, engine, threads, timed[engine], timed.get(BASELINE, []))
         if engine in timed
-        else Row(engine, threads, reason=reasons[engine])
+        else EngineFigures(engine, threads, reason=reasons[engine])
         for engine in engines
     ]
 
@@ -65,21 +65,21 @@ def measured(
 @contextlib.contextmanager
 def _started(
     files: Files, engines: Sequence[str], threads: int, cores: Sequence[int], reasons: dict[str, str]
-) -> Iterator[Subjects]:
-    """The subjects in their processes; of an engine that does not run the network, the reason goes to `reasons`."""
-    subjects: Subjects = {}
+) -> Iterator[TimedEngines]:
+    """The engines in their processes; of an engine that does not run the network, the reason goes to `reasons`."""
+    loaded: TimedEngines = {}
     with contextlib.ExitStack() as processes:
         for engine in engines:
             progress(f"starting {engine}")
             try:
-                process = ChildProcess(Subject, _model(files, engine), engine, threads, cores)
+                process = ChildProcess(TimedEngine, _model(files, engine), engine, threads, cores)
                 processes.callback(process.close)
-                process.call(Subject.turn, 0.0)
+                process.call(TimedEngine.turn, 0.0)
             except (EdgecnnError, DiedError) as error:
                 reasons[engine] = str(error)
             else:
-                subjects[engine] = process
-        yield subjects
+                loaded[engine] = process
+        yield loaded
 
 
 def _model(files: Files, engine: str) -> Path:
@@ -97,10 +97,10 @@ def _model(files: Files, engine: str) -> Path:
     return files.onnx
 
 
-def _row(files: Files, engine: str, threads: int, turns: Sequence[Turn], baseline: Sequence[Turn]) -> Row:
+def _row(files: Files, engine: str, threads: int, turns: Sequence[Turn], baseline: Sequence[Turn]) -> EngineFigures:
     (calls, predicts), (others, other_predicts) = _figures(turns), _figures(baseline)
     library = library_of(files.tflite) if engine == OURS else None
-    return Row(
+    return EngineFigures(
         engine=engine,
         threads=threads,
         call_us=float(np.median(calls)),

@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Network:
+class SuiteNetwork:
     """A network of the suite."""
 
     name: str  # on the command line
@@ -93,12 +93,12 @@ def mobilenet_v2_160(keras: Any) -> Any:
 NETWORKS = {
     network.name: network
     for network in (
-        Network("reference", "reference, 28x28x1", reference),
-        Network("narrow", "reference with 8, 16, 16, 32 channels", narrow),
-        Network("resnet8", "ResNet-8, 32x32x3", resnet8),
-        Network("ds_cnn", "DS-CNN, 49x10x1", ds_cnn),
-        Network("mobilenet_v1", "MobileNetV1 0.25, 96x96x3", mobilenet_v1),
-        Network("mobilenet_v2", "MobileNetV2 0.35, 96x96x3", mobilenet_v2),
-        Network("mobilenet_v2_160", "MobileNetV2 1.0, 160x160x3", mobilenet_v2_160),
+        SuiteNetwork("reference", "reference, 28x28x1", reference),
+        SuiteNetwork("narrow", "reference with 8, 16, 16, 32 channels", narrow),
+        SuiteNetwork("resnet8", "ResNet-8, 32x32x3", resnet8),
+        SuiteNetwork("ds_cnn", "DS-CNN, 49x10x1", ds_cnn),
+        SuiteNetwork("mobilenet_v1", "MobileNetV1 0.25, 96x96x3", mobilenet_v1),
+        SuiteNetwork("mobilenet_v2", "MobileNetV2 0.35, 96x96x3", mobilenet_v2),
+        SuiteNetwork("mobilenet_v2_160", "MobileNetV2 1.0, 160x160x3", mobilenet_v2_160),
     )
 }

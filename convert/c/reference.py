@@ -11,7 +11,7 @@ from convert.c.build import Built
 from convert.c.c_text import pixel_table
 from convert.c.plan import Plan
 from convert.c.step import Bytes
-from convert.processes.engines import in_engine_process
+from convert.processes.engine_answers import in_engine_process
 from edgecnn.dataset_reading import read_dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import ModelFile

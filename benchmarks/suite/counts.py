@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.instructions import instructions
 from benchmarks.suite.build import Files
-from benchmarks.suite.subject import OURS
+from benchmarks.suite.timed_engine import OURS
 from edgecnn.command import progress
 from edgecnn.modelfile import read_model
 from workstation.boards import Board

@@ -29,7 +29,7 @@ class Turn:
     predict_us: float  # raw pixels to a label, from Python
 
 
-class Subject:
+class TimedEngine:
     """A model, loaded by an engine in this process.
 
     Args:
