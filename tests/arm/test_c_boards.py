@@ -77,17 +77,21 @@ def test_a_library_for_another_cpu_ends_in_a_line(exported: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("target", "emulator"),
-    [("linux-aarch64", "qemu-aarch64"), ("linux-armv7", "qemu-arm"), ("linux-riscv64-musl", "qemu-riscv64")],
+    ("target", "emulator", "largest"),
+    [  # bytes: on 64-bit ARM the weights lie there twice, for CPUs with the dot product and for those without
+        ("linux-aarch64", "qemu-aarch64", 250_000),
+        ("linux-armv7", "qemu-arm", 200_000),
+        ("linux-riscv64-musl", "qemu-riscv64", 200_000),
+    ],
 )
-def test_the_static_program_runs(target: str, emulator: str, exported: Path, tmp_path: Path) -> None:
+def test_the_static_program_runs(target: str, emulator: str, largest: int, exported: Path, tmp_path: Path) -> None:
     picture = tmp_path / "blank.pgm"
     picture.write_bytes(b"P5 28 28 255\n" + bytes(28 * 28))
     program = exported / f"model_int8-{target}"
     done = subprocess.run([emulator, program, picture], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{picture}: ")
-    assert program.stat().st_size <= 200_000
+    assert program.stat().st_size <= largest
 
 
 def test_extreme_layers_on_a_microcontroller(once: Once, trained: Path) -> None:
