@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, Once, refused, run
 
-from edgecnn import Classifier, EdgecnnError
+from edgecnn import Classifier
 from edgecnn.dataset_reading import read_dataset
 from edgecnn.files import sha256
 from edgecnn.manifest import Input, Manifest
@@ -148,9 +148,14 @@ def test_a_library_that_does_not_fit_is_refused_in_a_line(own: Path, spoil, word
     refused(run("edgecnn", "check", own / "model_int8.tflite", own / "evaluation.npz", "--engine", "native"), words)
 
 
-def test_threads_of_a_library_are_one(exported: Path) -> None:
-    with pytest.raises(EdgecnnError, match="threads is 2: engine 'native' takes 1 at most"):
-        Classifier(exported / "model_int8.tflite", "native", 2)
+def test_a_library_gives_the_same_with_two_threads(exported: Path) -> None:
+    model = exported / "model_int8.tflite"
+    with Classifier(model, "native") as one:
+        shape = (20, *one.manifest.input.shape)
+        images = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
+        expected = [one.predict(image).probabilities.tolist() for image in images]
+    with Classifier(model, "native", 2) as two:
+        assert [two.predict(image).probabilities.tolist() for image in images] == expected
 
 
 def test_bad_input_gets_a_line_and_no_file(once: Once, trained: Path, tmp_path: Path) -> None:

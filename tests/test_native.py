@@ -4,6 +4,7 @@ import importlib.util
 import io
 import json
 import math
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -131,6 +132,23 @@ def test_threads_of_a_library_do_not_read_each_other(built: Path) -> None:
 
         for first, answers in zip(range(8), pool.map(work, range(8)), strict=True):
             assert answers == alone[-first:] + alone[:-first] if first else answers == alone
+
+
+@pytest.mark.slow  # it compiles
+def test_calls_with_threads_run_at_once_and_behind_a_fork(built: Path) -> None:
+    images = np.random.default_rng(3).integers(0, 256, (200, 28, 28, 1), np.uint8)
+    with Classifier(built, "native") as one:
+        expected = [one.predict(image).index for image in images]
+    with Classifier(built, "native", 2) as classifier, ThreadPoolExecutor(2) as pool:
+
+        def work(_: int) -> list[int]:
+            return [classifier.predict(image).index for image in images]
+
+        assert list(pool.map(work, range(2))) == [expected, expected]
+        if child := os.fork():
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        else:
+            os._exit(work(0) != expected)
 
 
 @pytest.mark.slow  # it compiles

@@ -1,7 +1,8 @@
 """The text of the four C files: a plan's steps, around the kernels that they call."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from convert.c.initializers import float_literal, rows
 from convert.c.plan import Plan
 from convert.c.step import Bytes, Step
 from convert.c.syntax import Code, comment, identifier, joined, literal, rendered
+from edgecnn.engines import MOST_NATIVE_THREADS
 from edgecnn.interpreters import TensorSpec
 from edgecnn.manifest import Manifest
 from edgecnn.pixels import input_table
@@ -59,6 +61,7 @@ def header(names: Names, plan: Plan, manifest: Manifest) -> Code:
 
 def source(names: Names, plan: Plan, manifest: Manifest) -> Code:
     """The text of `<name>.c`."""
+    ends = {"input": plan.input.buffer.offset, "output": plan.output.buffer.offset}
     return joined(
         [
             f"// {_title(manifest)}",
@@ -72,7 +75,9 @@ def source(names: Names, plan: Plan, manifest: Manifest) -> Code:
             _pixels(plan, manifest),
             _rendered("arena.h", names, arena=plan.arena),
             *(_infer(cpu, plan.steps) for cpu in CPUS),
-            _rendered("main.h", names, input=plan.input.buffer.offset, output=plan.output.buffer.offset),
+            _rendered("meeting.h", names, most=MOST_NATIVE_THREADS, shared=joined(_shares(plan.steps))),
+            _rendered("main.h", names, **ends),
+            _rendered("pool.h", names, shared_steps=int(any(step.share("") for step in plan.steps)), **ends),
         ]
     )
 
@@ -132,6 +137,35 @@ def _infer(cpu: Cpu, steps: Sequence[Step]) -> str:
     attribute = f"{cpu.attribute} " if cpu.attribute else ""
     function = f"{attribute}static __attribute__((unused)) void infer_{cpu.name}(int8_t *arena) {{\n{calls}\n}}\n"
     return only(cpu.macro, function)
+
+
+def _shares(steps: Sequence[Step]) -> Iterator[str]:
+    """For each kind of CPU the function of a worker: its share of each step, behind which all meet."""
+    for cpu in CPUS:
+        lines = "".join(f"    {line}\n" for line in _share_lines(cpu, steps))
+        attribute = f"{cpu.attribute} " if cpu.attribute else ""
+        head = (
+            f"{attribute}static __attribute__((unused)) void share_{cpu.name}(int8_t *arena, int worker, int workers)"
+        )
+        yield only(cpu.macro, f"{head} {{\n{lines}}}\n")
+
+
+def _share_lines(cpu: Cpu, steps: Sequence[Step]) -> Iterator[str]:
+    """Steps that threads share; of those between, which worker 0 computes, all wait for the last."""
+    shares = [(step, step.share(_function(step, cpu))) for step in steps]
+    for is_shared, group in groupby(shares, lambda pair: pair[1] is not None):
+        calls = list(group)
+        if not is_shared:
+            alone = " ".join(step.call(_function(step, cpu)) for step, _ in calls)
+            yield f"if (!worker) {{ {alone} }}"
+            yield "meet(workers);"
+        for step, share in calls:
+            if share:
+                bounds = (f"first_row({share.units}, {worker}, workers)" for worker in ("worker", "worker + 1"))
+                yield f"for (int first = {next(bounds)}, last = {next(bounds)}; first < last; first = last) {{"
+                yield f"    {share.call}  // {_sides(step)}"
+                yield "}"
+                yield "meet(workers);"
 
 
 def _function(step: Step, cpu: Cpu) -> str:

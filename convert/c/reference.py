@@ -17,6 +17,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.modelfile import ModelFile
 
 _GOLDEN = 4  # inputs of noise, as many of mid-range noise, twice as many images
+_THREADS = (1, 2, 3)  # with which a library is tried
 
 
 def golden_inputs(model: ModelFile, plan: Plan) -> Bytes:
@@ -93,13 +94,14 @@ def try_library(built: Built, symbol: str, inputs: Bytes, outputs: Bytes) -> Non
         label = f"the library for {built.target}"
         computed = in_engine_process(label, library_outputs, file.name, symbol, inputs, outputs.shape[1])
     if wrong := int((computed != outputs).sum()):
-        raise EdgecnnError(f"the library differs from TFLite's reference kernels in {wrong} of {outputs.size} outputs")
+        raise EdgecnnError(f"the library differs from TFLite's reference kernels in {wrong} of {computed.size} outputs")
 
 
 def library_outputs(path: str, symbol: str, inputs: Bytes, classes: int) -> Bytes:
-    """What a library gives for inputs, (n, bytes)."""
-    run = getattr(ctypes.CDLL(path), f"{symbol}_run")
-    outputs = np.zeros((len(inputs), classes), np.int8)
-    for row, output in zip(np.ascontiguousarray(inputs), outputs, strict=True):
-        run(ctypes.c_void_p(row.ctypes.data), ctypes.c_void_p(output.ctypes.data))
+    """What a library gives for inputs, (n, bytes), with each number of threads: (numbers, n, classes)."""
+    run = getattr(ctypes.CDLL(path), f"{symbol}_run_on")
+    outputs = np.zeros((len(_THREADS), len(inputs), classes), np.int8)
+    for threads, rows in zip(_THREADS, outputs, strict=True):
+        for row, output in zip(np.ascontiguousarray(inputs), rows, strict=True):
+            run(threads, ctypes.c_void_p(row.ctypes.data), ctypes.c_void_p(output.ctypes.data))
     return outputs

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.c.cpus import Cpu
-from convert.c.initializers import struct
+from convert.c.initializers import local_struct, struct
 
 Ints = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.int8]
+PART = "part"  # the struct of a share
+SHARED_PRODUCTS = 20_000  # multiply-accumulates, at least, of a step that threads share
 
 
 @dataclass(eq=False)
@@ -47,6 +49,14 @@ class Value:
         return f"arena + {self.buffer.offset}"
 
 
+@dataclass(frozen=True)
+class Share:
+    """How threads share a step: the C that computes the units `first` to `last` of its output, as rows are."""
+
+    units: int
+    call: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """A call `kernel(inputs, output, parameters)`. The kernel of this name stands in kernels/KERNEL.h.
@@ -78,6 +88,10 @@ class Step:
     def call(self, function: str) -> str:
         """The call of one of the kernel's functions."""
         return f"{function}({', '.join(map(str, self.arguments()))});"
+
+    def share(self, function: str) -> Share | None:
+        """How threads share the call; None if one of them computes it all."""
+        return None
 
     def is_exact_on(self, cpu: Cpu) -> bool:
         """Whether the kernel for a CPU's own instructions gives what TFLite's reference kernel gives, for this step."""
@@ -120,3 +134,18 @@ class StructStep(Step):
     def arguments(self) -> list[object]:
         """All arguments of the call, in C."""
         return [f"&{self.name}", *super().arguments()]
+
+    def share_of_rows(self, function: str, fields: Mapping[str, object], skipped: int) -> Share:
+        """A share of rows of the output.
+
+        Args:
+            function: the kernel.
+            fields: of the struct; `height` and `top` become those of the part.
+            skipped: rows of the input from one row of the output to the next.
+        """
+        height, row = int(str(fields["height"])), self.output.size // int(str(fields["height"]))
+        part = {**self.pointers(), **fields, "height": "last - first", "top": f"{fields['top']} - first * {skipped}"}
+        (value,) = self.inputs
+        ends = [f"&{PART}", value.pointer, f"{self.output.pointer} + first * {row}", *self.parameters()]
+        call = f"{function}({', '.join(map(str, ends))});"
+        return Share(height, f"{local_struct(self.kernel, PART, part)} {call}")

@@ -15,6 +15,7 @@ from edgecnn.errors import EdgecnnError
 
 Version = tuple[int, ...]
 MOST_THREADS = 1024  # for one inference
+MOST_NATIVE_THREADS = 64  # of a library of generated C
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ ENGINES = {
             loader="edgecnn.native_engine:NativeEngine",
             automatic=False,
             tried_in_child=False,  # a library does whatever its builder wants, in a child process too
-            most_threads=1,
+            most_threads=MOST_NATIVE_THREADS,
             companions="*.native.json",
         ),
     )

@@ -3,6 +3,7 @@
 import ctypes
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ class NativeEngine:
         module: this one; not used.
         model: the `.tflite` that the library lies beside.
         data: the model.
-        threads: threads for one inference: 1.
+        threads: threads for one inference.
 
     Raises:
         EdgecnnError: there is no library for this machine, or it is damaged or another model's.
@@ -30,12 +31,14 @@ class NativeEngine:
     def __init__(self, module: str, model: Path, data: bytes, threads: int) -> None:
         description = matching_description(model, find_manifest(str(model), data))
         library = load_library(model, description)
-        run, predict = (function(library, f"{description.symbol}_{name}", model) for name in ("run", "predict"))
+        names, count = (("run", "predict"), ()) if threads == 1 else (("run_on", "predict_on"), (threads,))
+        run, predict = (function(library, f"{description.symbol}_{name}", model) for name in names)
         self.input, self.output = description.input, description.output
         self._feed, self._result = (np.zeros(end.shape, end.dtype) for end in (self.input, self.output))
         run.restype = None
-        self._run, self._ends = run, tuple(ctypes.c_void_p(end.ctypes.data) for end in (self._feed, self._result))
-        self.classify = _pixel_classifier(predict, math.prod(self.output.shape))
+        ends = (ctypes.c_void_p(end.ctypes.data) for end in (self._feed, self._result))
+        self._run, self._arguments = run, (*count, *ends)
+        self.classify = _pixel_classifier(partial(predict, *count) if count else predict, math.prod(self.output.shape))
 
     @staticmethod
     def available(model: Path) -> bool:
@@ -48,7 +51,7 @@ class NativeEngine:
 
     def invoke(self) -> None:
         """Run the model once."""
-        self._run(*self._ends)
+        self._run(*self._arguments)
 
     def result(self) -> Array:
         """The output of the last `invoke()`."""

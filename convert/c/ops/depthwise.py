@@ -24,7 +24,7 @@ from convert.c.ops.layer import (
 from convert.c.ops.windows import borders, dilated, kernel_sides, sides_read, strides
 from convert.c.plan import Plan, Sides
 from convert.c.rounding import sums, vectors_are_exact
-from convert.c.step import Bytes, Ints, Value
+from convert.c.step import SHARED_PRODUCTS, Bytes, Ints, Share, Value
 
 _GROUP = 4  # taps of a row that one instruction adds
 _LEAST, _TAPS = 8, 64  # channels, at least, and taps, at most, of the kernels for ARM
@@ -55,6 +55,12 @@ class Depthwise(Layer):
         is_x86 = cpu.macro == "TARGET_X86"
         takes = depthwise_x86.takes(self.fields, cpu) if is_x86 else channels >= _LEAST and taps <= _TAPS
         return takes and channels == self.fields["input_channels"] and self.is_fast
+
+    def share(self, function: str) -> Share | None:
+        """Rows."""
+        if self.products < SHARED_PRODUCTS:
+            return None
+        return self.share_of_rows(function, self.fields, self.fields["stride_y"])
 
     def scratch_bytes(self, macro: str) -> int:
         """Rows of the input as the kernels read them."""

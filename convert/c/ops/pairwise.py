@@ -10,9 +10,10 @@ from convert.c.initializers import array
 from convert.c.network import Operator
 from convert.c.ops.gather import add_gather, byte_steps
 from convert.c.plan import Plan
-from convert.c.step import Bytes, Step, Value
+from convert.c.step import Bytes, Share, Step, Value
 
 _SHORT = 16  # channels: a row of fewer is one of all columns, where it can be
+_SHARED_BYTES, _LINE = 8192, 64  # of an output that threads share, at least; of the cache
 Shape = tuple[int, ...]
 
 
@@ -67,6 +68,17 @@ class Pairwise(Step):
         """The call, in a loop where there are rows."""
         loop = f"for (int row = 0; row < {self.rows}; row++) " if self.rows > 1 else ""
         return loop + super().call(function)
+
+    def share(self, function: str) -> Share | None:
+        """Bytes, in lines of the cache."""
+        if self.rows > 1 or self.columns < _SHARED_BYTES:
+            return None
+        *parameters, size = self.arguments()
+        count = len(self.addresses())
+        start, places = parameters[:-count], parameters[-count:]
+        left = f"(last * {_LINE} < {size} ? last * {_LINE} : {size}) - first * {_LINE}"
+        words = [*start, *(f"{place} + first * {_LINE}" for place in places), left]
+        return Share(-(-self.columns // _LINE), f"{function}({', '.join(map(str, words))});")
 
     def overwritable(self) -> Sequence[Value]:
         """Operands that no row repeats."""

@@ -13,7 +13,7 @@ from convert.c.operators import lowers
 from convert.c.ops.layer import output_fields
 from convert.c.ops.windows import borders, sides_read, strides
 from convert.c.plan import Plan, Sides
-from convert.c.step import StructStep
+from convert.c.step import SHARED_PRODUCTS, Share, StructStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,12 @@ class Pool(StructStep):
     def parameters(self) -> Sequence[object]:
         """Which of both."""
         return (int(self.is_average),)
+
+    def share(self, function: str) -> Share | None:
+        """Rows."""
+        if self.output.size * self.fields["pool_height"] * self.fields["pool_width"] < SHARED_PRODUCTS:
+            return None
+        return self.share_of_rows(function, self.fields, self.fields["stride_y"])
 
     def is_exact_on(self, cpu: Cpu) -> bool:
         """Whether 16 bits hold the sums, of whole vectors of channels."""

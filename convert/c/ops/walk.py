@@ -7,6 +7,7 @@ from convert.c.ops.windows import strides
 from convert.c.plan import Sides
 from convert.c.step import Value
 
+_EVENLY = (12, 4, 2, 1)  # rows that two, three and four threads share
 _BAND, _LONG = 12_288, 4096  # bytes of the input that lie near the CPU; of rows that are put together
 
 
@@ -55,6 +56,17 @@ def long_rows(fields: Mapping[str, int], output: Value) -> dict[str, int]:
     times = max(height for height in heights if height == 1 or height * fields["row"] <= _LONG)
     longer = {field: times * fields[field] for field in ("row", "input_row", "step_y", "position_y")}
     return longer | {"height": output.height // times, "width": output.width * times}
+
+
+def shared_rows(fields: Mapping[str, int], output: Value) -> dict[str, int]:
+    """Rows that `long_rows` put together, as few as threads can share evenly; a band is no larger than before."""
+    times = fields["width"] // output.width
+    heights = [height for height in range(1, times + 1) if times % height == 0]
+    evenly = next(rows for rows in _EVENLY if output.height % rows == 0)
+    fewer = max(height for height in heights if output.height // height % evenly == 0)
+    shorter = {field: fields[field] * fewer // times for field in ("row", "input_row", "step_y", "position_y")}
+    rows = {"height": output.height // fewer, "width": output.width * fewer, "band": fields["band"] * times // fewer}
+    return {**shorter, **rows} if times > 1 else {}
 
 
 def band(fields: Mapping[str, int]) -> int:

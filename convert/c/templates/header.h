@@ -39,6 +39,12 @@ void @{lower}_output(int8_t *output);
 // Both in one call.
 int @{lower}_predict(const uint8_t *pixels, int8_t *output);
 
+#if defined EDGECNN_POOL  // for libraries, with POSIX threads
+// The same with up to so many threads for one call. The library keeps them; they sleep between calls.
+void @{lower}_run_on(int threads, const int8_t *input, int8_t *output);
+int @{lower}_predict_on(int threads, const uint8_t *pixels, int8_t *output);
+#endif
+
 // The kernels that this CPU gets: one of @{kernels}.
 const char *@{lower}_kernels(void);
 

@@ -40,9 +40,16 @@ static int has_dot_product(void) {
 struct kernels {
     const char *name;
     void (*infer)(int8_t *arena);
+#if defined EDGECNN_POOL
+    void (*share)(int8_t *arena, int worker, int workers);
+#endif
 };
 
+#if defined EDGECNN_POOL
+#define KERNELS_(name) (struct kernels){#name, infer_##name, share_##name}
+#else
 #define KERNELS_(name) (struct kernels){#name, infer_##name}
+#endif
 #define KERNELS(name) KERNELS_(name)
 
 static struct kernels kernels_of_cpu(void) {
@@ -85,15 +92,22 @@ void @{lower}_run(const int8_t *input, int8_t *output) {
 
 void @{lower}_output(int8_t *output) { memcpy(output, arena_of_thread + @{output}, @{upper}_CLASSES); }
 
-int @{lower}_classify(const uint8_t *pixels) {
-    int8_t *arena = arena_of_thread, *input = arena + @{input};
+static inline void store_pixels(int8_t *input, const uint8_t *pixels) {
     for (int i = 0; i < @{upper}_INPUT_SIZE; i++) input[i] = stored_pixel(i, pixels[i]);
-    infer(arena);
-    const int8_t *output = arena + @{output};
+}
+
+static inline int best_class(const int8_t *output) {
     int best = 0;
     for (int i = 1; i < @{upper}_CLASSES; i++)
         if (output[i] > output[best]) best = i;
     return best;
+}
+
+int @{lower}_classify(const uint8_t *pixels) {
+    int8_t *arena = arena_of_thread;
+    store_pixels(arena + @{input}, pixels);
+    infer(arena);
+    return best_class(arena + @{output});
 }
 
 int @{lower}_predict(const uint8_t *pixels, int8_t *output) {

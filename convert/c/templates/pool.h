@@ -1,0 +1,100 @@
+#if defined EDGECNN_POOL
+// Returns the call behind the one that a worker saw last.
+static unsigned next_call(unsigned seen) {
+    struct pool_of_threads *pool = &pool_of_threads;
+    for (int spins = 0; spins < IDLE_SPINS; spins++) {
+        if (atomic_load_explicit(&pool->call, memory_order_acquire) != seen) return atomic_load(&pool->call);
+        pause_spinning();
+    }
+    pthread_mutex_lock(&pool->lock);
+    atomic_fetch_add(&pool->sleeping, 1);
+    while (atomic_load(&pool->call) == seen) pthread_cond_wait(&pool->called, &pool->lock);
+    atomic_fetch_sub(&pool->sleeping, 1);
+    pthread_mutex_unlock(&pool->lock);
+    return atomic_load(&pool->call);
+}
+
+static void begin_call(int workers) {
+    struct pool_of_threads *pool = &pool_of_threads;
+    const unsigned number = (atomic_load(&pool->call) >> 8) + 1;
+    atomic_store(&pool->call, number << 8 | (unsigned)workers);
+    if (!atomic_load(&pool->sleeping)) return;
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&pool->called);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void *work(void *number) {
+    struct pool_of_threads *pool = &pool_of_threads;
+    const int worker = (int)(intptr_t)number;
+    for (unsigned call = 0; !atomic_load(&pool->is_closed);) {
+        call = next_call(call);
+        const int workers = (int)(call & 255);
+        if (worker < workers) pool->share(pool->arena, worker, workers);
+    }
+    return 0;
+}
+
+// After a fork the child has none of the threads and starts its own.
+static void forget_threads(void) {
+    pool_of_threads = (struct pool_of_threads){.lock = PTHREAD_MUTEX_INITIALIZER, .called = PTHREAD_COND_INITIALIZER};
+}
+
+// Starts threads up to so many workers, or as many as there can be. Signals go to other threads.
+static void start_threads(int workers) {
+    struct pool_of_threads *pool = &pool_of_threads;
+    static int is_registered;
+    sigset_t all, before;
+    if (!is_registered) is_registered = !pthread_atfork(0, 0, forget_threads);
+    if (!is_registered) return;
+    pool->share = kernels_of_cpu().share;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (pool->started + 1 < workers &&
+           !pthread_create(&pool->threads[pool->started], 0, work, (void *)(intptr_t)(pool->started + 1)))
+        pool->started++;
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+}
+
+// Infers with so many threads; with one where another call has the pool.
+static void infer_on(int threads, int8_t *arena) {
+    struct pool_of_threads *pool = &pool_of_threads;
+    if (threads > MOST_THREADS) threads = MOST_THREADS;
+    if (threads < 2 || !@{shared_steps} || atomic_exchange(&pool->busy, 1)) {
+        infer(arena);
+        return;
+    }
+    if (pool->started + 1 < threads) start_threads(threads);
+    const int workers = pool->started + 1 < threads ? pool->started + 1 : threads;
+    if (workers < 2) infer(arena);
+    else {
+        pool->arena = arena;
+        begin_call(workers);
+        pool->share(arena, 0, workers);
+    }
+    atomic_store(&pool->busy, 0);
+}
+
+// As the library is closed, its threads end.
+__attribute__((destructor)) static void end_threads(void) {
+    struct pool_of_threads *pool = &pool_of_threads;
+    while (atomic_exchange(&pool->busy, 1)) sched_yield();
+    atomic_store(&pool->is_closed, 1);
+    begin_call(0);
+    while (pool->started) pthread_join(pool->threads[--pool->started], 0);
+}
+
+void @{lower}_run_on(int threads, const int8_t *input, int8_t *output) {
+    int8_t *arena = arena_of_thread;
+    memcpy(arena + @{input}, input, @{upper}_INPUT_SIZE);
+    infer_on(threads, arena);
+    memcpy(output, arena + @{output}, @{upper}_CLASSES);
+}
+
+int @{lower}_predict_on(int threads, const uint8_t *pixels, int8_t *output) {
+    store_pixels(arena_of_thread + @{input}, pixels);
+    infer_on(threads, arena_of_thread);
+    @{lower}_output(output);
+    return best_class(arena_of_thread + @{output});
+}
+#endif
