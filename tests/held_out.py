@@ -12,7 +12,7 @@ from keras import layers
 from train.datasets import Data
 from train.fit import fit
 from train.job import Job
-from train.networks import Network
+from train.networks import Architecture
 from train.recipes import RECIPES, TEACHER
 from train.splits import split_training
 
@@ -36,9 +36,9 @@ def weights(job: Job) -> list[bytes]:
 
 
 jobs = {
-    "tutorial": Job(data, Network("tiny", tiny, ""), RECIPES["tutorial"], 1, 0),
-    "tutorial, early stopping": Job(data, Network("tiny", tiny, ""), RECIPES["tutorial"], 1, 0, patience=1),
-    "best": Job(data, Network("tiny", tiny, ""), RECIPES["best"], 1, 0),
-    "teacher": Job(data, Network("tiny", tiny, ""), TEACHER, 1, 0),
+    "tutorial": Job(data, Architecture("tiny", tiny, ""), RECIPES["tutorial"], 1, 0),
+    "tutorial, early stopping": Job(data, Architecture("tiny", tiny, ""), RECIPES["tutorial"], 1, 0, patience=1),
+    "best": Job(data, Architecture("tiny", tiny, ""), RECIPES["best"], 1, 0),
+    "teacher": Job(data, Architecture("tiny", tiny, ""), TEACHER, 1, 0),
 }
 print(json.dumps({name: weights(job) != weights(replace(job, data=mislabelled)) for name, job in jobs.items()}))
