@@ -134,20 +134,20 @@ def _family(kernel: str, macro: str) -> list[str]:
 def _infer(cpu: Cpu, steps: Sequence[Step]) -> str:
     """The function that calls the kernels one after the other, on one kind of CPU."""
     calls = "\n".join(f"    {step.call(_function(step, cpu))}  // {_sides(step)}" for step in steps)
+    return only(cpu.macro, _function_of(cpu, f"infer_{cpu.name}(int8_t *arena)", f"{calls}\n"))
+
+
+def _function_of(cpu: Cpu, signature: str, lines: str) -> str:
+    """A function for one kind of CPU, which not every build calls."""
     attribute = f"{cpu.attribute} " if cpu.attribute else ""
-    function = f"{attribute}static __attribute__((unused)) void infer_{cpu.name}(int8_t *arena) {{\n{calls}\n}}\n"
-    return only(cpu.macro, function)
+    return f"{attribute}static __attribute__((unused)) void {signature} {{\n{lines}}}\n"
 
 
 def _shares(steps: Sequence[Step]) -> Iterator[str]:
     """For each kind of CPU the function of a worker: its share of each step, behind which all meet."""
     for cpu in CPUS:
         lines = "".join(f"    {line}\n" for line in _share_lines(cpu, steps))
-        attribute = f"{cpu.attribute} " if cpu.attribute else ""
-        head = (
-            f"{attribute}static __attribute__((unused)) void share_{cpu.name}(int8_t *arena, int worker, int workers)"
-        )
-        yield only(cpu.macro, f"{head} {{\n{lines}}}\n")
+        yield only(cpu.macro, _function_of(cpu, f"share_{cpu.name}(int8_t *arena, int worker, int workers)", lines))
 
 
 def _share_lines(cpu: Cpu, steps: Sequence[Step]) -> Iterator[str]:

@@ -135,17 +135,19 @@ class StructStep(Step):
         """All arguments of the call, in C."""
         return [f"&{self.name}", *super().arguments()]
 
-    def share_of_rows(self, function: str, fields: Mapping[str, object], skipped: int) -> Share:
+    def share_of_rows(self, function: str, fields: Mapping[str, int], skipped: int, start: int = 0) -> Share:
         """A share of rows of the output.
 
         Args:
             function: the kernel.
             fields: of the struct; `height` and `top` become those of the part.
-            skipped: rows of the input from one row of the output to the next.
+            skipped: rows of the input from one row of the output to the next, of an input with a border.
+            start: the bytes of it, of an input without one.
         """
-        height, row = int(str(fields["height"])), self.output.size // int(str(fields["height"]))
+        height, row = fields["height"], self.output.size // fields["height"]
         part = {**self.pointers(), **fields, "height": "last - first", "top": f"{fields['top']} - first * {skipped}"}
         (value,) = self.inputs
-        ends = [f"&{PART}", value.pointer, f"{self.output.pointer} + first * {row}", *self.parameters()]
+        source = f"{value.pointer} + first * {start}" if start else value.pointer
+        ends = [f"&{PART}", source, f"{self.output.pointer} + first * {row}", *self.parameters()]
         call = f"{function}({', '.join(map(str, ends))});"
         return Share(height, f"{local_struct(self.kernel, PART, part)} {call}")

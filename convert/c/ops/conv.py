@@ -10,7 +10,7 @@ import numpy.typing as npt
 from convert.c.cpus import only
 from convert.c.fixed_point import LEAST
 from convert.c.initializers import array, local_struct
-from convert.c.network import Network, Operator
+from convert.c.network import Operator
 from convert.c.operators import lowers
 from convert.c.ops.concatenation import copy_channels
 from convert.c.ops.depthwise import add_depthwise
@@ -21,14 +21,14 @@ from convert.c.ops.layer import (
     folded_bias,
     multipliers,
     output_fields,
-    stored_bias,
+    sums_reached,
     whole_blocks,
 )
 from convert.c.ops.walk import band, band_bytes, long_rows, shared_rows, walk
 from convert.c.ops.wide import eights, wide_weights
-from convert.c.ops.windows import SAME, borders, dilated, kernel_sides, sides_read, strides
-from convert.c.plan import Plan, Sides
-from convert.c.rounding import Reals, Wide, fit_32_bits, sums, vectors_are_exact
+from convert.c.ops.windows import SAME, borders, dilated, kernel_reads, kernel_sides, strides
+from convert.c.plan import Plan
+from convert.c.rounding import Reals, fit_32_bits, vectors_are_exact
 from convert.c.step import PART, SHARED_PRODUCTS, Bytes, Ints, Share, Value
 
 _GROUP = 4  # as in kernels/conv.h
@@ -76,10 +76,7 @@ class Conv(Layer):
         fields = {**self.fields, **shared_rows(self.fields, self.output)}
         if fields["padded"]:
             return self.share_of_rows(function, fields, fields["step_y"] // fields["row"])
-        share = self.share_of_rows(function, fields, 0)
-        (value,) = self.inputs
-        start = f"&{PART}, {value.pointer}"
-        return Share(share.units, share.call.replace(start, f"{start} + first * {fields['step_y']}"))
+        return self.share_of_rows(function, fields, 0, start=fields["step_y"])
 
     def _share_of_blocks(self, function: str) -> Share | None:
         """As many blocks at once as divide them all: the kernel's loops keep their lengths."""
@@ -114,11 +111,7 @@ class Rescaling:
     scales: Reals | None = None
 
 
-def _reads(network: Network, operator: Operator, outputs: Sides) -> Sides:
-    return sides_read(network, operator, kernel_sides(network, operator), outputs)
-
-
-@lowers("CONV_2D", reads=_reads)
+@lowers("CONV_2D", reads=kernel_reads)
 def conv(plan: Plan, operator: Operator) -> None:
     """A convolution, with the maximum pooling that alone reads it; one of groups is several, or a depthwise one."""
     weights = dilated(operator, plan.constant(operator.inputs[1]))
@@ -163,11 +156,6 @@ def _add_groups(plan: Plan, operator: Operator, name: str, value: Value, weights
 def _walk(plan: Plan, operator: Operator, value: Value, pooling: Operator | None = None) -> dict[str, int]:
     around = borders(plan, operator, kernel_sides(plan.network, operator))
     return walk(value, strides(operator), around, plan.tensor(operator.inputs[0]).zero_point, pooling)
-
-
-def sums_reached(plan: Plan, operator: Operator, weights: Bytes) -> tuple[Wide, Wide]:
-    """The least and the largest sum of each output channel."""
-    return sums(weights, stored_bias(plan, operator, len(weights)), plan.tensor(operator.inputs[0]).zero_point)
 
 
 def conv_step(

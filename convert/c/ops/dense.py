@@ -4,8 +4,8 @@ import numpy as np
 
 from convert.c.network import Operator
 from convert.c.operators import lowers
-from convert.c.ops.conv import Rescaling, conv_step, sums_reached
-from convert.c.ops.layer import folded_bias, multipliers, output_fields, reals
+from convert.c.ops.conv import Rescaling, conv_step
+from convert.c.ops.layer import folded_bias, multipliers, output_fields, reals, sums_reached
 from convert.c.ops.walk import walk
 from convert.c.plan import Plan
 from convert.c.rounding import Wide, dense_multipliers

@@ -9,7 +9,7 @@ import numpy as np
 from convert.c.cpus import Cpu, only
 from convert.c.fixed_point import LEAST
 from convert.c.initializers import array
-from convert.c.network import Network, Operator
+from convert.c.network import Operator
 from convert.c.operators import lowers
 from convert.c.ops import depthwise_x86
 from convert.c.ops.layer import (
@@ -18,12 +18,12 @@ from convert.c.ops.layer import (
     folded_bias,
     multipliers,
     output_fields,
-    stored_bias,
+    sums_reached,
     whole_blocks,
 )
-from convert.c.ops.windows import borders, dilated, kernel_sides, sides_read, strides
-from convert.c.plan import Plan, Sides
-from convert.c.rounding import sums, vectors_are_exact
+from convert.c.ops.windows import dilated, kernel_reads, window_fields
+from convert.c.plan import Plan
+from convert.c.rounding import vectors_are_exact
 from convert.c.step import SHARED_PRODUCTS, Bytes, Ints, Share, Value
 
 _GROUP = 4  # taps of a row that one instruction adds
@@ -70,11 +70,7 @@ class Depthwise(Layer):
         )
 
 
-def _reads(network: Network, operator: Operator, outputs: Sides) -> Sides:
-    return sides_read(network, operator, kernel_sides(network, operator), outputs)
-
-
-@lowers("DEPTHWISE_CONV_2D", reads=_reads)
+@lowers("DEPTHWISE_CONV_2D", reads=kernel_reads)
 def depthwise(plan: Plan, operator: Operator) -> None:
     """A depthwise convolution."""
     add_depthwise(plan, operator, dilated(operator, plan.constant(operator.inputs[1])))
@@ -86,7 +82,7 @@ def add_depthwise(plan: Plan, operator: Operator, weights: Bytes) -> None:
     output = plan.output_value_read(operator.outputs[0])
     multiplier, shift = multipliers(plan, operator, weights.shape[3])
     by_channel = np.moveaxis(weights, 3, 0)
-    reach = sums(by_channel, stored_bias(plan, operator, len(by_channel)), plan.tensor(operator.inputs[0]).zero_point)
+    reach = sums_reached(plan, operator, by_channel)
     bias = folded_bias(plan, operator, by_channel)
     unsigned = bias - 128 * weights.sum(axis=(0, 1, 2), dtype=np.int32)
     step = Depthwise(
@@ -109,18 +105,11 @@ def add_depthwise(plan: Plan, operator: Operator, weights: Bytes) -> None:
 def _window_fields(plan: Plan, operator: Operator, weights: Bytes, value: Value) -> dict[str, int]:
     """How the window moves over the input, and over the border of zero points around it."""
     _, kernel_height, kernel_width, _ = weights.shape
-    top, _, left, _ = borders(plan, operator, (kernel_height, kernel_width))
-    stride_y, stride_x = strides(operator)
     return {
         "kernel_height": kernel_height,
         "kernel_width": kernel_width,
         "groups": -(-kernel_width // _GROUP),
-        "stride_y": stride_y,
-        "stride_x": stride_x,
-        "top": top,
-        "left": left,
-        "input_height": value.height,
-        "input_width": value.width,
+        **window_fields(plan, operator, (kernel_height, kernel_width), value),
         "input_channels": value.channels,
         "input_zero_point": plan.tensor(operator.inputs[0]).zero_point,
     }

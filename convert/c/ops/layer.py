@@ -10,6 +10,7 @@ from convert.c.fixed_point import activation_range, channel_reals, multiplier
 from convert.c.initializers import array, struct
 from convert.c.network import Operator
 from convert.c.plan import Plan
+from convert.c.rounding import Wide, sums
 from convert.c.step import Bytes, Ints, StructStep, Value
 
 BLOCK = 16  # channels that kernels compute at once
@@ -94,6 +95,11 @@ def stored_bias(plan: Plan, operator: Operator, channels: int) -> Ints:
         name = plan.tensor(operator.inputs[2]).name
         raise plan.refusal(f"has a bias that is not one of 32 bits a channel, {name!r}")
     return bias
+
+
+def sums_reached(plan: Plan, operator: Operator, weights: Bytes) -> tuple[Wide, Wide]:
+    """The least and the largest sum of each output channel, weights (channels, ...)."""
+    return sums(weights, stored_bias(plan, operator, len(weights)), plan.tensor(operator.inputs[0]).zero_point)
 
 
 def folded_bias(plan: Plan, operator: Operator, weights: Bytes) -> Ints:

@@ -11,7 +11,7 @@ from convert.c.fixed_point import LEAST, MOST
 from convert.c.network import Network, Operator
 from convert.c.operators import lowers
 from convert.c.ops.layer import output_fields
-from convert.c.ops.windows import borders, sides_read, strides
+from convert.c.ops.windows import sides_read, window_fields
 from convert.c.plan import Plan, Sides
 from convert.c.step import SHARED_PRODUCTS, Share, StructStep
 
@@ -51,19 +51,12 @@ def _reads(network: Network, operator: Operator, outputs: Sides) -> Sides:
 def pool(plan: Plan, operator: Operator) -> None:
     """Maximum or average pooling."""
     window = _window(operator)
-    top, _, left, _ = borders(plan, operator, window)
     value = plan.value(operator.inputs[0])
     name, output = plan.name(operator), plan.output_value_read(operator.outputs[0])
-    stride_y, stride_x = strides(operator)
     fields = {
         "pool_height": window[0],
         "pool_width": window[1],
-        "stride_y": stride_y,
-        "stride_x": stride_x,
-        "top": top,
-        "left": left,
-        "input_height": value.height,
-        "input_width": value.width,
+        **window_fields(plan, operator, window, value),
         **output_fields(plan, output, operator),
     }
     is_average = operator.kind == "AVERAGE_POOL_2D"

@@ -4,7 +4,7 @@ import numpy as np
 
 from convert.c.network import Network, Operator
 from convert.c.plan import Plan, Sides
-from convert.c.step import Bytes
+from convert.c.step import Bytes, Value
 
 SAME = 0  # schema.Padding
 
@@ -42,6 +42,25 @@ def sides_read(network: Network, operator: Operator, kernel: Sides, outputs: Sid
         return reach(outputs, kernel, strides(operator))
     _, height, width, _ = network.tensors[operator.inputs[0]].shape
     return height, width
+
+
+def kernel_reads(network: Network, operator: Operator, outputs: Sides) -> Sides:
+    """The height and width of its input that a convolution reads, to give so many outputs."""
+    return sides_read(network, operator, kernel_sides(network, operator), outputs)
+
+
+def window_fields(plan: Plan, operator: Operator, kernel: Sides, value: Value) -> dict[str, int]:
+    """The fields of a kernel's struct that say how a window moves over its input, and the border around that."""
+    top, _, left, _ = borders(plan, operator, kernel)
+    stride_y, stride_x = strides(operator)
+    return {
+        "stride_y": stride_y,
+        "stride_x": stride_x,
+        "top": top,
+        "left": left,
+        "input_height": value.height,
+        "input_width": value.width,
+    }
 
 
 def borders(plan: Plan, operator: Operator, kernel: Sides) -> tuple[int, int, int, int]:
