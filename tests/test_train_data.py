@@ -3,6 +3,7 @@
 import gzip
 import shutil
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from edgecnn import Classifier
 from edgecnn.dataset_reading import read_dataset
 from edgecnn.images import read_image
 from edgecnn.modelfile import read_model
-from train.datasets import digits
+from train.datasets import Data, digits
 from train.distortions import Distortion, distort
 from train.splits import cut, split_test, split_training
 
@@ -134,6 +135,20 @@ def test_equal_images_of_two_classes_are_on_one_side() -> None:
     test, training = split_test(images, labels)
     assert len(test) >= 16
     assert not set(images[test, 0, 0, 0].tolist()) & set(images[training, 0, 0, 0].tolist())
+
+
+def test_a_group_is_on_one_side_and_own_images_for_validation_stay_there() -> None:
+    """Groups of three among images that all differ; every tenth image came for validation."""
+    images, labels = np.arange(300, dtype=np.int64), np.arange(300) // 150
+    pixels = np.stack([images % 251, images // 251], axis=1).astype(np.uint8).reshape(300, 1, 2, 1)
+    test, training = split_test(pixels, labels, groups=images // 3)
+    assert len(test) == 60
+    assert not set(test // 3) & set(training // 3)
+    data = Data("pairs", ("a", "b"), pixels, labels, pixels[:1], labels[:1], own_validation=images[::10])
+    assert data.splits.validation.tolist() == images[::10].tolist()
+    assert set(data.splits.calibration) <= set(data.splits.fitted) == set(range(300)) - set(range(0, 300, 10))
+    grouped = replace(data, own_validation=None, train_groups=images // 3).splits
+    assert not set(grouped.validation // 3) & set(grouped.fitted // 3)
 
 
 RED = "red $^$"  # which matplotlib would take for mathematics, and wrong ones

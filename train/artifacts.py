@@ -21,7 +21,6 @@ from edgecnn.pixels import normalize
 from train.decorate import decorating
 from train.job import Fitted, Job
 from train.pictures import confusion, curves, mistakes
-from train.splits import split_training
 
 _BATCH = 256
 
@@ -80,7 +79,7 @@ def _decorations(fitted: Fitted, datasets: dict[str, Dataset]) -> dict[str, Call
 def splits(fitted: Fitted, weights: str) -> dict[str, Dataset]:
     """The images for calibration, validation and evaluation, with the network's probabilities."""
     data = fitted.job.data
-    calibration, validation, _ = split_training(data.train_images, data.strata)
+    calibration, validation, _ = data.splits
     training = data.train_images, data.train_labels, data.train_names
     test = data.test_images, data.test_labels, data.test_names
     sources = {

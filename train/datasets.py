@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from edgecnn.manifest import Baseline, CharacterFrame
 from train.folders import read_folder
 from train.idx import read_idx_folder
 from train.mnist import UnavailableError, read_mnist
-from train.splits import split_test
+from train.splits import Indices, Splits, split_beside, split_test, split_training
 
 FRAME = CharacterFrame(box=20)  # MNIST's: 20 pixels of digit, centred by mass in 28
 SIDE = 28
@@ -42,18 +43,23 @@ class Data:
     baseline: Baseline | None = None
     train_names: Names | None = None  # (n,): the images' files, if they came from files
     test_names: Names | None = None
+    train_groups: Indices | None = None  # (n,): near-duplicates have the same number, and stay in one split
+    own_validation: Indices | None = None  # of the training images: those that came as the split for validation
     stratified: bool = True  # whether every split has its share of every class
     warnings: tuple[str, ...] = ()  # what to know of the images, in words
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hash of all images and labels."""
         return hash_arrays((self.train_images, self.train_labels, self.test_images, self.test_labels))
 
-    @property
-    def strata(self) -> Labels | None:
-        """Classes by which the training split is cut, see `train.splits`."""
-        return self.train_labels if self.stratified else None
+    @cached_property
+    def splits(self) -> Splits:
+        """The training images' indices: for calibration, for validation, and all that are not for validation."""
+        strata = self.train_labels if self.stratified else None
+        if self.own_validation is not None:
+            return split_beside(self.train_images, self.own_validation, strata)
+        return split_training(self.train_images, strata, self.train_groups)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -21,7 +21,6 @@ from train.checkpoint import Arrays, History, State, assign, read_state, values,
 from train.job import Batch, Fitted, Job, Softs, epoch_batch
 from train.optimization import LEAST_PROBABILITY, compile_model
 from train.progress import Watch, watching
-from train.splits import split_training
 from train.tensorboard import LOGS, log_epoch, log_writer
 
 CHECKPOINT = "checkpoint.zip"
@@ -90,7 +89,7 @@ def _next_state(model: keras.Model, job: Job, state: State, batch: Batch, watch:
 
 def _validation(model: keras.Model, job: Job) -> dict[str, float]:
     """Loss and accuracy on the images of validation.npz."""
-    indices = split_training(job.data.train_images, job.data.strata)[1]
+    indices = job.data.splits.validation
     inputs, labels = normalize(job.data.train_images[indices], job.input), job.data.train_labels[indices]
     probabilities = model.predict(inputs, batch_size=_BATCH, verbose=0)
     of_labels = probabilities[np.arange(len(labels)), labels]

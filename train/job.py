@@ -15,7 +15,6 @@ from train.datasets import Data
 from train.distortions import distort
 from train.networks import Architecture
 from train.recipes import Recipe
-from train.splits import split_training
 
 PIXEL_SCALE = 1 / 255
 
@@ -37,7 +36,8 @@ class Job:
     @property
     def holds_out(self) -> bool:
         """Whether the images of validation.npz are kept out of the fit."""
-        return self.recipe.holds_out_validation or self.patience is not None
+        own = self.data.own_validation is not None
+        return self.recipe.holds_out_validation or self.patience is not None or own
 
     @property
     def input(self) -> Input:
@@ -48,10 +48,7 @@ class Job:
     @property
     def fitted_indices(self) -> npt.NDArray[np.intp]:
         """Indices of the training images that the network is fitted to."""
-        data = self.data
-        if self.holds_out:
-            return split_training(data.train_images, data.strata)[2]
-        return np.arange(len(data.train_images))
+        return self.data.splits.fitted if self.holds_out else np.arange(len(self.data.train_images))
 
     def as_document(self) -> dict[str, Any]:
         """For a comparison with the job of a checkpoint."""
