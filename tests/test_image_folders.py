@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,3 +140,57 @@ def test_a_zip_of_pictures_is_to_be_unpacked(tmp_path: Path) -> None:
     shutil.make_archive(str(tmp_path / "pets"), "zip", tmp_path / "pets")
     with pytest.raises(EdgecnnError, match=r"pets\.zip has no array images, but files: unpack it"):
         read_dataset(tmp_path / "pets.zip", PETS)
+
+
+def test_links_are_followed_and_a_loop_of_them_gets_a_line(tmp_path: Path) -> None:
+    draw(tmp_path / "elsewhere" / "0.png", IMAGES[1])
+    draw(tmp_path / "pets" / "dog" / "0.png")
+    (tmp_path / "pets" / "cat").mkdir()
+    (tmp_path / "pets" / "cat" / "2024").symlink_to(tmp_path / "elsewhere")
+    data = read_dataset(tmp_path / "pets", PETS)
+    assert data.indices.tolist() == ["cat/2024/0.png", "dog/0.png"]
+    loop = tmp_path / "elsewhere" / "again"
+    for target in (tmp_path / "pets", tmp_path / "pets" / "cat"):
+        loop.symlink_to(target)
+        with pytest.raises(EdgecnnError, match="cat/2024/again.* leads back to a folder that it lies in: remove"):
+            read_dataset(tmp_path / "pets", PETS)
+        loop.unlink()
+    loop.symlink_to(loop)  # nothing at all
+    assert len(read_dataset(tmp_path / "pets", PETS)) == 2
+
+
+def test_classes_that_differ_by_case_alone_are_refused_unless_the_model_has_both(tmp_path: Path) -> None:
+    for name in ("a", "A"):
+        draw(tmp_path / "letters" / name / "0.png")
+    with pytest.raises(EdgecnnError, match="the folders A, a, which differ by case alone: merge them, or rename one"):
+        read_dataset(tmp_path / "letters", replace(PETS, labels=("a", "b")))
+    data = read_dataset(tmp_path / "letters", replace(PETS, labels=("a", "A")))
+    assert data.labels is not None
+    assert sorted(data.labels.tolist()) == [0, 1]
+
+
+def claimed(path: Path, width: int, height: int) -> None:
+    """A PNG whose head claims a size; its pixels are those of a small picture."""
+    draw(path)
+    data = bytearray(path.read_bytes())
+    data[16:24] = struct.pack(">II", width, height)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    path.write_bytes(data)
+
+
+def test_a_picture_that_claims_to_be_huge_is_left_out(tmp_path: Path) -> None:
+    draw(tmp_path / "cat" / "0.png")
+    claimed(tmp_path / "cat" / "1.png", 40_000, 40_000)
+    data = read_dataset(tmp_path, PETS)
+    assert (len(data), list(data.unread)) == (1, ["cat/1.png"])
+    assert "it claims more than 178,956,970 pixels, the most that are read: shrink it" in data.unread["cat/1.png"]
+
+
+def test_the_first_picture_of_a_gif_is_read_and_heic_is_left_out(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue")]
+    (tmp_path / "cat").mkdir()
+    frames[0].save(tmp_path / "cat" / "0.gif", save_all=True, append_images=frames[1:])
+    (tmp_path / "cat" / "1.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    data = read_dataset(tmp_path, PETS)
+    assert data.images[0, 0, 0].tolist() == [255, 0, 0]
+    assert "save it as JPEG" in data.unread["cat/1.heic"]

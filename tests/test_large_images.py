@@ -126,3 +126,10 @@ for frame in (next(frames), next(frames)): print(frame.name, frame.error)
     _, good, large, _ = child(script, tmp_path / "small.png", tmp_path / "in")
     assert large.endswith("a.png takes more memory than there is: make the picture smaller")
     assert good == "b.png "
+
+
+def test_a_photograph_is_decoded_no_larger_than_its_model_needs(tmp_path: Path) -> None:
+    """A character may be anywhere in a picture; all of a photograph counts alike."""
+    Image.new("L", (4000, 3000), 90).save(tmp_path / "large.jpg")
+    assert decoding.decode(tmp_path / "large.jpg", "L", (96, 96), 1).size == (500, 375)
+    assert decoding.decode(tmp_path / "large.jpg", "L", (28, 28)).size == (2000, 1500)

@@ -17,7 +17,7 @@ from edgecnn import png_rows, raw_rows
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_regular
 from edgecnn.pillow import ORIENTATION, load_pillow
-from edgecnn.shrinking import SAVE, band_rows, crops, factor_of, joined, reduced
+from edgecnn.shrinking import SAVE, SIDE, band_rows, crops, factor_of, joined, reduced
 
 _LARGE = 2**22  # pixels from which a PNG, or an uncompressed picture, is read in bands
 # The formats that are read: their decoders run no other program, as that of EPS does.
@@ -28,13 +28,14 @@ _WHOLE, _MOST_WHOLE = ("AVIF", "JPEG2000", "WEBP"), 25_000_000  # pixels: their 
 _HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypheim", b"ftypmif1", b"ftypmsf1")  # from the fifth byte on
 
 
-def decode(path: Path, mode: str, wanted: tuple[int, int]) -> Any:
+def decode(path: Path, mode: str, wanted: tuple[int, int], side: int = SIDE) -> Any:
     """Decode an image file.
 
     Args:
         path: of a format that Pillow reads.
         mode: of the result: `L` or `RGB`.
         wanted: its later height and width; the result has at least `shrinking.GAP` times these, or its own size.
+        side: pixels that its longer side has at least, or its own.
 
     Returns:
         A Pillow image; transparent parts are white, or black if nothing would stand out from white.
@@ -52,7 +53,7 @@ def decode(path: Path, mode: str, wanted: tuple[int, int]) -> Any:
             warnings.simplefilter("ignore")  # Pillow's on damaged EXIF or many pixels: it decodes, or it does not
             with pillow.open(file) as image:
                 _check(path, image)
-                return _upright(file, image, mode, wanted)
+                return _upright(file, image, mode, wanted, side)
     except (EdgecnnError, MemoryError):
         raise
     except Exception as error:  # decoders raise whatever they like
@@ -71,15 +72,15 @@ def _check(path: Path, image: Any) -> None:
         raise EdgecnnError(f"{path} is {image.format} of more than {_MOST_WHOLE:,} pixels: {SAVE}, or shrink it")
 
 
-def _upright(file: BinaryIO, image: Any, mode: str, wanted: tuple[int, int]) -> Any:
+def _upright(file: BinaryIO, image: Any, mode: str, wanted: tuple[int, int], side: int) -> Any:
     """`decode` for an open image."""
     from PIL import ImageOps
 
-    factor = factor_of(image.size, wanted)
+    factor = factor_of(image.size, wanted, side)
     halved = ";16" in str(image.tile) and not image.mode.startswith("I")  # Pillow takes the upper 8 of 16 bits a colour
     if factor > 1:
-        image.draft(mode, tuple(side // factor for side in image.size))  # of a JPEG: it is then smaller
-        factor = factor_of(image.size, wanted)
+        image.draft(mode, tuple(length // factor for length in image.size))  # of a JPEG: it is then smaller
+        factor = factor_of(image.size, wanted, side)
     large, rows = image.size[0] * image.size[1] > _LARGE, band_rows(image.size, factor)
     if large and image.format == "PNG" and png_rows.splits(file):
         bands = png_rows.bands(file, rows, load_pillow())
@@ -103,6 +104,9 @@ def _why(path: Path, error: Exception) -> str:
     with contextlib.suppress(OSError), path.open("rb") as file:
         if file.read(12)[4:] in _HEIC:
             return "it is HEIC, as telephones take it, which Pillow does not read: save it as JPEG"
+    if type(error).__name__ == "DecompressionBombError":
+        most = 2 * int(load_pillow().MAX_IMAGE_PIXELS)
+        return f"it claims more than {most:,} pixels, the most that are read: shrink it"
     if type(error).__name__ == "UnidentifiedImageError":  # Pillow's, loaded on demand; its text names objects
         if not path.stat().st_size:
             return "it is empty: copy it again"

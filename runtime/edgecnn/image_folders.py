@@ -1,11 +1,12 @@
 """Folders of images, with a folder for each class, however deep: read in the same way for training and for a check.
 
 Files that systems and tools leave among the images are ignored: names that begin with a dot (`._1.png`,
-`.ipynb_checkpoints`), and `_SYSTEM`. A folder that holds `train/` and `test/` is not one data set but two.
+`.ipynb_checkpoints`), and `_SYSTEM`. Links are followed. A folder that holds `train/` and `test/` is not one data set
+but two.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,12 @@ from edgecnn.manifest import Input
 from edgecnn.shrinking import Pixels
 
 _SYSTEM = frozenset({"__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
-_SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "eval", "evaluation", "dev"})
+_SPLITS = {  # the names that people give to folders of splits, in small letters
+    "train": "train",
+    "training": "train",
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class ImageFolder:
         return os.fsencode(path.relative_to(self.root)).decode(errors="backslashreplace")
 
 
-def find_images(root: Path, labels: Sequence[str] = ()) -> ImageFolder:
+def find_images(root: Path, labels: Collection[str] = ()) -> ImageFolder:
     """Find the images of a folder: those below a folder in it are of the class with its name.
 
     Args:
@@ -41,24 +47,41 @@ def find_images(root: Path, labels: Sequence[str] = ()) -> ImageFolder:
         labels: the names that classes may have, if they are known.
 
     Raises:
-        EdgecnnError: its folders are splits and no classes, or one has a name that no label can have.
+        EdgecnnError: its folders are splits and no classes, one has a name that no label can have, two differ by case
+            alone, or a link leads back to a folder above it.
         OSError: a folder cannot be read.
     """
-    loose: list[Path] = []
-    folders: dict[str, list[Path]] = {}
-    for path in sorted(root.iterdir()):
-        if path.is_dir() and not _is_left_behind(path.name):
-            folders.setdefault(_class_name(path), []).extend(_images_below(path))
-        elif _is_image(path):
-            loose.append(path)
-    names = [name for name, files in folders.items() if files]
-    splits = [name for name in names if name.lower() in _SPLITS]
-    if splits and (len(splits) > 1 or splits == names) and not set(splits) <= set(labels):
+    if splits := split_folders(root, labels):
+        names = [path.name for paths in splits.values() for path in paths]
         raise EdgecnnError(
-            f"{root} is split into {listed(splits)}, which are no classes: name one of them, {root / splits[-1]},"
+            f"{root} is split into {listed(names)}, which are no classes: name one of them, {root / max(names)},"
             " with a folder of images for each class within"
         )
-    return ImageFolder(root, dict(sorted(folders.items())), loose)
+    classes: dict[str, list[Path]] = {}
+    for path in _folders_in(root):
+        classes.setdefault(_class_name(path), []).extend(_images_below(path, _identities(root)))
+    _check_case(root, [name for name, files in classes.items() if files], labels)
+    loose = [path for path in sorted(root.iterdir()) if _is_image(path)]
+    return ImageFolder(root, dict(sorted(classes.items())), loose)
+
+
+def split_folders(root: Path, labels: Collection[str] = ()) -> dict[str, list[Path]]:
+    """The folders in `root` that are splits and no classes: by the split, `train`, `validation` or `test`.
+
+    They are splits if there are two or more of such names, or no others; and if no classes, of `labels`, are called so.
+
+    Raises:
+        EdgecnnError: a link leads back to a folder above it.
+        OSError: a folder cannot be read.
+    """
+    folders = [path for path in _folders_in(root) if any(_images_below(path, _identities(root)))]
+    splits = [path for path in folders if path.name.lower() in _SPLITS]
+    if (len(splits) < 2 and splits != folders) or {path.name for path in splits} <= set(labels):
+        return {}
+    roles: dict[str, list[Path]] = {}
+    for path in splits:
+        roles.setdefault(_SPLITS[path.name.lower()], []).append(path)
+    return roles
 
 
 def read_images(
@@ -93,14 +116,44 @@ def left_out(unread: dict[str, str], images: int) -> list[str]:
     return [f"{len(unread)} of {images + len(unread)} images left out: {listed(set(unread))}"] if unread else []
 
 
-def _images_below(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder, onerror=_raise):
-        folders[:] = sorted(name for name in folders if not _is_left_behind(name))
-        yield from (path for name in sorted(files) if _is_image(path := Path(place, name)))
+def _folders_in(root: Path) -> list[Path]:
+    return [path for path in sorted(root.iterdir()) if path.is_dir() and not _is_left_behind(path.name)]
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _identities(folder: Path) -> frozenset[tuple[int, int]]:
+    """What tells a folder from all others, whatever leads to it: its device and its number there."""
+    status = folder.stat()
+    return frozenset({(status.st_dev, status.st_ino)})
+
+
+def _images_below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    """The images in a folder, then those in the folders within; `above` are the folders that it lies in.
+
+    Raises:
+        EdgecnnError: a link leads back to one of these.
+    """
+    own = _identities(folder)
+    if own <= above:
+        raise EdgecnnError(f"{folder} leads back to a folder that it lies in: remove this link")
+    yield from (path for path in sorted(folder.iterdir()) if _is_image(path))
+    for path in _folders_in(folder):
+        yield from _images_below(path, above | own)
+
+
+def _check_case(root: Path, names: list[str], labels: Collection[str]) -> None:
+    """Refuse classes whose names a system that ignores case would confuse, unless they are known to be two.
+
+    Raises:
+        EdgecnnError: there are such.
+    """
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(name.casefold(), []).append(name)
+    for twins in alike.values():
+        if len(twins) > 1 and not set(twins) <= set(labels):
+            raise EdgecnnError(
+                f"{root} has the folders {listed(twins)}, which differ by case alone: merge them, or rename one"
+            )
 
 
 def _is_left_behind(name: str) -> bool:

@@ -10,7 +10,7 @@ from edgecnn.decoding import decode
 from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import CharacterFrame, Input
 from edgecnn.pillow import load_pillow
-from edgecnn.shrinking import FAINTEST, Pixels, shrunk
+from edgecnn.shrinking import FAINTEST, SIDE, Pixels, shrunk
 
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".avif", ".heic", ".heif", ".pgm", ".ppm", ".tif", ".tiff")
@@ -37,7 +37,7 @@ def read_image(path: Path | str, wanted: Input) -> Pixels:
             a framed image is blank.
     """
     try:
-        return _fit(decode(Path(path), _mode(wanted), _size(wanted)), wanted, str(path))
+        return _fit(decode(Path(path), *_wish(wanted)), wanted, str(path))
     except MemoryError:
         raise EdgecnnError(f"{path} takes more memory than there is: make the picture smaller") from None
 
@@ -56,11 +56,12 @@ def fit_image(pixels: Pixels, wanted: Input, source: str = "image") -> Pixels:
     Raises:
         EdgecnnError: Pillow is not installed; a framed image is blank.
     """
-    return _fit(shrunk(load_pillow().fromarray(pixels), _mode(wanted), _size(wanted)), wanted, source)
+    return _fit(shrunk(load_pillow().fromarray(pixels), *_wish(wanted)), wanted, source)
 
 
-def _mode(wanted: Input) -> str:
-    return "L" if wanted.shape[2] == 1 else "RGB"
+def _wish(wanted: Input) -> tuple[str, tuple[int, int], int]:
+    """Mode, height and width, and the least longer side of a picture for this input: `decode`'s arguments."""
+    return "L" if wanted.shape[2] == 1 else "RGB", _size(wanted), SIDE if wanted.frame else 1
 
 
 def _size(wanted: Input) -> tuple[int, int]:

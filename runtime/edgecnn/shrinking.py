@@ -10,7 +10,7 @@ from edgecnn.pillow import load_pillow
 
 Pixels = npt.NDArray[np.uint8]
 
-_SIDE = 1024  # pixels of the longer side, at least, after shrinking: a character in a corner stays readable
+SIDE = 1024  # pixels of the longer side, at least, after shrinking, of a character: in a corner it stays readable
 GAP = 3  # times the wanted sides, at least, after shrinking. Source: Pillow, `reducing_gap` of Image.resize
 _BAND = 2**18  # pixels of a band
 SAVE = "save it as JPEG or PNG"  # the remedy for other pictures
@@ -18,16 +18,16 @@ FAINTEST = 24  # grey levels between ground and ink, below which an image is bla
 _DEPTHS = (8, 10, 12, 14, 16, 24, 32)  # bits a value that cameras and scanners give
 
 
-def shrunk(image: Any, mode: str, wanted: tuple[int, int]) -> Any:
+def shrunk(image: Any, mode: str, wanted: tuple[int, int], side: int = SIDE) -> Any:
     """A Pillow image in `mode`, no larger than it needs to be; the arguments are those of `decode`."""
-    factor = factor_of(image.size, wanted)
+    factor = factor_of(image.size, wanted, side)
     return joined([reduced(band, mode, factor) for band in crops(image, factor)], mode)
 
 
-def factor_of(size: tuple[int, int], wanted: tuple[int, int]) -> int:
+def factor_of(size: tuple[int, int], wanted: tuple[int, int], side: int) -> int:
     """The number of pixels of a side that become one."""
     width, height = size
-    return max(1, min(max(size) // _SIDE, width // (GAP * wanted[1]), height // (GAP * wanted[0])))
+    return max(1, min(max(size) // side, width // (GAP * wanted[1]), height // (GAP * wanted[0])))
 
 
 def band_rows(size: tuple[int, int], factor: int) -> int:
