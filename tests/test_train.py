@@ -79,6 +79,32 @@ def test_early_stop_keeps_the_best_epoch(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_rare_classes_weigh_more_and_the_changes_are_shown(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for label, count in (("dark", 90), ("light", 30)):
+        (tmp_path / "shades" / label).mkdir(parents=True)
+        for number in range(count):
+            shades = random.integers(0, 100, (20, 20), np.uint8) + (150 if label == "light" else 0)
+            Image.fromarray(shades.astype(np.uint8)).save(tmp_path / "shades" / label / f"{number}.png")
+    words = (
+        "train",
+        "--dataset",
+        tmp_path / "shades",
+        "--recipe",
+        "photos",
+        "--epochs",
+        1,
+        "--output",
+        tmp_path / "out",
+    )
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    assert "an image of light weighs 3.0 times as much as one of dark" in done.stderr
+    with Image.open(tmp_path / "out" / "augmented.png") as opened:
+        assert opened.size[0] > 600
+
+
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_with_a_line(tmp_path: Path) -> None:
     words = ("train", "--dataset", "digits", "--learning-rate", "1e9", "--output", tmp_path)
     refused(run(*words), "the loss became nan", "--learning-rate")
@@ -130,6 +156,7 @@ def test_images_for_validation_have_no_part_in_the_fit() -> None:
         "tutorial": True,
         "tutorial, early stopping": False,
         "best": False,
+        "photos": False,
         "teacher": False,
     }
 
@@ -140,8 +167,11 @@ def weights(folder: Path) -> str:
 
 @pytest.mark.slow
 def test_a_training_that_is_killed_goes_on_and_ends_with_the_same_weights(tmp_path: Path) -> None:
-    """In between the disk is full (a limit on the size of files stands in for that), and an option differs."""
-    words = ("--dataset", "digits", "--epochs", 3, "--seed", 3)
+    """By the recipe with the most state, that of `photos`.
+
+    In between the disk is full (a limit on the size of files stands in for that), and an option differs.
+    """
+    words = ("--dataset", "digits", "--recipe", "photos", "--epochs", 3, "--seed", 3)
     left_alone, cut_off = tmp_path / "left_alone", tmp_path / "cut_off"
     assert run("train", *words, "--output", left_alone).returncode == 0
     assert run(ROOT / "tests/killed.py", *words, "--output", cut_off).returncode == -signal.SIGKILL

@@ -10,6 +10,7 @@ Writes into artifacts/<dataset>/:
   calibration.npz    images of the training split, for quantization
   validation.npz     other images of it: every gate and every automatic choice reads these
   evaluation.npz     the test split: it only reports
+  augmented.png      what the network sees, if the recipe changes pictures
   curves.png, confusion.png, mistakes.png, history.json, summary.txt, logs/ (tensorboard --logdir logs)
   checkpoint.zip     while training: --resume goes on after the last whole epoch
 
@@ -33,7 +34,7 @@ from edgecnn.command import OK, command, command_parser, print_json, quiet, tabl
 from edgecnn.confidence import wilson
 from edgecnn.manifest import Baseline
 from train.datasets import DATA_SETS, Data, load
-from train.recipes import RECIPES
+from train.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
     from train.artifacts import Result
@@ -72,16 +73,24 @@ def _job(options: argparse.Namespace, data: Data) -> "Job":
     from train.networks import reference_network
     from train.own_network import load_network
 
-    recipe = RECIPES[options.recipe]
-    if options.learning_rate is not None:
-        recipe = replace(recipe, learning_rate=options.learning_rate)
+    recipe = _recipe(options, data)
     shape, classes = data.train_images.shape[1:], len(data.labels)
     if options.model:
         network = load_network(options.model, shape, classes)
     else:
         network = reference_network(shape, recipe.normalized)
     epochs = options.epochs or recipe.epochs * data.repeats
-    return Job(data, network, recipe, epochs, options.seed, options.patience)
+    return Job(data, network, recipe, epochs, options.seed, options.patience or recipe.patience)
+
+
+def _recipe(options: argparse.Namespace, data: Data) -> Recipe:
+    """The recipe with what the options change; characters are never mirrored."""
+    recipe = RECIPES[options.recipe]
+    if options.learning_rate is not None:
+        recipe = replace(recipe, learning_rate=options.learning_rate)
+    if recipe.augmentation and (options.no_mirror or data.frame):
+        recipe = replace(recipe, augmentation=replace(recipe.augmentation, mirror=False))
+    return recipe
 
 
 def _fitted(job: "Job", output: Path, resume: bool) -> "Fitted":
@@ -91,8 +100,25 @@ def _fitted(job: "Job", output: Path, resume: bool) -> "Fitted":
     from train.teachers import soft_labels
 
     manifest_of(job, job.epochs, _UNKNOWN, {})  # reports now, and not after the last epoch, what it refuses
+    _tell(job, output)
     softs = soft_labels(job) if job.recipe.teachers else None
     return fit(job, output, resume, softs)
+
+
+def _tell(job: "Job", output: Path) -> None:
+    """Say which classes weigh more, and show what the network is going to see."""
+    from train.augmented_picture import write_augmented
+
+    weights = job.class_weights
+    if weights is not None:
+        heavy, light = (job.data.labels[int(place)] for place in (weights.argmax(), weights.argmin()))
+        print(
+            f"classes are unequal: an image of {heavy} weighs {weights.max() / weights.min():.1f} times"
+            f" as much as one of {light}",
+            file=sys.stderr,
+        )
+    if job.recipe.augmentation:
+        write_augmented(job, output)
 
 
 def _baseline_held(baseline: Baseline | None, accuracy: float) -> bool | None:
@@ -148,6 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--resume", action="store_true", help="go on with a training of the same options that was cut off"
     )
+    parser.add_argument("--no-mirror", action="store_true", help="photos: left and right differ, as in text and hands")
     parser.add_argument("--model", metavar="FILE.py:FUNCTION", help="another network (default: the reference CNN)")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default artifacts/<dataset>")
     images = parser.add_argument_group("images")

@@ -18,6 +18,8 @@ from edgecnn.seal import check_seal, unzip_members, zip_members
 Arrays = list[npt.NDArray[Any]]
 History = dict[str, list[float]]
 
+_ARRAYS = "arrays", "best", "averages"  # members of a checkpoint
+
 
 @dataclass(frozen=True)
 class State:
@@ -28,6 +30,7 @@ class State:
     history: History  # by epoch
     arrays: Arrays  # weights, seeds of dropout, the optimizer's moments
     best: Arrays  # weights of the best epoch, if the training may stop early
+    averages: Arrays  # the running mean of the weights, if the recipe has one
     seconds: float
 
     def save(self, path: Path) -> None:
@@ -37,12 +40,8 @@ class State:
             OSError: the folder cannot be written, or the disk is full; an older state then stays.
         """
         document = {"job": self.job, "epochs": self.epochs, "history": self.history, "seconds": self.seconds}
-        members = {
-            "state.json": json.dumps(document).encode(),
-            "arrays.npz": _packed(self.arrays),
-            "best.npz": _packed(self.best),
-        }
-        write_file(path, zip_members(members))
+        packed = {f"{name}.npz": _packed(getattr(self, name)) for name in _ARRAYS}
+        write_file(path, zip_members({"state.json": json.dumps(document).encode()} | packed))
 
 
 def read_state(path: Path, job: dict[str, Any]) -> State:
@@ -58,7 +57,8 @@ def read_state(path: Path, job: dict[str, Any]) -> State:
         check_seal(str(path), data)
         members = unzip_members(data)
         document = json.loads(members["state.json"])
-        state = State(**document, arrays=_unpacked(members["arrays.npz"]), best=_unpacked(members["best.npz"]))
+        arrays: dict[str, Any] = {name: _unpacked(members[f"{name}.npz"]) for name in _ARRAYS}
+        state = State(**document, **arrays)
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError):
         raise EdgecnnError(f"{path} is no checkpoint of python -m train: leave --resume away") from None
     differing = [f"{name} {state.job.get(name)}, not {job[name]}" for name in job if state.job.get(name) != job[name]]

@@ -4,21 +4,20 @@ The seed and the epoch's number determine what an epoch sees (the order of the i
 after every epoch is on the disk: a training that was cut off and resumed ends with the weights of one left alone.
 """
 
-import os
 import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is loaded: it greets
 
 import keras
 import numpy as np
 
 from edgecnn.errors import EdgecnnError
 from edgecnn.pixels import normalize
+from train.averages import Averages
 from train.checkpoint import Arrays, History, State, assign, read_state, values, variables
-from train.job import Batch, Fitted, Job, Softs, epoch_batch
+from train.feed import Feed
+from train.job import Fitted, Job, Softs
 from train.optimization import LEAST_PROBABILITY, compile_model
 from train.progress import Watch, watching
 from train.tensorboard import LOGS, log_epoch, log_writer
@@ -43,16 +42,16 @@ def fit(job: Job, folder: Path, resume: bool = False, softs: Softs | None = None
     """
     keras.utils.set_random_seed(job.seed)
     model = job.network.build(job.input.shape, len(job.data.labels))
-    indices = job.fitted_indices
-    steps = -(-len(indices) // job.recipe.batch)
+    steps = -(-len(job.fitted_indices) // job.recipe.batch)
     compile_model(model, job.recipe, job.epochs, steps, soft=softs is not None)
     state = _first_state(model, job, folder, resume)
+    averages = Averages(model, job.recipe.averaging, state.averages)
     start = time.perf_counter() - state.seconds
     try:
         writer = log_writer(folder)
         with watching(name, job.epochs, state.epochs, steps) as watch:
             while state.epochs < job.epochs and not _is_over(state, job):
-                state = _next_state(model, job, state, epoch_batch(job, indices, state.epochs, softs), watch)
+                state = _next_state(averages, state, Feed(job, state.epochs, softs), watch)
                 state = replace(state, seconds=time.perf_counter() - start)
                 state.save(folder / CHECKPOINT)
                 log_epoch(state, writer)
@@ -60,8 +59,8 @@ def fit(job: Job, folder: Path, resume: bool = False, softs: Softs | None = None
         if state.epochs == 0:
             raise
         raise EdgecnnError(f"interrupted after epoch {state.epochs} of {job.epochs}: go on with --resume") from None
-    if state.best:
-        model.set_weights(state.best)
+    if state.best or state.averages:
+        model.set_weights(state.best or state.averages)
     return Fitted(job.network.finish(model), job, state.epochs, state.history, state.seconds)
 
 
@@ -71,27 +70,30 @@ def _first_state(model: keras.Model, job: Job, folder: Path, resume: bool) -> St
         assign(variables(model), state.arrays)
         return state
     shutil.rmtree(folder / LOGS, ignore_errors=True)
-    return State(job.as_document(), 0, {}, [], [], 0.0)
+    return State(job.as_document(), 0, {}, [], [], [], 0.0)
 
 
-def _next_state(model: keras.Model, job: Job, state: State, batch: Batch, watch: Watch) -> State:
+def _next_state(averages: Averages, state: State, feed: Feed, watch: Watch) -> State:
     """The state after one more epoch."""
-    inputs, targets = batch
-    logs = model.fit(inputs, targets, batch_size=job.recipe.batch, shuffle=False, verbose=0, callbacks=[watch]).history
+    model, job = averages.network, feed.job
+    logs = model.fit(feed, shuffle=False, verbose=0, callbacks=[averages, watch]).history
     metrics = {name: float(epochs[0]) for name, epochs in logs.items()}
-    if job.holds_out:
-        metrics |= _validation(model, job)
-    history = {name: [*state.history.get(name, []), value] for name, value in metrics.items()}
+    with averages.in_place():
+        if job.holds_out:
+            metrics |= _validation(model, job)
+        history = {name: [*state.history.get(name, []), value] for name, value in metrics.items()}
+        best = _best(model, job, state, history)
     watch.show(state.epochs + 1, metrics)
-    best = _best(model, job, state, history)
-    return State(state.job, state.epochs + 1, history, values(variables(model)), best, state.seconds)
+    arrays = values(variables(model))
+    return State(state.job, state.epochs + 1, history, arrays, best, averages.arrays, state.seconds)
 
 
 def _validation(model: keras.Model, job: Job) -> dict[str, float]:
     """Loss and accuracy on the images of validation.npz."""
     indices = job.data.splits.validation
-    inputs, labels = normalize(job.data.train_images[indices], job.input), job.data.train_labels[indices]
-    probabilities = model.predict(inputs, batch_size=_BATCH, verbose=0)
+    images, labels = job.data.train_images[indices], job.data.train_labels[indices]
+    parts = (normalize(images[start : start + _BATCH], job.input) for start in range(0, len(images), _BATCH))
+    probabilities = np.concatenate([model.predict_on_batch(part) for part in parts])
     of_labels = probabilities[np.arange(len(labels)), labels]
     return {
         "val_loss": float(-np.log(of_labels + LEAST_PROBABILITY).mean()),

@@ -9,7 +9,6 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from edgecnn.manifest import Input
-from edgecnn.pixels import normalize
 from train.checkpoint import History
 from train.datasets import Data
 from train.distortions import distort
@@ -17,9 +16,9 @@ from train.networks import Architecture
 from train.recipes import Recipe
 
 PIXEL_SCALE = 1 / 255
+_UNEQUAL = 2.0  # times as many images as the rarest class has: from there on classes have weights
 
 Softs = npt.NDArray[np.float16]  # (copies, images, classes): logarithms of the teachers' probabilities
-Batch = tuple[npt.NDArray[np.float32], npt.NDArray[Any]]  # inputs, and labels or logarithms of probabilities
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,15 @@ class Job:
     def fitted_indices(self) -> npt.NDArray[np.intp]:
         """Indices of the training images that the network is fitted to."""
         return self.data.splits.fitted if self.holds_out else np.arange(len(self.data.train_images))
+
+    @property
+    def class_weights(self) -> npt.NDArray[np.float32] | None:
+        """The weight of each class in the loss, in inverse proportion to its images; None if all weigh the same."""
+        counts = np.bincount(self.data.train_labels[self.fitted_indices], minlength=len(self.data.labels))
+        if not self.recipe.balanced or counts.max() < _UNEQUAL * counts.min():
+            return None
+        weights: npt.NDArray[np.float32] = (counts.sum() / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
+        return weights
 
     def as_document(self) -> dict[str, Any]:
         """For a comparison with the job of a checkpoint."""
@@ -81,14 +89,3 @@ def distorted(job: Job, indices: npt.NDArray[np.intp], *seed: int) -> npt.NDArra
     """The training images at `indices`, distorted if the recipe says so."""
     images = job.data.train_images[indices]
     return images if job.recipe.distortion is None else distort(images, job.recipe.distortion, seed)
-
-
-def epoch_batch(job: Job, indices: npt.NDArray[np.intp], epoch: int, softs: Softs | None) -> Batch:
-    """All that the network sees in an epoch, in its order; the seed and the epoch's number determine it."""
-    order = np.random.default_rng([job.seed, epoch]).permutation(len(indices))
-    if softs is None:
-        images, targets = distorted(job, indices, job.seed, epoch), job.data.train_labels[indices]
-    else:
-        copy = epoch % len(softs)
-        images, targets = distorted(job, indices, copy), softs[copy].astype(np.float32)
-    return normalize(images[order], job.input), targets[order]

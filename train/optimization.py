@@ -14,15 +14,25 @@ def compile_model(model: keras.Model, recipe: Recipe, epochs: int, steps: int, s
 
     Args:
         model: to be fitted.
-        recipe: its learning rate, weight decay and temperature count.
+        recipe: its learning rate, momentum, weight decay and temperature count.
         epochs: of the whole training.
         steps: batches in an epoch.
         soft: whether the targets are logarithms of teachers' probabilities; else they are labels.
     """
     rate = _cosine(recipe.learning_rate, epochs, steps) if recipe.cosine else recipe.learning_rate
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
-    loss = soft_loss(recipe.temperature) if soft else "sparse_categorical_crossentropy"
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    model.compile(_optimizer(recipe, rate), _loss(recipe, soft), metrics=["accuracy"])
+
+
+def _optimizer(recipe: Recipe, rate: Any) -> keras.Optimizer:
+    if recipe.momentum is None:
+        return keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
+    return keras.optimizers.SGD(rate, recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay)
+
+
+def _loss(recipe: Recipe, soft: bool) -> Any:
+    if soft:
+        return soft_loss(recipe.temperature)
+    return "categorical_crossentropy" if recipe.soft else "sparse_categorical_crossentropy"
 
 
 def _cosine(peak: float, epochs: int, steps: int) -> Any:

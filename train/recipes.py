@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from train.augmentation import Augmentation
 from train.distortions import Distortion
 
+_PHOTOS = Augmentation(mirror=True, shift=0.125, zoom=0.1, colour=0.2, blur=0.05, erasing=0.1)
 # The strongest that leave every digit legible.
 _HANDS = Distortion(rotation=12, zoom=0.12, shear=0.15, shift=2, elastic=0.8)
 
@@ -18,12 +20,24 @@ class Recipe:
     learning_rate: float
     holds_out_validation: bool  # whether the images of validation.npz are kept out of the fit
     cosine: bool = False  # the rate warms up over a tenth, at most an epoch, then falls to 0 along a cosine
+    momentum: float | None = None  # Nesterov's, of plain gradient descent; None: adamw
     weight_decay: float = 0.0
     normalized: bool = False  # the reference network has batch normalization while it is fitted
     distortion: Distortion | None = None  # every epoch sees the images distorted anew
+    augmentation: Augmentation | None = None  # every batch sees its images changed as photographs change
+    mixing: float = 0.0  # share of the batches whose images are mixed with one another
+    label_smoothing: float = 0.0  # share of a label that all classes divide among themselves
+    balanced: bool = False  # rare classes weigh more in the loss, where classes are unequal
+    averaging: float = 0.0  # share that a running mean of the weights keeps in a batch; 0: the last weights count
+    patience: int | None = None  # stop after so many epochs without a better accuracy on validation
     teachers: int = 0  # larger networks, trained first, whose answers are learned instead of the labels
     copies: int = 0  # distorted copies of an image that the teachers answer
     temperature: float = 1.0  # at which their answers are learned
+
+    @property
+    def soft(self) -> bool:
+        """Whether a target is a probability for each class, not a label."""
+        return self.mixing > 0 or self.label_smoothing > 0 or self.balanced
 
 
 _ROWS = (
@@ -42,6 +56,24 @@ _ROWS = (
         teachers=2,
         copies=10,
         temperature=2.0,
+    ),
+    # Small networks underfit pictures: of each ingredient only a little.
+    Recipe(
+        "photos",
+        epochs=60,
+        batch=128,
+        learning_rate=0.2,
+        holds_out_validation=True,
+        cosine=True,
+        momentum=0.9,
+        weight_decay=5e-3,
+        normalized=True,
+        augmentation=_PHOTOS,
+        mixing=0.1,
+        label_smoothing=0.05,
+        balanced=True,
+        averaging=0.998,
+        patience=30,
     ),
 )
 RECIPES = {recipe.name: recipe for recipe in _ROWS}
