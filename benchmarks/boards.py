@@ -1,4 +1,4 @@
-"""Raspberry Pis without the hardware: Debian's own files, run by QEMU's user emulation on this machine.
+"""Raspberry Pis and an older PC without the hardware: Debian's own files, run by QEMU's user emulation on this machine.
 
 A board is a folder: the disk (Debian's packages, unpacked), the files of its kernel in /proc and /sys, and a virtual
 environment with the engines and the wheel, whose `python` starts the emulator. It answers as the board does, by the
@@ -32,18 +32,8 @@ PLUGIN = "instructions.so"  # for QEMU: counts what the emulated CPU executes
 _CORES = 4
 _NEEDED = ("numpy", "pillow")  # by the runtime: Debian's own where pip has no wheels of them
 _SHARED_LIBRARIES = ("libgomp1", "libatomic1", "libstdc++6")  # that the engines' wheels expect
-# Without these two, LiteRT and ONNX Runtime die: their library `cpuinfo` would read this machine's.
-_CPUINFO = """\
-processor\t: {number}
-BogoMIPS\t: 108.00
-Features\t: {features}
-CPU implementer\t: 0x41
-CPU architecture: {architecture}
-CPU variant\t: {variant:#x}
-CPU part\t: {part:#x}
-CPU revision\t: {revision}
-
-"""
+_EMULATORS = {"x86_64": "qemu-x86_64", "aarch64": "qemu-aarch64", "armv7l": "qemu-arm"}
+# Without it and /proc/cpuinfo, LiteRT and ONNX Runtime die: their library `cpuinfo` would read this machine's.
 _TOPOLOGY = {
     "cpufreq/cpuinfo_max_freq": "{khz}",
     "cpufreq/cpuinfo_min_freq": "600000",
@@ -89,7 +79,7 @@ def build(boards: Iterable[Board], home: Path = HOME) -> None:
         EdgecnnError: the tools are missing, or Debian's packages or pip's wheels cannot be downloaded.
     """
     boards = list(boards)
-    missing = [tool for tool in ("debootstrap", "qemu-aarch64", "qemu-arm", "cc") if not shutil.which(tool)]
+    missing = [tool for tool in ("debootstrap", *_EMULATORS.values(), "cc") if not shutil.which(tool)]
     if missing:
         raise EdgecnnError(f"{missing[0]} is missing: apt-get install qemu-user debootstrap gcc libc6-dev")
     systems = dict.fromkeys(board.system for board in boards)
@@ -141,7 +131,8 @@ def _install(system: System, name: str, home: Path) -> None:
     if (folder / lock.name).exists() and (folder / lock.name).read_bytes() == lock.read_bytes():
         return
     shutil.rmtree(folder, ignore_errors=True)
-    tags = [f"--platform=manylinux_2_{minor}_{system.machine}" for minor in range(17, system.glibc + 1)]
+    names = ["manylinux2014", *(f"manylinux_2_{minor}" for minor in range(17, system.glibc + 1))]
+    tags = [f"--platform={name}_{system.machine}" for name in names]
     where = [*tags, f"--python-version={system.python}", "--only-binary=:all:", "--ignore-requires-python"]
     _pip("install", "--no-compile", "--require-hashes", "--no-deps", *where, f"--target={folder}", "-r", lock)
     shutil.copy(lock, folder)
@@ -162,7 +153,7 @@ def _equip(board: Board, home: Path) -> None:
     shared = str(bool(_debians_own(system))).lower()
     home_of_python = files / "usr/bin"  # in full: QEMU does not redirect all ways to look at a file
     (folder / "env/pyvenv.cfg").write_text(f"home = {home_of_python}\ninclude-system-site-packages = {shared}\n")
-    emulator = f"qemu-{'aarch64' if system.machine == 'aarch64' else 'arm'} -cpu {board.cpu.qemu} -L {files}"
+    emulator = f"{_EMULATORS[system.machine]} -cpu {board.cpu.qemu} -L {files}"
     python.parent.mkdir()
     python.write_text(
         f"#!/bin/sh\nexport PYTHONPYCACHEPREFIX={home}/{system.name}/pycache\n"
@@ -181,14 +172,14 @@ def _link(root: Path, folder: Path) -> None:
 
 def _write_kernel_files(board: Board, cpu: Core, folder: Path) -> None:
     """Write the files in /proc and /sys in which a board's kernel reports the model and the CPU."""
-    architecture = 8 if board.system.machine == "aarch64" else 7
-    fields = {"features": cpu.features, "variant": cpu.variant, "part": cpu.part, "revision": cpu.revision}
-    cores = [_CPUINFO.format(number=number, architecture=architecture, **fields) for number in range(_CORES)]
-    texts = {
-        "proc/cpuinfo": "".join(cores) + f"Model\t\t: {board.model}",
-        "proc/device-tree/model": f"{board.model}\0",
-        "sys/devices/system/cpu/kernel_max": "255",
-    }
+    cores = [
+        "".join(f"{name}\t: {text}\n" for name, text in (("processor", str(number)), *cpu.cpuinfo))
+        for number in range(_CORES)
+    ]
+    texts = {"proc/cpuinfo": "\n".join(cores), "sys/devices/system/cpu/kernel_max": "255"}
+    if board.model:
+        texts["proc/cpuinfo"] += f"\nModel\t\t: {board.model}"
+        texts["proc/device-tree/model"] = f"{board.model}\0"
     for name in ("possible", "present", "online"):
         texts[f"sys/devices/system/cpu/{name}"] = "0-3"
     for number in range(_CORES):

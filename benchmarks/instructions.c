@@ -24,7 +24,7 @@ typedef void (*on_translation)(plugin_id, struct tb *);
 typedef void (*on_syscall)(plugin_id, unsigned, int64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
                            uint64_t, uint64_t);
 enum { INLINE_ADD_U64 = 0 };
-enum { GETSID_64 = 156, GETSID_32 = 147 };
+enum { GETSID_ARM64 = 156, GETSID_ARM = 147, GETSID_X86_64 = 124 };
 
 size_t qemu_plugin_tb_n_insns(const struct tb *);
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id, on_translation);
@@ -50,7 +50,8 @@ static void called(plugin_id id, unsigned cpu, int64_t number, uint64_t a, uint6
 }
 
 __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, const info *host, int argc, char **argv) {
-    getsid = strcmp(host->target_name, "aarch64") ? GETSID_32 : GETSID_64;
+    const char *target = host->target_name;
+    getsid = !strcmp(target, "aarch64") ? GETSID_ARM64 : !strcmp(target, "x86_64") ? GETSID_X86_64 : GETSID_ARM;
     for (int i = 0; i < argc; i++)
         if (!strncmp(argv[i], "out=", 4)) out = fopen(argv[i] + 4, "w");
     if (!out) return 1;

@@ -48,11 +48,22 @@ class Core:
     """A CPU core as QEMU names it, and what its kernel reports in /proc and /sys."""
 
     qemu: str
-    part: int
-    variant: int
-    revision: int
     khz: int
-    features: str
+    cpuinfo: tuple[tuple[str, str], ...]  # names and values in /proc/cpuinfo, of each core
+
+
+def _arm(qemu: str, part: int, variant: int, revision: int, khz: int, features: str, architecture: int = 8) -> Core:
+    """A core of ARM's own design."""
+    lines = {
+        "BogoMIPS": "108.00",
+        "Features": features,
+        "CPU implementer": "0x41",
+        "CPU architecture": str(architecture),
+        "CPU variant": f"{variant:#x}",
+        "CPU part": f"{part:#x}",
+        "CPU revision": str(revision),
+    }
+    return Core(qemu, khz, tuple(lines.items()))
 
 
 @dataclass(frozen=True)
@@ -76,10 +87,20 @@ class Board:
 _ARMV8 = "fp asimd evtstrm crc32 cpuid"
 _ARMV8_2 = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
 _ARMV7 = "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm crc32"
-_A53 = Core("cortex-a53", part=0xD03, variant=0, revision=4, khz=1_400_000, features=_ARMV8)
-_A72 = Core("cortex-a72", part=0xD08, variant=0, revision=3, khz=1_800_000, features=_ARMV8)
-_A72_32 = Core("cortex-a15", part=0xD08, variant=0, revision=3, khz=1_800_000, features=_ARMV7)
-_A76 = Core("cortex-a76", part=0xD0B, variant=4, revision=1, khz=2_400_000, features=_ARMV8_2)
+_A53 = _arm("cortex-a53", part=0xD03, variant=0, revision=4, khz=1_400_000, features=_ARMV8)
+_A72 = _arm("cortex-a72", part=0xD08, variant=0, revision=3, khz=1_800_000, features=_ARMV8)
+_A72_32 = _arm("cortex-a15", part=0xD08, variant=0, revision=3, khz=1_800_000, features=_ARMV7, architecture=7)
+_A76 = _arm("cortex-a76", part=0xD0B, variant=4, revision=1, khz=2_400_000, features=_ARMV8_2)
+# The last of Intel's desktop CPUs before AVX-512; without what QEMU does not emulate.
+_HASWELL = Core(
+    "Haswell-noTSX,-pcid,-x2apic,-tsc-deadline,-invpcid",
+    khz=3_400_000,
+    cpuinfo=(
+        ("vendor_id", "GenuineIntel"),
+        ("model name", "Intel Core Processor (Haswell, no TSX)"),
+        ("flags", "fpu sse sse2 ssse3 fma sse4_1 sse4_2 movbe popcnt avx f16c avx2 bmi1 bmi2"),
+    ),
+)
 
 _BOOKWORM = System("bookworm", "arm64", "3.11", glibc=36)
 _TRIXIE = System("trixie", "arm64", "3.13", glibc=41)
@@ -107,6 +128,7 @@ TABLE = (
     Board("pi4-sigill", _PI_4, _BOOKWORM, _A72, older="onnxruntime-1.21.0"),  # an engine that kills its process
     Board("pi5-trixie", _PI_5, _TRIXIE, _A76, target="pi5-trixie"),
     Board("pc", "", _PC, target="pc-bookworm"),
+    Board("pc-avx2", "", _PC, _HASWELL, counted=True),
 )
 EMULATED = {board.name: board for board in TABLE if board.cpu}
 COUNTED = tuple(board.name for board in TABLE if board.counted)

@@ -11,7 +11,7 @@ instructions of a call on emulated boards are counted (benchmarks.arm).
 Examples:
   python -m benchmarks.suite
   python -m benchmarks.suite resnet8 ds_cnn --engines native,litert --threads 1
-  python -m benchmarks.suite --boards pi4,pi5 --json > suite.json
+  python -m benchmarks.suite --boards pi4,pi5,pc-avx2 --json > suite.json
 """
 
 import os
