@@ -12,13 +12,14 @@ from convert.formats import FORMATS
 from convert.layer_names import layer_in
 from convert.parent import Parent
 from convert.processes.engine_answers import answers_by_engine
-from convert.proof import Proof, largest_difference_allowed, prove, with_test_report
+from convert.proof import Proof, largest_difference_allowed, prove, with_rejection, with_test_report
 from convert.variant import Variant
 from edgecnn.command import progress, quiet
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays, write_file
 from edgecnn.manifest import Calibration, Manifest
 from edgecnn.modelfile import ModelFile, pack_model
+from workstation.rejection import fit_rejection
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,7 @@ def proved(
     images = parent.validation.images if random is None else np.concatenate([random, parent.validation.images])
     limit = largest_difference_allowed(parent.model, variant)
     proofs: dict[str, Proof | str] = {
-        engine: answers
-        if isinstance(answers, str)
-        else prove(parent.manifest, parent.validation, answers, max_drop, limit)
+        engine: answers if isinstance(answers, str) else prove(manifest, parent.validation, answers, max_drop, limit)
         for engine, answers in answers_by_engine(model, images).items()
     }
     count = 0 if random is None else len(random)
@@ -107,21 +106,26 @@ def proved(
 
 
 def reported(parent: Parent, variant: Variant, conversion: Conversion, max_drop: float) -> Conversion:
-    """Run a conversion over the test split too, and write how it did into its manifest.
+    """Set a conversion's threshold for `unknown`, run it over the test split too, and write both into its manifest.
 
     Raises:
         EdgecnnError: no engine runs it.
     """
-    manifest = _manifest(parent, variant, conversion.rewrites)
+    engine, proof = conversion.reference()
+    rejection, missed = fit_rejection(proof.answers_to(parent.validation), parent.validation_labels, parent.reject)
+    manifest = replace(_manifest(parent, variant, conversion.rewrites), rejection=rejection)
+    proofs = {
+        name: with_rejection(manifest, other, parent.validation, missed if name == engine else "")
+        for name, other in conversion.proofs.items()
+    }
     if (test := parent.evaluation) is not None:
         model = ModelFile(Path(variant.file_name), conversion.data, manifest)
         answers = answers_by_engine(model, test.images)
         proofs = {
-            engine: with_test_report(manifest, proof, test, answers[engine], max_drop)
-            for engine, proof in conversion.proofs.items()
+            name: with_test_report(manifest, other, test, answers[name], max_drop) for name, other in proofs.items()
         }
-        conversion = replace(conversion, proofs=proofs)
-    engine, proof = conversion.reference()
+    conversion = replace(conversion, proofs=proofs)
+    _, proof = conversion.reference()
     manifest = replace(
         manifest,
         agreement=proof.validation.agreement("validation", engine),
@@ -137,6 +141,7 @@ def _manifest(parent: Parent, variant: Variant, rewrites: tuple[str, ...]) -> Ma
         format=variant.format,
         quantization=variant.quantize,
         rewrites=rewrites,
+        rejection=None,
         input=replace(parent.manifest.input, raw=file_format.takes_raw_pixels),
         calibration=Calibration(len(parent.calibration), hash_arrays([parent.calibration.images])),
         tools={name: import_module(name).__version__ for name in file_format.tools},

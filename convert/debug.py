@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--picture", type=Path, help="default: NAME_debug.png beside the model")
     add_image_options(parser)
     add_foreign_options(parser)
+    parser.set_defaults(reject=0.0)  # of `load_parent`
     options = parser.parse_args(argv)
     model = read_model(options.model)
     _check_integer(model)

@@ -64,6 +64,7 @@ def split_entry(report: Report) -> dict[str, Any]:
         "gained": gained,
         "changed": len(report.flips.changed),
         "mcnemar_p": mcnemar(lost, gained),
+        **(report.reliability.as_document() if report.reliability else {}),
         "verdict": report.verdict,
         "failures": list(report.failures),
         "notes": list(report.notes),

@@ -8,6 +8,7 @@ from convert.mixed_precision import AUTO
 from convert.variant import ALL, EDGE, NONE, quantizations
 from edgecnn import arguments
 from edgecnn.verdict import MAX_DROP
+from workstation.rejection import add_reject_option
 
 
 def add_parent_options(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +17,7 @@ def add_parent_options(parser: argparse.ArgumentParser) -> None:
         "model", type=Path, nargs="?", help="a .keras or .h5 file, or a SavedModel (default: the newest)"
     )
     add_image_options(parser)
+    add_reject_option(parser, "default: as in training")
     add_foreign_options(parser)
 
 

@@ -39,6 +39,12 @@ class Parent:
     calibration: Dataset
     validation: Dataset  # every gate reads this
     evaluation: Dataset | None  # the test split; no gate reads it
+    reject: float = 0.0  # the share of --reject, by default the training's; 0 where no answer is `unknown`
+
+    @property
+    def validation_labels(self) -> npt.NDArray[np.int64]:
+        """The labels of the validation images, or the float model's answers if there are none."""
+        return np.asarray(self.validation.labels)
 
 
 def load_parent(path: Path, options: argparse.Namespace) -> Parent:
@@ -101,9 +107,27 @@ def _with_images(path: Path, model: "keras.Model", manifest: Manifest, options: 
         calibration,
         _with_probabilities(model, manifest, validation),
         evaluation and _with_probabilities(model, manifest, evaluation),
+        _reject(path, manifest, validation, options.reject),
     )
     _warn(parent)
     return parent
+
+
+def _reject(path: Path, manifest: Manifest, validation: Dataset, wanted: float | None) -> float:
+    """The share of --reject, by default the training's.
+
+    Raises:
+        EdgecnnError: validation has no labels, or the images of the model show several.
+    """
+    share = wanted if wanted is not None else manifest.rejection.share if manifest.rejection else 0.0
+    if share and validation.labels is None:
+        raise EdgecnnError("--reject needs labels: name a folder with a folder for each label by --validation")
+    if share and manifest.multi_label:
+        raise EdgecnnError(f"an image of {path} may show several labels, or none: leave --reject out")
+    if share and validation.source and validation.source.trained_on:
+        fix = f"train with --reject {share:g}, which keeps them out of the fit"
+        print(f"warning: {path} was fitted to the validation images: {fix}", file=sys.stderr)
+    return share
 
 
 def _calibration(path: Path, manifest: Manifest, options: argparse.Namespace) -> Dataset:

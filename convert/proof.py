@@ -10,7 +10,9 @@ from convert.variant import Variant
 from edgecnn.answers import decided
 from edgecnn.dataset import Dataset
 from edgecnn.manifest import Manifest
+from edgecnn.reliability import Reliability
 from edgecnn.verdict import Report, judge
+from workstation.rejection import rejected
 
 if TYPE_CHECKING:
     import keras
@@ -28,6 +30,10 @@ class Proof:
     mean_difference: float
     outputs: npt.NDArray[np.float32]  # on random images, then on validation images
 
+    def answers_to(self, validation: Dataset) -> npt.NDArray[np.float32]:
+        """The probabilities of the validation images."""
+        return self.outputs[len(self.outputs) - len(validation) :]
+
 
 def prove(
     manifest: Manifest, validation: Dataset, outputs: npt.NDArray[np.float32], max_drop: float, limit: float
@@ -35,7 +41,7 @@ def prove(
     """Judge an engine's answers to the validation images.
 
     Args:
-        manifest: the parent's.
+        manifest: the conversion's, with its threshold where that is known.
         validation: with the parent's probabilities.
         outputs: probabilities, (n, classes), of random images, if any, and then of the validation images.
         max_drop: share of right answers that may be lost.
@@ -49,6 +55,15 @@ def prove(
         words = f"a probability is off by {largest:.1e}, {limit:.0e} allowed"
         report = replace(report, failures=(*report.failures, words))
     return Proof(report, None, largest, float(difference.mean()), outputs)
+
+
+def with_rejection(manifest: Manifest, proof: Proof | str, validation: Dataset, missed: str) -> Proof | str:
+    """The proof with the answers that are `unknown` by the manifest; `missed` says why none is, but should be."""
+    if isinstance(proof, str):
+        return proof
+    failures = (*proof.validation.failures, *filter(None, [missed]))
+    figures = _reliability(manifest, validation, proof.answers_to(validation))
+    return replace(proof, validation=replace(proof.validation, failures=failures, reliability=figures))
 
 
 def with_test_report(
@@ -70,7 +85,12 @@ def _judged(manifest: Manifest, split: Dataset, answers: npt.NDArray[np.float32]
         decided(probabilities, manifest.multi_label) for probabilities in (_parent_probabilities(split), answers)
     )
     report = judge(split.labels, parent, child, None, max_drop, manifest.labels)
-    return replace(report, notes=(*report.notes, *split.warnings))
+    figures = _reliability(manifest, split, answers)
+    return replace(report, notes=(*report.notes, *split.warnings), reliability=figures)
+
+
+def _reliability(manifest: Manifest, split: Dataset, answers: npt.NDArray[np.float32]) -> Reliability | None:
+    return None if manifest.multi_label else rejected(manifest.rejection, answers, np.asarray(split.labels))
 
 
 def _parent_probabilities(split: Dataset) -> npt.NDArray[np.float32]:

@@ -7,6 +7,7 @@ from convert.model_card import flips, model_entry, remarks, split_entry
 from convert.parent import Parent
 from convert.proof import Proof
 from edgecnn.command import table
+from edgecnn.modelfile import find_manifest
 
 HEAD = ("engine", "accuracy", "flips", "McN. p", "max diff", "mean diff", "test", "flips", "verdict")
 
@@ -24,9 +25,23 @@ def summary(conversion: Conversion, parent: Parent, output: Path) -> str:
         f"against its parent on {len(parent.validation):,} validation images{trained_on}",
         "",
         table(HEAD, [_row(engine, proof) for engine, proof in conversion.proofs.items()]),
+        *_unknown(conversion),
         *remarks([model_entry(conversion, output)]),
     ]
     return "\n".join(lines)
+
+
+def _unknown(conversion: Conversion) -> list[str]:
+    """Lines on probabilities and on `unknown` answers, for the engine that the threshold was set on."""
+    manifest = find_manifest("the conversion", conversion.data)
+    rejection = manifest.rejection if manifest else None
+    _, proof = conversion.reference()
+    lines = [""]
+    for split, report in {"validation": proof.validation, "test": proof.evaluation}.items():
+        if rejection and report and report.reliability:
+            lines.append(f"{split}: {report.reliability.calibration_words(rejection)}")
+            lines.append(f"{split}: unknown {report.reliability.coverage_words(rejection.threshold)}")
+    return lines if len(lines) > 1 else []
 
 
 def _size(conversion: Conversion) -> str:

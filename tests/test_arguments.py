@@ -41,6 +41,7 @@ FINE = {
     "core": {"0"},
     "max_drop": {"0"},
     "threshold": {"0"},
+    "reject": {"0"},
     "fps": {"1.5"},
     "learning_rate": {"1.5"},
     "timeout": {"1.5"},

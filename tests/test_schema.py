@@ -26,6 +26,7 @@ def test_every_version_is_read(version: int) -> None:
     assert (manifest.baseline.max_drop, manifest.agreement.lost) == (0.005, 60)
     assert manifest.training.teacher_seeds == (() if version < 3 else (0, 1))
     assert (manifest.reported is None) == (version < 3)
+    assert (manifest.rejection is None) == (version < 6)
     assert manifest.rewrites == (() if version == 1 else ("crop", "patches"))
 
 
@@ -79,6 +80,13 @@ HOSTILE: dict[str, tuple[str, Change]] = {
     "a drop that is NaN": ("a number is", lambda it: it["baseline"].update(max_drop=float("nan"))),
     "no images": ("images is 0", lambda it: it["agreement"].update(images=0)),
     "more flips than images": ("flips is", lambda it: it["agreement"].update(lost=10**6)),
+    "a threshold above 1": ("a share is", lambda it: it["rejection"].update(threshold=1.5)),
+    "a threshold that is NaN": ("a number is", lambda it: it["rejection"].update(threshold=float("nan"))),
+    "a temperature of nothing": ("temperature is", lambda it: it["rejection"].update(temperature=0.0)),
+    "an endless temperature": ("a number is", lambda it: it["rejection"].update(temperature=float("inf"))),
+    "a negative temperature": ("temperature is", lambda it: it["rejection"].update(temperature=-1.5)),
+    "a floor of nothing": ("floor is", lambda it: it["rejection"].update(floor=0.0)),
+    "a threshold for several labels": ("none of the labels", lambda it: it.update(output="sigmoids")),
     "an endless number": ("5,000 digits", lambda it: it["training"].update(seed=LONG)),
     "a text for a number": ("not of type", lambda it: it["training"].update(epochs="5")),
     "a truth for a number": ("not of type", lambda it: it["training"].update(epochs=True)),

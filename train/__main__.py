@@ -11,7 +11,7 @@ Writes into artifacts/<dataset>/:
   validation.npz     other images of it: every gate and every automatic choice reads these
   evaluation.npz     the test split: it only reports
   augmented.png      what the network sees, if the recipe changes pictures
-  curves.png, confusion.png, mistakes.png, history.json, summary.txt, logs/ (tensorboard --logdir logs)
+  curves.png, confusion.png, reliability.png, mistakes.png, history.json, summary.txt, logs/ (tensorboard --logdir logs)
   checkpoint.zip     while training: --resume goes on after the last whole epoch
 
 Examples:
@@ -30,11 +30,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn import arguments
-from edgecnn.command import OK, command, command_parser, print_json, quiet, table
+from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, quiet, table
 from edgecnn.confidence import wilson
 from edgecnn.manifest import Baseline
 from train.datasets import DATA_SETS, Data, load
 from train.recipes import RECIPES, Recipe
+from workstation.rejection import add_reject_option
 
 if TYPE_CHECKING:
     from train.artifacts import Result
@@ -65,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_json(result.as_document() | {"baseline_held": held, "images": data.counts})
     else:
         print(_summary(fitted, result, held))
-    return OK
+    return GATE_FAILED if result.missed else OK
 
 
 def _job(options: argparse.Namespace, data: Data) -> "Job":
@@ -80,7 +81,7 @@ def _job(options: argparse.Namespace, data: Data) -> "Job":
     else:
         network = reference_network(shape, recipe.normalized)
     epochs = options.epochs or recipe.epochs * data.repeats
-    return Job(data, network, recipe, epochs, options.seed, options.patience or recipe.patience)
+    return Job(data, network, recipe, epochs, options.seed, options.patience or recipe.patience, options.reject or None)
 
 
 def _recipe(options: argparse.Namespace, data: Data) -> Recipe:
@@ -135,10 +136,20 @@ def _summary(fitted: "Fitted", result: "Result", held: bool | None) -> str:
         ("network", f"{job.network.name}, {fitted.model.count_params():,} parameters"),
         ("accuracy", f"{accuracy:.4f} on the test   95 % interval {low:.4f} to {high:.4f}"),
         ("baseline", _baseline(data.baseline, held)),
+        ("calibration", result.reliability.calibration_words(result.rejection)),
+        *_unknown(result),
         ("time", f"{result.seconds:.0f} s, {result.epochs} epochs"),
         ("written", f"{result.output}/model.keras and what belongs to it"),
     ]
     return table(("", f"recipe {job.recipe.name}, seed {job.seed}"), rows)
+
+
+def _unknown(result: "Result") -> list[tuple[str, str]]:
+    """The row on `unknown` answers, if --reject asked for them."""
+    if result.missed:
+        return [("unknown", f"NEVER: {result.missed}")]
+    rejection = result.rejection
+    return [("unknown", result.reliability.coverage_words(rejection.threshold))] if rejection else []
 
 
 def _counts(data: Data) -> str:
@@ -165,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--patience", type=arguments.count(), metavar="N", help="stop N epochs after the best on validation"
     )
+    add_reject_option(parser, "keeps the validation images out of the fit")
     parser.add_argument(
         "--seed",
         type=arguments.seed,

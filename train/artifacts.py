@@ -15,12 +15,15 @@ import tensorflow
 from edgecnn.command import commit
 from edgecnn.dataset import Dataset, Source
 from edgecnn.files import hash_arrays, write_file
-from edgecnn.manifest import Manifest, Training
+from edgecnn.manifest import Manifest, Rejection, Training
 from edgecnn.modelfile import pack_model
 from edgecnn.pixels import normalize
+from edgecnn.reliability import Reliability
 from train.decorate import decorating
 from train.job import Fitted, Job
 from train.pictures import confusion, curves, mistakes
+from train.reliability_diagram import reliability_diagram
+from workstation.rejection import fit_rejection, rejected
 
 _BATCH = 256
 
@@ -36,10 +39,13 @@ class Result:
     accuracy: dict[str, float]  # by split
     weights_sha256: str
     output: str
+    reliability: Reliability  # on the test split
+    rejection: Rejection | None  # None without --reject, and where its share is not reached
+    missed: str  # why that is so, in words
 
     def as_document(self) -> dict[str, Any]:
         """For `--json`."""
-        return asdict(self)
+        return asdict(self) | {"reliability": self.reliability.as_document()}
 
 
 def write(output: Path, fitted: Fitted) -> Result:
@@ -53,16 +59,28 @@ def write(output: Path, fitted: Fitted) -> Result:
     for split, dataset in datasets.items():
         dataset.save(output / f"{split}.npz")
     accuracy = {split: _accuracy(dataset) for split, dataset in datasets.items()}
+    rejection, missed = _fit_rejection(datasets["validation"], fitted.job.reject)
     write_file(output / "history.json", json.dumps(fitted.history, indent=1).encode())
-    write_file(output / "model.keras", pack_keras(fitted, weights, accuracy))
-    for name, draw in _decorations(fitted, datasets).items():
+    write_file(output / "model.keras", pack_keras(fitted, weights, accuracy, rejection))
+    for name, draw in _decorations(fitted, datasets, rejection).items():
         with decorating(name):
             write_file(output / name, draw())
-    job = fitted.job
-    return Result(job.recipe.name, job.seed, fitted.epochs, fitted.seconds, accuracy, weights, str(output))
+    job, test = fitted.job, _reliability(datasets["evaluation"], rejection)
+    figures = (fitted.epochs, fitted.seconds, accuracy, weights, str(output), test, rejection, missed)
+    return Result(job.recipe.name, job.seed, *figures)
 
 
-def _decorations(fitted: Fitted, datasets: dict[str, Dataset]) -> dict[str, Callable[[], bytes]]:
+def _fit_rejection(validation: Dataset, share: float | None) -> tuple[Rejection | None, str]:
+    return fit_rejection(_probabilities(validation), np.asarray(validation.labels), share or 0.0)
+
+
+def _reliability(data: Dataset, rejection: Rejection | None) -> Reliability:
+    return rejected(rejection, _probabilities(data), np.asarray(data.labels))
+
+
+def _decorations(
+    fitted: Fitted, datasets: dict[str, Dataset], rejection: Rejection | None
+) -> dict[str, Callable[[], bytes]]:
     """Files for people, by name; confusion and mistakes are of images that the network was not fitted to."""
     names, history = fitted.job.data.labels, fitted.history
     split = "validation" if fitted.job.holds_out else "evaluation"
@@ -71,6 +89,7 @@ def _decorations(fitted: Fitted, datasets: dict[str, Dataset]) -> dict[str, Call
     return {
         "curves.png": lambda: curves(history, _accuracy(datasets["evaluation"])),
         "confusion.png": lambda: confusion(labels, probabilities.argmax(axis=1), names, split),
+        "reliability.png": lambda: reliability_diagram(labels, probabilities, rejection, split),
         "mistakes.png": lambda: mistakes(dataset, probabilities, names, split),
         "summary.txt": lambda: summary(fitted.model).encode(),
     }
@@ -105,7 +124,9 @@ def _probabilities(data: Dataset) -> npt.NDArray[np.float32]:
     return np.asarray(data.probabilities)
 
 
-def manifest_of(job: Job, epochs: int, weights: str, accuracy: dict[str, float]) -> Manifest:
+def manifest_of(
+    job: Job, epochs: int, weights: str, accuracy: dict[str, float], rejection: Rejection | None = None
+) -> Manifest:
     """The manifest of a job's network.
 
     Raises:
@@ -130,13 +151,14 @@ def manifest_of(job: Job, epochs: int, weights: str, accuracy: dict[str, float])
             commit=commit(Path(__file__).parent),
         ),
         baseline=data.baseline,
+        rejection=rejection,
         tools={"tensorflow": tensorflow.__version__, "keras": keras.__version__},
     )
 
 
-def pack_keras(fitted: Fitted, weights: str, accuracy: dict[str, float]) -> bytes:
+def pack_keras(fitted: Fitted, weights: str, accuracy: dict[str, float], rejection: Rejection | None = None) -> bytes:
     """The bytes of a `.keras` file with its manifest inside."""
-    manifest = manifest_of(fitted.job, fitted.epochs, weights, accuracy)
+    manifest = manifest_of(fitted.job, fitted.epochs, weights, accuracy, rejection)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         fitted.model.save(path)

@@ -31,12 +31,13 @@ class Job:
     epochs: int
     seed: int
     patience: int | None = None  # stop after so many epochs without a better accuracy on validation
+    reject: float | None = None  # share of right answers on validation that the threshold for `unknown` is set for
 
     @property
     def holds_out(self) -> bool:
         """Whether the images of validation.npz are kept out of the fit."""
-        own = self.data.own_validation is not None
-        return self.recipe.holds_out_validation or self.patience is not None or own
+        asked = self.patience is not None or self.reject is not None
+        return self.recipe.holds_out_validation or asked or self.data.own_validation is not None
 
     @property
     def input(self) -> Input:
@@ -66,6 +67,7 @@ class Job:
             "epochs": self.epochs,
             "seed": self.seed,
             "patience": self.patience,
+            "reject": self.reject,
             "learning rate": recipe.pop("learning_rate"),
             "network": f"{self.network.name} {self.network.sha256[:16]}",
             "data": f"{self.data.name} {self.data.sha256[:16]}",

@@ -39,7 +39,7 @@ class _Runner:
         return self._classifier.output_step
 
     def run(self, images: Images) -> Probabilities:
-        return np.stack([prediction.probabilities for prediction in self._classifier.predict_batch(images)])
+        return np.stack([prediction.raw_probabilities for prediction in self._classifier.predict_batch(images)])
 
 
 def answers_by_engine(model: ModelFile, images: Images) -> dict[str, Probabilities | str]:
@@ -50,7 +50,7 @@ def answers_by_engine(model: ModelFile, images: Images) -> dict[str, Probabiliti
         images: raw pixels, uint8, (n, height, width, channels).
 
     Returns:
-        By engine: probabilities, float32, (n, classes); or why it does not run the model.
+        By engine: raw probabilities, float32, (n, classes); or why it does not run the model.
     """
     engines = engines_for(model.manifest.format, str(model.path))
     total = len(engines) * len(images)
@@ -80,7 +80,7 @@ def answers(model: ModelFile, engine: str, images: Images) -> tuple[Probabilitie
         images: raw pixels, uint8, (n, height, width, channels).
 
     Returns:
-        Probabilities, float32, (n, classes); the output's quantization step, None where it is float.
+        Raw probabilities, float32, (n, classes); the output's quantization step, None where it is float.
 
     Raises:
         EdgecnnError: the engine cannot run the model, or died of it.

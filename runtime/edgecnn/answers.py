@@ -36,6 +36,18 @@ def as_probabilities(values: Floats, output: str) -> Floats:
     return softmax(values) if output == "logits" else values
 
 
+def at_temperature(probabilities: Floats, temperature: float, floor: float) -> Floats:
+    """Probabilities, (..., labels), as a softmax gives them whose logits are divided by the temperature.
+
+    The order of the labels stays. A quantized softmax stores probabilities below half its step as 0, whose logarithm
+    is none: they count as `floor`.
+
+    Source: C. Guo, G. Pleiss, Y. Sun, K. Weinberger (2017), "On Calibration of Modern Neural Networks", 4.2; the
+    logarithms of the probabilities are the logits, but for a constant.
+    """
+    return softmax(np.log(np.maximum(probabilities, floor)) / np.float32(temperature))
+
+
 def decided(probabilities: Floats, multi_label: bool) -> npt.NDArray[Any]:
     """The answers that follow from probabilities, (n, labels).
 

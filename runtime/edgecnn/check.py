@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edgecnn.answers import decided
 from edgecnn.classifier import Classifier
 from edgecnn.confidence import loss_interval
 from edgecnn.dataset import Dataset
 from edgecnn.errors import EdgecnnError
+from edgecnn.reliability import Reliability, reliability
 from edgecnn.verdict import Report, judge
 
 
@@ -38,14 +40,29 @@ def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) 
         raise EdgecnnError(
             "the images have no labels: pass a folder with a folder for each label, or an .npz with an array labels"
         )
-    several, answers = manifest.multi_label, classifier.predict_batch(data.images)
-    child = np.array([decided(answer.probabilities, several) if several else answer.index for answer in answers])
+    several = manifest.multi_label
+    child, figures = _decided_each(classifier, data) if several else _answered(classifier, data)
     parent = None if data.probabilities is None else decided(data.probabilities, several)
     trained = manifest.training.dataset if manifest.training else None
     applies = data.source is None or data.source.dataset == trained
     baseline = manifest.baseline if applies else None
     report = judge(data.labels, parent, child, baseline, max_drop, manifest.labels)
-    return replace(report, notes=(*report.notes, *data.notes))
+    return replace(report, notes=(*report.notes, *data.notes), reliability=figures)
+
+
+def _decided_each(classifier: Classifier, data: Dataset) -> tuple[npt.NDArray[Any], None]:
+    """The answers of a multi-label model, (n, labels)."""
+    return np.stack([decided(answer.probabilities, True) for answer in classifier.predict_batch(data.images)]), None
+
+
+def _answered(classifier: Classifier, data: Dataset) -> tuple[npt.NDArray[Any], Reliability]:
+    """The most probable labels, (n,), also of images that are `unknown`; and their reliability."""
+    answers = [
+        (answer.index, answer.raw_probabilities[answer.index], answer.probability)
+        for answer in classifier.predict_batch(data.images)
+    ]
+    child, raw, probabilities = (np.array(column) for column in zip(*answers, strict=True))
+    return child, reliability(raw, probabilities, child == data.labels, classifier.threshold)
 
 
 def as_document(report: Report, data: Dataset) -> dict[str, Any]:
@@ -59,6 +76,7 @@ def as_document(report: Report, data: Dataset) -> dict[str, Any]:
         "accuracy": report.accuracy,
         **({"accuracy_by_label": report.accuracy_by_label} if report.by_label else {}),
         "wilson_95": list(report.interval),
+        **(report.reliability.as_document() if report.reliability else {}),
         "mistakes": data.indices[report.wrong].tolist(),
         "left_out": data.unread,
         "baseline": report.baseline.accuracy if report.baseline else None,

@@ -1,6 +1,7 @@
 """`Classifier`: a model file, an engine, and raw pixels in, label out."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -46,6 +47,8 @@ class Classifier:
         engine: the name of the engine.
         threads: threads for one inference.
         batch: images that the file takes at once.
+        threshold: answers less probable are `unknown`; you may set it. It begins as the manifest's (`python -m train
+            --reject`), and is 0 where that has none: every answer is then a label.
 
     Raises:
         EdgecnnError: the file is missing, damaged or has no manifest; the engine is not installed or cannot run it;
@@ -78,7 +81,8 @@ class Classifier:
         )
         self.engine, first = load(engine)
         self._engines = ThreadEngines(partial(_loaded, load, self.engine), first)
-        self._output = Output(first.output, self.manifest)
+        rejection = self.manifest.rejection
+        self._output = Output(first.output, self.manifest, rejection.threshold if rejection else 0.0)
         self.batch = first.input.shape[0]
         height, width, channels = shape = self.manifest.input.shape
         self._shapes = (shape, (height, width)) if channels == 1 else (shape,)
@@ -109,6 +113,15 @@ class Classifier:
             raise EdgecnnError(
                 f"{self.path} maps {ends[0]} to {ends[1]}, which is not what its manifest says: convert it again"
             )
+
+    @property
+    def threshold(self) -> float:
+        """Answers less probable are `unknown`."""
+        return self._output.threshold
+
+    @threshold.setter
+    def threshold(self, threshold: float) -> None:
+        self._output = replace(self._output, threshold=bounds.number(threshold, "threshold", 0, 1))
 
     @property
     def output_step(self) -> float | None:

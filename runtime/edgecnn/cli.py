@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "images", type=Path, nargs="*", metavar="IMAGE", help="PNG, JPEG, … (default: picture.png beside the model)"
     )
     _add_model(classify)
+    _add_threshold(classify)
     _add_engine(classify)
     add_json(classify)
 
@@ -114,9 +115,7 @@ def _add_watch_options(watch: argparse.ArgumentParser) -> None:
     _add_model(watch)
     watch.add_argument("--new-only", action="store_true", help="leave out the pictures that a folder holds already")
     watch.add_argument("--fps", type=arguments.positive, help="at most so many frames a second")
-    watch.add_argument(
-        "--threshold", type=arguments.share, default=0.0, help="answers less probable are 'unknown' (default 0)"
-    )
+    _add_threshold(watch)
     watch.add_argument("--frames", type=arguments.count(1, 10**12), help="stop after so many")
     watch.add_argument("--size", type=arguments.size, metavar="WxH", help="of raw frames (default: the model's own)")
     _add_engine(watch)
@@ -125,6 +124,14 @@ def _add_watch_options(watch: argparse.ArgumentParser) -> None:
 def _add_model(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--model", type=Path, default=default_model(), help="a .tflite or .onnx file, or a folder that was tuned"
+    )
+
+
+def _add_threshold(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--threshold",
+        type=arguments.share,
+        help="answers less probable are 'unknown' (default: the model's, by python -m train --reject; else 0)",
     )
 
 

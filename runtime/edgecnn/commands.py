@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn import PICTURE
-from edgecnn.answers import THRESHOLD
 from edgecnn.check import as_document
 from edgecnn.check import check as check_model
 from edgecnn.classifier import Classifier
@@ -26,10 +25,6 @@ from edgecnn.prediction import Prediction
 from edgecnn.verdict import Report
 
 _SHOWN = 12  # of the files left out, with the reason; --json has all
-
-
-def _open(options: argparse.Namespace) -> Classifier:
-    return open_model(options.model, options.engine, options.threads)
 
 
 def info(options: argparse.Namespace) -> int:
@@ -71,6 +66,11 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
         if training.teacher_seeds:
             rows.append(("teachers", f"seeds {' '.join(map(str, training.teacher_seeds))}"))
         rows.append(("commit", training.commit or "unknown"))
+    if rejection := manifest.rejection:
+        wanted = f"of the other answers to validation images {rejection.share:g} were to be right"
+        rows.append(
+            ("unknown", f"below {rejection.threshold:.4f} at temperature {rejection.temperature:.2f}; {wanted}")
+        )
     for agreement in filter(None, (manifest.agreement, manifest.reported)):
         accuracy = f"accuracy {agreement.accuracy:.4f} on {agreement.split} ({agreement.engine})"
         rows.append(("converted", f"{accuracy}, {agreement.lost} lost and {agreement.gained} gained against float"))
@@ -81,7 +81,7 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
 
 def classify(options: argparse.Namespace) -> int:
     """The command `edgecnn classify`; if some images cannot be read, it answers the others first."""
-    classifier = _open(options)
+    classifier = open_model(options.model, options.engine, options.threads, options.threshold)
     paths, images, unread = [], [], []
     with quiet():  # decoders murmur on stderr
         for path in options.images or [classifier.path.with_name(PICTURE)]:
@@ -109,12 +109,12 @@ def _print_answers(classifier: Classifier, answers: list[tuple[str, Prediction]]
 
 def _several(prediction: Prediction) -> str:
     """The labels that an image shows, with their probabilities."""
-    return ", ".join(f"{label} {value:.3f}" for label, value in prediction.above(THRESHOLD).items()) or "none"
+    return ", ".join(f"{label} {value:.3f}" for label, value in prediction.shown().items()) or "none"
 
 
 def check(options: argparse.Namespace) -> int:
     """The command `edgecnn check`: `GATE_FAILED` if a rule is broken."""
-    classifier = _open(options)
+    classifier = open_model(options.model, options.engine, options.threads)
     with quiet():  # decoders murmur on stderr
         data = read_dataset(options.data, classifier.manifest)
     report = check_model(classifier, data, options.max_drop)
@@ -122,17 +122,27 @@ def check(options: argparse.Namespace) -> int:
         document = {"model": str(options.model), "engine": classifier.engine, "data": str(options.data)}
         print_json(document | as_document(report, data))
     else:
-        print(table(("", f"{options.model} on {classifier.engine}"), _verdict(options.data, report, data)))
+        print(
+            table(
+                ("", f"{options.model} on {classifier.engine}"),
+                _verdict(options.data, report, data, classifier.manifest),
+            )
+        )
     return GATE_FAILED if report.failures else OK
 
 
-def _verdict(path: Path, report: Report, data: Dataset) -> list[tuple[str, str]]:
+def _verdict(path: Path, report: Report, data: Dataset, manifest: Manifest) -> list[tuple[str, str]]:
     low, high = report.interval
+    rejection = manifest.rejection
     rows = [
         ("data", f"{path}, {report.images:,} images{_trained_on(data)}"),
         *(("left out", f"{name}: {why}") for name, why in list(data.unread.items())[:_SHOWN]),
         ("accuracy", f"{report.accuracy:.4f}   95 % interval {low:.4f} to {high:.4f}"),
     ]
+    if report.reliability:
+        rows.append(("calibration", report.reliability.calibration_words(rejection)))
+    if report.reliability and rejection:
+        rows.append(("unknown", report.reliability.coverage_words(rejection.threshold)))
     rows.append(("mistakes", listed_images(report.wrong, data.indices)))
     rows += [(name, f"{label.accuracy:.4f} of it alone") for name, label in report.by_label.items()]
     if report.baseline:

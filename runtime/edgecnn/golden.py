@@ -151,7 +151,7 @@ def _compared(model: ModelFile, engine: str, images: Images, expected: Answers) 
 
 
 def _answers(path: Path, engine: str, images: Images) -> tuple[npt.NDArray[np.float32], float | None]:
-    """Probabilities, (images, classes), and the step between two of them of a quantized output."""
+    """Raw probabilities, (images, classes), and the step between two of them of a quantized output."""
     with open_model(path, engine) as classifier:
-        probabilities = np.stack([prediction.probabilities for prediction in classifier.predict_batch(images)])
+        probabilities = np.stack([prediction.raw_probabilities for prediction in classifier.predict_batch(images)])
         return probabilities, classifier.output_step if classifier.manifest.output != "logits" else None

@@ -14,10 +14,13 @@ from edgecnn import bounds
 from edgecnn.bounded import Bounded, from_json_value
 from edgecnn.errors import EdgecnnError
 
-SCHEMA = 5  # 2: rewrites; 3: commit, teacher_seeds, reported; 4: without CharacterFrame.dropped; 5: sigmoid, sigmoids
+# 2: rewrites; 3: commit, teacher_seeds, reported; 4: without CharacterFrame.dropped; 5: sigmoid, sigmoids; 6: rejection
+SCHEMA = 6
 FORMATS, LAYOUTS = ("keras", "tflite", "onnx"), ("NHWC", "NCHW")
 OUTPUTS = ("probabilities", "logits", "sigmoid", "sigmoids")  # see edgecnn.answers
 _SCALE = 1e6  # of a pixel's factor and offset
+LEAST_TEMPERATURE, LARGEST_TEMPERATURE = 0.05, 20.0
+LEAST_FLOOR, LARGEST_FLOOR = 1e-30, 0.5
 
 
 def _check_shares(*shares: float) -> None:
@@ -127,6 +130,25 @@ class Calibration(Bounded):
 
 
 @dataclass(frozen=True)
+class Rejection(Bounded):
+    """How sure an answer must be: one whose probability is below the threshold is `unknown`.
+
+    Temperature and threshold are those of this file's own outputs: a conversion has others than its parent.
+    """
+
+    share: float  # wanted: of the answers to validation images that are not `unknown`, so many are right
+    threshold: float  # of the probability at the temperature
+    temperature: float = 1.0  # see edgecnn.answers.at_temperature
+    floor: float = LEAST_FLOOR  # probabilities below it count as it, before the temperature
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_shares(self.share, self.threshold)
+        bounds.number(self.temperature, "temperature", LEAST_TEMPERATURE, LARGEST_TEMPERATURE)
+        bounds.number(self.floor, "floor", LEAST_FLOOR, LARGEST_FLOOR)
+
+
+@dataclass(frozen=True)
 class Manifest(Bounded):
     """The description of a model, within its file."""
 
@@ -143,6 +165,7 @@ class Manifest(Bounded):
     agreement: Agreement | None = None  # on validation, by which the gate decides
     reported: Agreement | None = None  # on the test split, by which nothing decides
     calibration: Calibration | None = None
+    rejection: Rejection | None = None  # None: every answer is one of the labels
     tools: dict[str, str] = dataclasses.field(default_factory=dict)  # versions of the packages that wrote it
 
     def __post_init__(self) -> None:
@@ -153,6 +176,8 @@ class Manifest(Bounded):
             raise EdgecnnError("there are no labels")
         if self.output == "sigmoid" and len(self.labels) != 2:
             raise EdgecnnError(f"there are {len(self.labels)} labels, but one sigmoid tells two apart")
+        if self.rejection and self.multi_label:
+            raise EdgecnnError("there is a threshold for unknown images, but an image may show none of the labels")
 
     @property
     def multi_label(self) -> bool:

@@ -29,8 +29,16 @@ _KEPT = 1000  # hashes
 _PATIENCE = 5.0  # seconds for the lock of the notes: without a note, the model is tried again
 
 
-def open_model(path: Path, engine: str = "auto", threads: int | None = None) -> Classifier:
+def open_model(
+    path: Path, engine: str = "auto", threads: int | None = None, threshold: float | None = None
+) -> Classifier:
     """A `Classifier` of a file or folder, as the commands open it: first in a child process.
+
+    Args:
+        path: as that of `Classifier`.
+        engine: as that of `Classifier`.
+        threads: as that of `Classifier`.
+        threshold: answers less probable are `unknown`; by default the manifest's.
 
     Raises:
         EdgecnnError: as `Classifier` does; or the file killed the child process, or took too much time or memory.
@@ -42,7 +50,10 @@ def open_model(path: Path, engine: str = "auto", threads: int | None = None) -> 
     model = read_model(path)
     try_in_child(model, engine)
     with quiet():  # engines greet on stderr
-        return Classifier.of(model, engine, 1 if threads is None else threads)
+        classifier = Classifier.of(model, engine, 1 if threads is None else threads)
+    if threshold is not None:
+        classifier.threshold = threshold
+    return classifier
 
 
 def try_in_child(model: ModelFile, engine: str) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.answers import THRESHOLD, as_probabilities
+from edgecnn.answers import THRESHOLD, as_probabilities, at_temperature
 from edgecnn.interpreters import TensorSpec
 from edgecnn.manifest import Manifest
 from edgecnn.pixels import dequantize
+
+UNKNOWN = "unknown"  # instead of a label
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,14 @@ class Output:
 
     tensor: TensorSpec
     manifest: Manifest
+    threshold: float  # less probable answers are `unknown`
 
 
 class Prediction:
     """The answer of a model to one image; it computes probabilities when they are read.
 
     Attributes:
-        index: of the most probable label, among the manifest's labels.
+        index: of the most probable label, among the manifest's labels; also of an image that is `unknown`.
     """
 
     __slots__ = ("_output", "_stored", "index")
@@ -34,36 +37,52 @@ class Prediction:
 
     @property
     def label(self) -> str:
-        """The most probable label."""
-        return self._output.manifest.labels[self.index]
+        """The most probable label; `unknown` if its probability is below the classifier's threshold."""
+        return self._output.manifest.labels[self.index] if self.is_known else UNKNOWN
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the most probable label reaches the classifier's threshold."""
+        return not self._output.threshold or self.probability >= self._output.threshold
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that the image shows: `label`; of a multi-label model all above 0.5, or none."""
-        return tuple(self.above(THRESHOLD)) if self._output.manifest.multi_label else (self.label,)
+        """The labels that the image shows: `label`, none if it is unknown; of a multi-label model all above 0.5."""
+        if self._output.manifest.multi_label:
+            return tuple(self.shown())
+        return (self.label,) if self.is_known else ()
 
-    def above(self, threshold: float) -> dict[str, float]:
-        """The probabilities above the threshold, by label."""
+    def shown(self) -> dict[str, float]:
+        """Of a multi-label model: the probabilities above the classifier's threshold (default 0.5), by label."""
         pairs = zip(self._output.manifest.labels, self.probabilities.tolist(), strict=True)
-        return {label: probability for label, probability in pairs if probability > threshold}
+        least = self._output.threshold or THRESHOLD
+        return {label: probability for label, probability in pairs if probability > least}
 
     @property
     def probability(self) -> float:
-        """Of the label, 0 to 1."""
+        """Of the most probable label, 0 to 1."""
         return float(self.probabilities[self.index])
 
     @property
     def probabilities(self) -> npt.NDArray[np.float32]:
-        """Of all labels, float32, (labels,)."""
+        """Of all labels, float32, (labels,), at the manifest's temperature."""
+        rejection = self._output.manifest.rejection
+        if rejection is None:
+            return self.raw_probabilities
+        return at_temperature(self.raw_probabilities, rejection.temperature, rejection.floor)
+
+    @property
+    def raw_probabilities(self) -> npt.NDArray[np.float32]:
+        """Of all labels, float32, (labels,), as the network gives them."""
         tensor, manifest = self._output.tensor, self._output.manifest
         return as_probabilities(dequantize(np.frombuffer(self._stored, tensor.dtype), tensor), manifest.output)
 
-    def document(self, threshold: float = THRESHOLD) -> dict[str, Any]:
-        """For JSON: the label and its probability; of a multi-label model also the labels above the threshold."""
+    def document(self) -> dict[str, Any]:
+        """For JSON: the label, or `unknown`, and its probability; of a multi-label model also the labels shown."""
         document = {"label": self.label, "probability": round(self.probability, 6)}
         if not self._output.manifest.multi_label:
             return document
-        return document | {"labels": {label: round(value, 6) for label, value in self.above(threshold).items()}}
+        return document | {"labels": {label: round(value, 6) for label, value in self.shown().items()}}
 
     def __repr__(self) -> str:
         return f"Prediction(label={self.label!r}, index={self.index}, probability={self.probability:.6f})"

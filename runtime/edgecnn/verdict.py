@@ -13,6 +13,7 @@ from edgecnn.confidence import images_for_loss, images_for_share, loss_interval,
 from edgecnn.errors import EdgecnnError
 from edgecnn.flips import Flips, Indices, find_flips, same_answers
 from edgecnn.manifest import Agreement, Baseline
+from edgecnn.reliability import Reliability
 
 MAX_DROP = 0.005  # share of right answers that a conversion may lose, net, by default
 
@@ -30,6 +31,7 @@ class Report:
     rules: int  # how many rules applied
     notes: tuple[str, ...] = ()  # doubts about the verdict, in words
     by_label: dict[str, "Report"] = field(default_factory=dict)  # of a multi-label model: one per label
+    reliability: Reliability | None = None  # of its probabilities, where an image shows one label; no rule reads it
 
     @property
     def correct(self) -> int:

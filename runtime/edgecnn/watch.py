@@ -2,7 +2,7 @@
 
 The source is a folder that fills, a video file, a camera (0, /dev/video0), the URL of a stream, or - for raw frames on
 stdin. It goes on until the source ends, or Ctrl-C or SIGTERM comes; a camera or stream that is lost is an error. An
-answer less probable than the threshold is "unknown".
+answer less probable than the classifier's threshold is "unknown".
 """
 
 import argparse
@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from edgecnn.answers import THRESHOLD
 from edgecnn.classifier import Classifier
 from edgecnn.clock import Ticks, cpu_ticks
 from edgecnn.command import OK, stream_json
@@ -25,7 +24,6 @@ from edgecnn.memory import memory_mb
 from edgecnn.model_opening import open_model
 from edgecnn.video import is_camera, is_url, video_frames
 
-UNKNOWN = "unknown"
 STATUS_SECONDS = 10.0
 
 
@@ -58,13 +56,13 @@ class Meter:
 
 def run(options: argparse.Namespace) -> int:
     """The command `edgecnn watch`."""
-    classifier = open_model(options.model, options.engine, options.threads)
+    classifier = open_model(options.model, options.engine, options.threads, options.threshold)
     signal.signal(signal.SIGTERM, _interrupt)
     meter = Meter()
     try:
         for number, frame in enumerate(_paced(_open(options, classifier.manifest.input), options.fps)):
             start = time.perf_counter()
-            document = answer(classifier, frame, options.threshold)
+            document = answer(classifier, frame)
             meter.frames, meter.busy = meter.frames + 1, meter.busy + frame.seconds + time.perf_counter() - start
             stream_json(document)
             if start - meter.since >= STATUS_SECONDS:
@@ -78,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     return OK
 
 
-def answer(classifier: Classifier, frame: Frame, threshold: float) -> dict[str, Any]:
+def answer(classifier: Classifier, frame: Frame) -> dict[str, Any]:
     """The document that is printed for a frame."""
     document = {"time": round(time.time(), 3), "frame": frame.name}
     if frame.pixels is None:
@@ -86,8 +84,7 @@ def answer(classifier: Classifier, frame: Frame, threshold: float) -> dict[str, 
     start = time.perf_counter()
     prediction = classifier.predict(frame.pixels)
     seconds = frame.seconds + time.perf_counter() - start
-    label = {} if prediction.probability >= threshold else {"label": UNKNOWN}
-    return document | prediction.document(threshold or THRESHOLD) | label | {"ms": round(1000 * seconds, 3)}
+    return document | prediction.document() | {"ms": round(1000 * seconds, 3)}
 
 
 def _open(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:
