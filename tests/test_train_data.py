@@ -215,6 +215,7 @@ def test_your_own_pictures_and_network_reach_the_device(pictures: Path, tmp_path
     assert "none for this data set" in done.stdout
     assert f"leaves: 200 images: blue: 100, {RED}: 100" in done.stderr
     assert f"warning: 1 of 201 images left out: {RED}/cut.png; {RED}/cut.png does not decode" in done.stderr
+    assert (tmp_path / "left_out.csv").read_text().splitlines()[1].startswith(f"{RED}/cut.png,does not decode")
     for name in ("curves.png", "logs"):
         assert len([line for line in done.stderr.splitlines() if f"warning: {name} is left out" in line]) == 1
     for name in ("confusion.png", "mistakes.png"):
@@ -263,7 +264,7 @@ def test_a_network_that_does_not_fit_gets_a_line(pictures: Path) -> None:
 def test_unsuitable_folders_get_a_line(pictures: Path, tmp_path: Path) -> None:
     words = ("train", "--output", tmp_path / "out", "--dataset")
     refused(run(*words, tmp_path / "nowhere"), "neither a data set's name nor a folder")
-    refused(run(*words, pictures), "1 class folders", "two or more")
+    refused(run(*words, pictures), "1 class folder, leaves", "two or more")
     (tmp_path / "few" / "a").mkdir(parents=True)
     (tmp_path / "few" / "b").mkdir()
     refused(run(*words, tmp_path / "few"), "no images in a, b")
@@ -273,11 +274,10 @@ def test_unsuitable_folders_get_a_line(pictures: Path, tmp_path: Path) -> None:
     for number in range(100):
         Image.new("L", (30, 30), number).save(tmp_path / "few" / "a" / f"{number}.png")
     (tmp_path / "few" / "b" / "1.png").write_bytes(b"no picture")
-    refused(run(*words, tmp_path / "few"), "no images in b")
-    for split in ("train", "test"):
-        shutil.copytree(pictures / "leaves", tmp_path / "kaggle" / split)
-    refused(run(*words, tmp_path / "kaggle"), "split into test, train", f"{tmp_path}/kaggle/train")
-    (tmp_path / "kaggle" / "train").rename(tmp_path / "a\x1b[1m")
+    refused(run(*words, tmp_path / "few"), "no images that can be read in b; b/1.png: does not decode")
+    (tmp_path / "few" / "b" / "loop").symlink_to(tmp_path / "few")
+    refused(run(*words, tmp_path / "few"), "few/b/loop", "leads back to a folder that it lies in: remove this link")
+    shutil.copytree(pictures / "leaves", tmp_path / "a\x1b[1m")
     refused(run(*words, tmp_path / "a\x1b[1m"), "dataset holds control characters")  # before it is trained on
     assert not (tmp_path / "out" / "checkpoint.zip").exists()
     refused(run(*words, pictures / "leaves", "--image-size", 12), "18 pixels a side", "--image-size")

@@ -1,8 +1,8 @@
 """Train a network and write all that conversion and a device need.
 
 It trains the reference CNN on MNIST or on your own images: a folder that holds a folder of images for each class, or
-IDX files like MNIST's. Folders may be deep; dot files and system files (`__MACOSX`) are skipped, a picture that cannot
-be read is skipped with a warning. If the folder holds train/ and test/, name one of them. Another network is a function
+such folders in train/, val/ and test/, or IDX files like MNIST's. Folders may be deep; dot files and system files
+(`__MACOSX`) are skipped, a picture that cannot be read is left out. Another network is a function
 (shape, classes) -> Keras model, ending in a softmax, in a file of yours.
 
 Writes into artifacts/<dataset>/:
@@ -12,6 +12,7 @@ Writes into artifacts/<dataset>/:
   evaluation.npz     the test split: it only reports
   augmented.png      what the network sees, if the recipe changes pictures
   curves.png, confusion.png, reliability.png, mistakes.png, history.json, summary.txt, logs/ (tensorboard --logdir logs)
+  left_out.csv       the pictures of a folder that cannot be read, and why
   checkpoint.zip     while training: --resume goes on after the last whole epoch
 
 Examples:
@@ -32,6 +33,7 @@ from typing import TYPE_CHECKING
 from edgecnn import arguments
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, quiet, table
 from edgecnn.confidence import wilson
+from edgecnn.escape import for_terminal
 from edgecnn.manifest import Baseline
 from train.datasets import DATA_SETS, Data, load
 from train.recipes import RECIPES, Recipe
@@ -49,11 +51,11 @@ _UNKNOWN = "0" * 64  # in place of the hash of weights that are still to be fitt
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m train`."""
     options = _parser().parse_args(argv)
-    data = load(options.dataset, options.data, options.labels, (*options.image_size, options.channels))
+    data = load(options.dataset, options.data, options.labels, options.image_size, options.channels)
     output = options.output or Path("artifacts") / data.name
     output.mkdir(parents=True, exist_ok=True)  # better to fail now than after the training
-    for line in (*(f"warning: {warning}" for warning in data.warnings), f"{data.name}: {_counts(data)}"):
-        print(line, file=sys.stderr)
+    for line in (*data.notes, *(f"warning: {warning}" for warning in data.warnings), f"{data.name}: {_counts(data)}"):
+        print(for_terminal(line), file=sys.stderr)
     with quiet():  # TensorFlow greets, and takes seconds to load: so only once the input is known to be good
         from train.artifacts import write
         from train.fit import CHECKPOINT
@@ -201,9 +203,9 @@ def _parser() -> argparse.ArgumentParser:
         "--labels", help="for --data in MNIST's format: the classes, by commas or in a file with one a line"
     )
     images.add_argument(
-        "--image-size", type=arguments.square, default=(28, 28), metavar="N or HxW", help="folder (default 28)"
+        "--image-size", type=arguments.square, metavar="N or HxW", help="folder (default: by its images, 28 to 96)"
     )
-    images.add_argument("--channels", type=int, choices=(1, 3), default=1, help="folder: grey or colour (default 1)")
+    images.add_argument("--channels", type=int, choices=(1, 3), help="folder: grey or colour (default: by its images)")
     return parser
 
 

@@ -21,6 +21,7 @@ from edgecnn.pixels import normalize
 from edgecnn.reliability import Reliability
 from train.decorate import decorating
 from train.job import Fitted, Job
+from train.picture_notes import list_left_out
 from train.pictures import confusion, curves, mistakes
 from train.reliability_diagram import reliability_diagram
 from workstation.rejection import fit_rejection, rejected
@@ -60,6 +61,7 @@ def write(output: Path, fitted: Fitted) -> Result:
         dataset.save(output / f"{split}.npz")
     accuracy = {split: _accuracy(dataset) for split, dataset in datasets.items()}
     rejection, missed = _fit_rejection(datasets["validation"], fitted.job.reject)
+    list_left_out(output / "left_out.csv", fitted.job.data.unread)
     write_file(output / "history.json", json.dumps(fitted.history, indent=1).encode())
     write_file(output / "model.keras", pack_keras(fitted, weights, accuracy, rejection))
     for name, draw in _decorations(fitted, datasets, rejection).items():

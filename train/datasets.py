@@ -1,9 +1,9 @@
 """The data sets one can train on. To add one, write a function that returns `Data`, and a row in `DATA_SETS`."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,13 @@ from edgecnn.files import hash_arrays
 from edgecnn.images import frame_character
 from edgecnn.labels import split_labels
 from edgecnn.manifest import Baseline, CharacterFrame
-from train.folders import read_folder
+from train.folders import decode_pictures
 from train.idx import read_idx_folder
+from train.layouts import TEST, VALIDATION, list_pictures
 from train.mnist import UnavailableError, read_mnist
+from train.picture_cache import cached
+from train.picture_notes import kept_together, left_out_with_reason, shared_pictures
+from train.picture_shape import picture_shape
 from train.splits import Indices, Splits, split_beside, split_test, split_training
 
 FRAME = CharacterFrame(box=20)  # MNIST's: 20 pixels of digit, centred by mass in 28
@@ -46,7 +50,9 @@ class Data:
     train_groups: Indices | None = None  # (n,): near-duplicates have the same number, and stay in one split
     own_validation: Indices | None = None  # of the training images: those that came as the split for validation
     stratified: bool = True  # whether every split has its share of every class
+    notes: tuple[str, ...] = ()  # how the images were read, in words
     warnings: tuple[str, ...] = ()  # what to know of the images, in words
+    unread: Mapping[str, str] = field(default_factory=dict)  # files that are left out, and why
 
     @cached_property
     def sha256(self) -> str:
@@ -73,7 +79,13 @@ class Data:
         return 1 if len(self.train_images) >= _LARGE else _REPEATS
 
 
-def load(name: str, folder: Path | None, labels: str | None, shape: tuple[int, int, int]) -> Data:
+def load(
+    name: str,
+    folder: Path | None = None,
+    labels: str | None = None,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+) -> Data:
     """Load a data set.
 
     Args:
@@ -81,7 +93,8 @@ def load(name: str, folder: Path | None, labels: str | None, shape: tuple[int, i
             warning on stderr.
         folder: where MNIST's files lie, or, with `labels`, other files in MNIST's format.
         labels: what the classes of such other files are called, see `edgecnn.labels.split_labels`.
-        shape: height, width and channels that images in class folders are scaled to.
+        size: height and width that images in class folders are scaled to; None: by what is there.
+        channels: 1 or 3, of images in class folders; None: by what is there.
 
     Raises:
         EdgecnnError: a file is missing or damaged, or the arguments do not fit each other.
@@ -92,7 +105,7 @@ def load(name: str, folder: Path | None, labels: str | None, shape: tuple[int, i
         return _mnist_of(name, folder)
     if name == "auto":
         return _mnist_or_digits()
-    return DATA_SETS[name]() if name in DATA_SETS else _class_folders(Path(name), shape)
+    return DATA_SETS[name]() if name in DATA_SETS else _class_folders(Path(name), size, channels)
 
 
 def _mnist_of(name: str, folder: Path) -> Data:
@@ -122,20 +135,26 @@ def _in_mnist_format(name: str, folder: Path | None, labels: str) -> Data:
     return Data(folder.resolve().name, classes, *arrays)
 
 
-def _class_folders(folder: Path, shape: tuple[int, int, int]) -> Data:
-    data, classes = read_folder(folder, shape)
-    images, labels, names = data.images, np.asarray(data.labels), data.indices
-    test, training = split_test(images, labels)
+def _class_folders(folder: Path, size: tuple[int, int] | None, channels: int | None) -> Data:
+    listing = list_pictures(folder)
+    shape, chosen = picture_shape(listing.files, size, channels)
+    pictures = cached(listing, shape, partial(decode_pictures, listing, shape))
+    training = int((pictures.splits != TEST).sum())  # these come first
+    own = np.flatnonzero(pictures.splits == VALIDATION)
     return Data(
         folder.resolve().name,
-        classes,
-        images[training],
-        labels[training],
-        images[test],
-        labels[test],
-        train_names=names[training],
-        test_names=names[test],
-        warnings=data.warnings,
+        listing.classes,
+        pictures.images[:training],
+        pictures.labels[:training],
+        pictures.images[training:],
+        pictures.labels[training:],
+        train_names=pictures.names[:training],
+        test_names=pictures.names[training:],
+        train_groups=pictures.groups[:training],
+        own_validation=own if len(own) else None,
+        notes=(*chosen, *kept_together(pictures)),
+        warnings=(*listing.notes, *left_out_with_reason(pictures), *shared_pictures(pictures)),
+        unread=pictures.unread,
     )
 
 

@@ -1,4 +1,4 @@
-"""Your own images: a folder with a folder for each class."""
+"""Your own images: a folder with a folder for each class, or with such folders in `train/`, `val/` and `test/`."""
 
 import sys
 from pathlib import Path
@@ -6,44 +6,105 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from edgecnn.dataset import Dataset
-from edgecnn.dataset_reading import read_image_folder
+from edgecnn.cpu import cores
 from edgecnn.errors import EdgecnnError
-from edgecnn.image_folders import find_images
+from edgecnn.images import read_image
 from edgecnn.labels import listed
 from edgecnn.manifest import Input
+from edgecnn.shrinking import Pixels
+from edgecnn.workers import map_chunks
+from train.layouts import TEST, TRAIN, Listing
+from train.near_duplicates import Fingerprint, fingerprint, near_duplicates, without_crowds
+from train.picture_cache import Pictures, new_array
+from train.splits import Labels, split_test
 
 LEAST_IMAGES = 100  # fewer leave too little to calibrate and to judge by
+MOST_UNREAD = 0.1  # share of the pictures that cannot be read: more are no accident
+_CHUNK = 8  # pictures that a thread reads at a time
+
+Read = tuple[Pixels, Fingerprint] | str  # or why it cannot be read
 
 
-def read_folder(folder: Path, shape: tuple[int, int, int]) -> tuple[Dataset, tuple[str, ...]]:
-    """Read every image below `folder`, scaled to `shape` (height, width, channels), as `edgecnn check` does.
+def decode_pictures(listing: Listing, shape: tuple[int, int, int], folder: Path) -> Pictures:
+    """Decode the pictures of a folder, scaled to `shape` (height, width, channels), as `edgecnn check` does.
 
-    Returns:
-        The images that can be read, with labels, and what each class is called: the folders' names, sorted.
+    Near-duplicates get one number; images for the test are cut off if none are there.
+
+    Args:
+        listing: the pictures.
+        shape: of the results.
+        folder: for a file of all their pixels.
 
     Raises:
-        EdgecnnError: there are no two classes, a class has no images that can be read, or there are too few in all.
+        EdgecnnError: too many cannot be read, a class has none that can, or there are too few in all.
     """
-    if not folder.is_dir():
-        raise EdgecnnError(f"--dataset {folder}: neither a data set's name nor a folder of class folders")
-    files = find_images(folder)
-    names = tuple(files.classes)
-    _check_classes(folder, names, [name for name, paths in files.classes.items() if not paths])
-    places = {name: place for place, name in enumerate(names)}
-    data = read_image_folder(files, places, Input(shape, pixel_scale=(1.0,), pixel_offset=(0.0,)), _bar)
-    counts = np.bincount(np.asarray(data.labels), minlength=len(names))
-    _check_classes(folder, names, [name for name, count in zip(names, counts, strict=True) if count == 0])
-    if len(data) < LEAST_IMAGES:
-        raise EdgecnnError(f"{folder} has {len(data)} images; {LEAST_IMAGES} are the least to train and judge by")
-    return data, names
+    path = folder / "decoded.npy"
+    images = new_array(path, (len(listing.files), *shape))
+    path.unlink()  # it stays until nobody has it open
+    places, prints, unread = _read_all(listing, images)
+    labels, splits = listing.labels[places], listing.splits[places]
+    _check_counts(listing, labels[splits == TRAIN], unread)
+    bits, tones = (np.stack(column) for column in zip(*prints, strict=True))
+    groups = without_crowds(near_duplicates(bits, tones), labels)
+    names = np.array([listing.name_of(listing.files[place]) for place in places])
+    if TEST not in splits:
+        training = int((splits == TRAIN).sum())  # these come first
+        test, _ = split_test(images[:training], labels[:training], groups[:training])
+        splits[test] = TEST
+    return Pictures(np.asarray(images[: len(places)]), labels, splits, groups, names, unread)
 
 
-def _check_classes(folder: Path, names: tuple[str, ...], empty: list[str]) -> None:
-    if len(names) < 2 or empty:
-        problem = f"no images in {listed(empty)}" if empty else f"{len(names)} class folders"
-        raise EdgecnnError(f"{folder} has {problem}; wanted: a folder of images for each class, two or more")
+def _read_all(listing: Listing, images: Pixels) -> tuple[list[int], list[Fingerprint], dict[str, str]]:
+    """Read the pictures into `images`, one after the other; the places of those that can be read, and why not others.
+
+    Raises:
+        EdgecnnError: too many cannot be read.
+    """
+    wanted = Input(images.shape[1:], pixel_scale=(1.0,), pixel_offset=(0.0,))
+    places: list[int] = []
+    prints, unread = [], {}
+    reading = map_chunks(lambda paths: [_read(path, wanted) for path in paths], iter(listing.files), _CHUNK, cores())
+    for place, outcome in enumerate(tqdm(reading, "reading", len(listing.files), leave=False, disable=_is_file())):
+        if isinstance(outcome, str):
+            unread[listing.name_of(listing.files[place])] = outcome
+        else:
+            images[len(places)], mark = outcome
+            places.append(place)
+            prints.append(mark)
+    if len(unread) > MOST_UNREAD * len(listing.files):
+        name, why = next(iter(unread.items()))
+        raise EdgecnnError(
+            f"{listing.root}: {len(unread)} of {len(listing.files)} images cannot be read, more than one in ten: mend"
+            f" or remove them; {name}: {why}"
+        )
+    return places, prints, unread
 
 
-def _bar(files: list[Path]) -> "tqdm[Path]":
-    return tqdm(files, desc="reading", unit=" images", leave=False, disable=not sys.stderr.isatty())
+def _read(path: Path, wanted: Input) -> Read:
+    try:
+        pixels = read_image(path, wanted)
+    except EdgecnnError as error:
+        return str(error).removeprefix(f"{path} ")
+    return pixels, fingerprint(pixels)
+
+
+def _check_counts(listing: Listing, labels: Labels, unread: dict[str, str]) -> None:
+    """Refuse classes without a picture that can be read, and too few pictures.
+
+    Raises:
+        EdgecnnError: with the remedy.
+    """
+    counts = np.bincount(labels, minlength=len(listing.classes))
+    empty = [name for name, count in zip(listing.classes, counts, strict=True) if count == 0]
+    if empty:
+        why = "; ".join(f"{name}: {reason}" for name, reason in list(unread.items())[:1])
+        raise EdgecnnError(f"{listing.root} has no images that can be read in {listed(empty)}; {why}")
+    if len(labels) < LEAST_IMAGES:
+        raise EdgecnnError(
+            f"{listing.root} has {len(labels)} images; {LEAST_IMAGES} are the least to train and judge by"
+        )
+
+
+def _is_file() -> bool:
+    """Whether nobody watches a bar on stderr."""
+    return not sys.stderr.isatty()

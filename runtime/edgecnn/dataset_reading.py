@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,28 +119,17 @@ def _read_folder(folder: Path, manifest: Manifest) -> Dataset:
         raise EdgecnnError(
             f"{folder} has a folder for each label, but an image may show several: pass an .npz with labels (n, labels)"
         )
-    return read_image_folder(tree, places, manifest.input)
+    return _read_images(tree, places, manifest.input)
 
 
-def read_image_folder(
-    folder: ImageFolder,
-    places: Mapping[str, int],
-    wanted: Input,
-    watch: Callable[[list[Path]], Iterable[Path]] = iter,
-) -> Dataset:
-    """Read the images of a folder.
-
-    Args:
-        folder: where they are.
-        places: the place of each class among the labels, by its name.
-        wanted: the input of the model that they are read for.
-        watch: yields the files as they are read; it may show the progress.
+def _read_images(folder: ImageFolder, places: Mapping[str, int], wanted: Input) -> Dataset:
+    """Read the images of a folder for a model with this input; `places` are its labels' by their names.
 
     Raises:
         EdgecnnError: none can be read.
     """
     files = [path for paths in folder.classes.values() for path in paths] or folder.loose
-    images, readable, unread = read_images(folder, files, wanted, watch)
+    images, readable, unread = read_images(folder, files, wanted)
     classes = [places[name] for name, paths in folder.classes.items() for _ in paths]
     names = np.array([folder.name_of(path) for path in files])[readable]
     labels = np.array(classes, np.int64)[readable] if classes else None

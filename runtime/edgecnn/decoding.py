@@ -8,6 +8,7 @@ PNG and an uncompressed picture in bands of rows, and the pixels are shrunk a ba
 import contextlib
 import itertools
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -44,6 +45,27 @@ def decode(path: Path, mode: str, wanted: tuple[int, int], side: int = SIDE) -> 
         EdgecnnError: Pillow is not installed, the file is missing or does not decode.
         MemoryError: it takes more memory than there is.
     """
+    with _opened(path) as (file, image):
+        return _upright(file, image, mode, wanted, side)
+
+
+def header(path: Path) -> tuple[tuple[int, int], str]:
+    """Width and height of an image file as it is stored, and Pillow's mode; no pixel is decoded.
+
+    Raises:
+        EdgecnnError: as `decode`.
+    """
+    with _opened(path) as (_, image):
+        return image.size, image.mode
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, Any]]:
+    """The open file of an image, and Pillow's image.
+
+    Raises:
+        EdgecnnError: as `decode`, also for what its user raises.
+    """
     pillow = load_pillow()
     if not path.exists():
         raise EdgecnnError(f"{path} does not exist")
@@ -53,7 +75,7 @@ def decode(path: Path, mode: str, wanted: tuple[int, int], side: int = SIDE) -> 
             warnings.simplefilter("ignore")  # Pillow's on damaged EXIF or many pixels: it decodes, or it does not
             with pillow.open(file) as image:
                 _check(path, image)
-                return _upright(file, image, mode, wanted, side)
+                yield file, image
     except (EdgecnnError, MemoryError):
         raise
     except Exception as error:  # decoders raise whatever they like

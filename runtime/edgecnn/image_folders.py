@@ -6,7 +6,7 @@ but two.
 """
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,10 +85,7 @@ def split_folders(root: Path, labels: Collection[str] = ()) -> dict[str, list[Pa
 
 
 def read_images(
-    folder: ImageFolder,
-    files: list[Path],
-    wanted: Input,
-    watch: Callable[[list[Path]], Iterable[Path]] = iter,
+    folder: ImageFolder, files: list[Path], wanted: Input
 ) -> tuple[list[Pixels], list[bool], dict[str, str]]:
     """Read images for a model with this input, and continue if one cannot be read.
 
@@ -99,7 +96,7 @@ def read_images(
         EdgecnnError: none can be read: Pillow is not installed, or the images are not for this model.
     """
     images, readable, unread = [], [], {}
-    for path in watch(files):
+    for path in files:
         try:
             images.append(read_image(path, wanted))
         except EdgecnnError as error:
