@@ -18,6 +18,7 @@ from benchmarks.report.gathering import _candidate
 from benchmarks.report.page import render
 from edgecnn import Classifier
 from edgecnn.dataset_reading import read_dataset
+from edgecnn.manifest import Rejection
 from edgecnn.modelfile import read_model
 from edgecnn.verdict import judge
 
@@ -92,7 +93,7 @@ def test_a_reader_sees_what_matters_without_scrolling_sideways(
         assert name in text
     assert f"{len(data)} test images" in text
     assert "Every model lives on every engine in a process of its own" in text
-    for section in ("models", "accuracy", "latency", "limits", "confusion", "flips", "method"):
+    for section in ("models", "reliability", "accuracy", "latency", "limits", "confusion", "flips", "method"):
         box = browser.execute_script(f"return document.getElementById('{section}').getBoundingClientRect().toJSON()")
         assert 0 <= box["left"] < box["right"] <= width
         assert box["height"] > 50
@@ -132,6 +133,18 @@ def test_a_loss_that_chance_may_explain_is_told(folder: Path, tmp_path: Path) ->
     assert report.notes
     assert spoiled.notes == tuple(f"{first.name}: {note}" for note in report.notes)
     assert f"<li>{first.name}: {report.notes[0]}</li>" in html.unescape(render(spoiled))
+
+
+def test_answers_that_are_unknown_stand_beside_the_float_parent(folder: Path, tmp_path: Path) -> None:
+    findings = page_of(shutil.copytree(folder, tmp_path / "copy"), {})
+    first, rejection = findings.candidates[0], Rejection(0.99, 0.75, 1.5)
+    half = replace(first.reliability, answered=first.report.images // 2, right=first.report.images // 2 - 1)
+    rejecting = replace(first, manifest=replace(first.manifest, rejection=rejection), reliability=half)
+    section = render(replace(findings, candidates=(rejecting,))).split('id="reliability"')[1].split("</section>")[0]
+    parent, row = (re.findall(r"<td>(.*?)</td>", line) for line in section.split("<tr>")[2:])
+    assert parent == ["float parent", f"{findings.parent_reliability.raw_error:.4f}", *[""] * 5]
+    assert row[0] == first.name
+    assert row[3:] == ["1.50", "0.7500", f"{100 * half.coverage:.2f} %", f"{half.selective_accuracy:.4f}"]
 
 
 def page_of(folder: Path, invalid: dict[str, str]) -> Findings:

@@ -35,7 +35,7 @@ def reliability_diagram(labels: Labels, probabilities: Floats, rejection: Reject
             for axes in both:
                 axes.axvline(rejection.threshold, color=_LINE, linestyle=":", linewidth=1)
         shares.set(title=f"{split}: how often answers are right", ylabel="share of right answers", ylim=(0, 1.02))
-        shares.legend(frameon=False, fontsize=9)
+        figure.legend(loc="outside lower center", frameon=False, fontsize=9)
         counts.set(xlabel="probability of the answer", ylabel="images", xlim=(0, 1), yscale="log")
         return png(figure)
 

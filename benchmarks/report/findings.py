@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from edgecnn.dataset import Dataset
 from edgecnn.manifest import Manifest
+from edgecnn.reliability import Reliability
 from edgecnn.verdict import Report
+from workstation.rejection import rejected
 
 Answers = npt.NDArray[np.intp]
 
@@ -20,9 +22,10 @@ class MeasuredModel:
 
     times: dict[str, Any]  # a result of latency.json
     bytes: int
-    quantization: str
+    manifest: Manifest
     answers: Answers  # to the evaluation images
     report: Report
+    reliability: Reliability  # on the evaluation images
 
     @property
     def name(self) -> str:
@@ -75,6 +78,12 @@ class Findings:
         """The float model's share of right answers."""
         answers = np.asarray(self.evaluation.probabilities).argmax(axis=1)
         return float((answers == self.evaluation.labels).mean())
+
+    @property
+    def parent_reliability(self) -> Reliability:
+        """The float model's reliability."""
+        probabilities = np.asarray(self.evaluation.probabilities)
+        return rejected(self.manifest.rejection, probabilities, np.asarray(self.evaluation.labels))
 
     @property
     def failures(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from benchmarks.models import setups
 from benchmarks.profile import profile
 from benchmarks.report.findings import Answers, Findings, Flip, MeasuredModel
 from edgecnn.bench import leave_out
+from edgecnn.check import answered
 from edgecnn.classifier import Classifier
 from edgecnn.command import progress, quiet
 from edgecnn.dataset import Dataset
@@ -42,7 +43,7 @@ def gather(folder: Path) -> Findings:
     candidates = tuple(_candidate(folder, data, times) for times in run["results"])
     profiled = [model for model in candidates if ENGINES[model.times["engine"]].package]  # a library has no operators
     limits = {model.name: profile(folder / model.times["model"], model.times["engine"]).verdict for model in profiled}
-    quantized = dict.fromkeys(model.times["model"] for model in candidates if model.quantization == "int8")
+    quantized = dict.fromkeys(model.times["model"] for model in candidates if model.manifest.quantization == "int8")
     progress(f"measuring the layers of {', '.join(quantized)}")
     with ThreadPoolExecutor() as pool:  # `_layers` waits for a process
         layers = dict(zip(quantized, pool.map(lambda name: _layers(folder / name), quantized), strict=True))
@@ -70,11 +71,11 @@ def _candidate(folder: Path, data: Dataset, times: dict[str, Any]) -> MeasuredMo
     progress(f"running {path.name} on {times['engine']}")
     with quiet():  # engines greet on stderr
         classifier = Classifier(path, times["engine"])
-    answers = np.array([prediction.index for prediction in classifier.predict_batch(data.images)])
+    answers, reliability = answered(classifier, data)
     labels, manifest = np.asarray(data.labels), classifier.manifest
     report = judge(labels, _parent(data), answers, manifest.baseline)
     progress("")
-    return MeasuredModel(times, path.stat().st_size, manifest.quantization, answers, report)
+    return MeasuredModel(times, path.stat().st_size, manifest, answers, report, reliability)
 
 
 def _parent(data: Dataset) -> Answers:

@@ -41,7 +41,7 @@ def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) 
             "the images have no labels: pass a folder with a folder for each label, or an .npz with an array labels"
         )
     several = manifest.multi_label
-    child, figures = _decided_each(classifier, data) if several else _answered(classifier, data)
+    child, figures = _decided_each(classifier, data) if several else answered(classifier, data)
     parent = None if data.probabilities is None else decided(data.probabilities, several)
     trained = manifest.training.dataset if manifest.training else None
     applies = data.source is None or data.source.dataset == trained
@@ -55,8 +55,13 @@ def _decided_each(classifier: Classifier, data: Dataset) -> tuple[npt.NDArray[An
     return np.stack([decided(answer.probabilities, True) for answer in classifier.predict_batch(data.images)]), None
 
 
-def _answered(classifier: Classifier, data: Dataset) -> tuple[npt.NDArray[Any], Reliability]:
-    """The most probable labels, (n,), also of images that are `unknown`; and their reliability."""
+def answered(classifier: Classifier, data: Dataset) -> tuple[npt.NDArray[Any], Reliability]:
+    """The most probable labels, (n,), also of images that are `unknown`; and their reliability.
+
+    Args:
+        classifier: of a model whose images show one label.
+        data: images with labels.
+    """
     answers = [
         (answer.index, answer.raw_probabilities[answer.index], answer.probability)
         for answer in classifier.predict_batch(data.images)
