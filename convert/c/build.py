@@ -28,7 +28,8 @@ TARGETS = [f"linux-{machine}{libc}" for machine in _MACHINES for libc in ("", "-
 # Products and sums are not contracted to one rounding: TFLite does not either.
 FLAGS = ("-std=c11", "-O2", "-ffp-contract=off", "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror", "-s")
 
-_THREADS = ("-DEDGECNN_POOL", "-D_POSIX_C_SOURCE=200809L", "-pthread")  # of libraries alone
+_NO_TABLES = ("-fno-asynchronous-unwind-tables", "-fno-unwind-tables")  # for exceptions, which C has not
+_LIBRARY = ("-DEDGECNN_POOL", "-D_POSIX_C_SOURCE=200809L", "-pthread", "-shared", "-fPIC", *_NO_TABLES)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _one(folder: Path, stem: str, target: str) -> Built:
     glibc, musl, more = _MACHINES[machine]
     library, program = folder / f"{target}.so", folder / f"{target}.program"
     source = folder / f"{stem}.c"
-    compile_for(musl if libc else glibc, [source], library, *more, *_THREADS, "-shared", "-fPIC")
+    compile_for(musl if libc else glibc, [source], library, *more, *_LIBRARY)
     compile_for(musl, [source, folder / f"{stem}_main.c"], program, *more, "-static")
     return Built(target, library.read_bytes(), program.read_bytes())
 

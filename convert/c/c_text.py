@@ -1,15 +1,15 @@
 """The text of the four C files: a plan's steps, around the kernels that they call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
-from convert.c.cpus import CPUS, MACROS, PORTABLE, Cpu, chain, has_kernel, kernel_file, of_macro, only
+from convert.c.cpus import CPUS, MACROS, PORTABLE, has_kernel, kernel_file, of_macro, only
 from convert.c.initializers import float_literal, rows
 from convert.c.plan import Plan
 from convert.c.step import Bytes, Step
+from convert.c.step_text import inferring, sharing
 from convert.c.syntax import Code, comment, identifier, joined, literal, rendered
 from edgecnn.engines import MOST_NATIVE_THREADS
 from edgecnn.interpreters import TensorSpec
@@ -74,8 +74,8 @@ def source(names: Names, plan: Plan, manifest: Manifest) -> Code:
             _labels(names, manifest),
             _pixels(plan, manifest),
             _rendered("arena.h", names, arena=plan.arena),
-            *(_infer(cpu, plan.steps) for cpu in CPUS),
-            _rendered("meeting.h", names, most=MOST_NATIVE_THREADS, shared=joined(_shares(plan.steps))),
+            *inferring(plan.steps),
+            _rendered("meeting.h", names, most=MOST_NATIVE_THREADS, shared=joined(sharing(plan.steps))),
             _rendered("main.h", names, **ends),
             _rendered("pool.h", names, shared_steps=int(any(step.share("") for step in plan.steps)), **ends),
         ]
@@ -129,55 +129,6 @@ def _scratch(macro: str, steps: Sequence[Step]) -> str:
 def _family(kernel: str, macro: str) -> list[str]:
     """The kernels of one kind for a family of CPUs."""
     return [kernel_file(f"{kernel}_{cpu.name}") for cpu in of_macro(macro) if has_kernel(kernel, cpu)]
-
-
-def _infer(cpu: Cpu, steps: Sequence[Step]) -> str:
-    """The function that calls the kernels one after the other, on one kind of CPU."""
-    calls = "\n".join(f"    {step.call(_function(step, cpu))}  // {_sides(step)}" for step in steps)
-    return only(cpu.macro, _function_of(cpu, f"infer_{cpu.name}(int8_t *arena)", f"{calls}\n"))
-
-
-def _function_of(cpu: Cpu, signature: str, lines: str) -> str:
-    """A function for one kind of CPU, which not every build calls."""
-    attribute = f"{cpu.attribute} " if cpu.attribute else ""
-    return f"{attribute}static __attribute__((unused)) void {signature} {{\n{lines}}}\n"
-
-
-def _shares(steps: Sequence[Step]) -> Iterator[str]:
-    """For each kind of CPU the function of a worker: its share of each step, behind which all meet."""
-    for cpu in CPUS:
-        lines = "".join(f"    {line}\n" for line in _share_lines(cpu, steps))
-        yield only(cpu.macro, _function_of(cpu, f"share_{cpu.name}(int8_t *arena, int worker, int workers)", lines))
-
-
-def _share_lines(cpu: Cpu, steps: Sequence[Step]) -> Iterator[str]:
-    """Steps that threads share; of those between, which worker 0 computes, all wait for the last."""
-    shares = [(step, step.share(_function(step, cpu))) for step in steps]
-    for is_shared, group in groupby(shares, lambda pair: pair[1] is not None):
-        calls = list(group)
-        if not is_shared:
-            alone = " ".join(step.call(_function(step, cpu)) for step, _ in calls)
-            yield f"if (!worker) {{ {alone} }}"
-            yield "meet(workers);"
-        for step, share in calls:
-            if share:
-                bounds = (f"first_row({share.units}, {worker}, workers)" for worker in ("worker", "worker + 1"))
-                yield f"for (int first = {next(bounds)}, last = {next(bounds)}; first < last; first = last) {{"
-                yield f"    {share.call}  // {_sides(step)}"
-                yield "}"
-                yield "meet(workers);"
-
-
-def _function(step: Step, cpu: Cpu) -> str:
-    """The best kernel for a step that a CPU can run."""
-    for candidate in chain(cpu):
-        if has_kernel(step.kernel, candidate) and (candidate is PORTABLE or step.is_exact_on(candidate)):
-            return f"{step.kernel}_{candidate.name}"
-    return step.kernel
-
-
-def _sides(step: Step) -> str:
-    return f"{step.output.height}x{step.output.width}x{step.output.channels}"
 
 
 def _labels(names: Names, manifest: Manifest) -> str:

@@ -54,6 +54,11 @@ def chain(cpu: Cpu) -> Iterator[Cpu]:
         yield from chain(_BY_NAME[cpu.below])
 
 
+def below(cpu: Cpu) -> Cpu | None:
+    """The CPU below another one of a family, whose functions it can call."""
+    return _BY_NAME[cpu.below] if cpu.below and cpu.below != PORTABLE.name else None
+
+
 def of_macro(macro: str) -> list[Cpu]:
     """The CPUs of a family, the best first."""
     return [cpu for cpu in reversed(CPUS) if cpu.macro == macro]

@@ -40,11 +40,6 @@ def struct(kind: str, name: str, fields: Mapping[str, object]) -> str:
     return f"static const struct {kind} {name} = {{\n{_wrapped(filled)}\n}};\n"
 
 
-def local_struct(kind: str, name: str, fields: Mapping[str, object]) -> str:
-    """A struct of a function."""
-    return f"const struct {kind} {name} = {{{', '.join(f'.{field} = {value}' for field, value in fields.items())}}};"
-
-
 def _wrapped(text: str) -> str:
     lines = textwrap.wrap(text, _WIDTH - 4, break_long_words=False, break_on_hyphens=False)
     return textwrap.indent("\n".join(lines), "    ").replace(_GLUE, " ")

@@ -1,6 +1,6 @@
 """A step of generated C: one call of a function of convert/c/kernels, with the constants that it reads."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.c.cpus import Cpu
-from convert.c.initializers import local_struct, struct
+from convert.c.initializers import struct
 
 Ints = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.int8]
@@ -51,10 +51,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Share:
-    """How threads share a step: the C that computes the units `first` to `last` of its output, as rows are."""
+    """How threads share a step: the lines of C that compute the units `first` to `last` of its output, as rows are."""
 
     units: int
-    call: str
+    lines: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,19 +135,26 @@ class StructStep(Step):
         """All arguments of the call, in C."""
         return [f"&{self.name}", *super().arguments()]
 
-    def share_of_rows(self, function: str, fields: Mapping[str, int], skipped: int, start: int = 0) -> Share:
-        """A share of rows of the output.
+    def share_of_rows(self, function: str, skipped: int, start: int = 0) -> Share:
+        """A share of rows of the output; `height` and `top` become those of the part.
 
         Args:
             function: the kernel.
-            fields: of the struct; `height` and `top` become those of the part.
             skipped: rows of the input from one row of the output to the next, of an input with a border.
             start: the bytes of it, of an input without one.
         """
-        height, row = fields["height"], self.output.size // fields["height"]
-        part = {**self.pointers(), **fields, "height": "last - first", "top": f"{fields['top']} - first * {skipped}"}
+        height = self.fields["height"]
+        changes = ["height = last - first", *([f"top -= first * {skipped}"] if skipped else [])]
         (value,) = self.inputs
         source = f"{value.pointer} + first * {start}" if start else value.pointer
-        ends = [f"&{PART}", source, f"{self.output.pointer} + first * {row}", *self.parameters()]
-        call = f"{function}({', '.join(map(str, ends))});"
-        return Share(height, f"{local_struct(self.kernel, PART, part)} {call}")
+        output = f"{self.output.pointer} + first * {self.output.size // height}"
+        return Share(height, self.part(function, changes, source, output))
+
+    def part(self, function: str, changes: Iterable[str], source: str, output: str) -> list[str]:
+        """The call for a part of the output: lines of C, with a struct of which some fields are changed."""
+        ends = [f"&{PART}", source, output, *self.parameters()]
+        return [
+            f"struct {self.kernel} {PART} = {self.name};",
+            *(f"{PART}.{change};" for change in changes),
+            f"{function}({', '.join(map(str, ends))});",
+        ]

@@ -8,6 +8,9 @@ void *memset(void *to, int value, size_t size);                           // a C
 #endif
 
 #define INLINE static inline __attribute__((always_inline, unused))
+// A function for each step: who calls all of it and who calls a share of it have the same code.
+#define STEP static __attribute__((noinline, unused))
+#define ENTRY static __attribute__((unused))  // not every build calls each
 #define ALIGNED __attribute__((aligned(64)))
 #if __STDC_HOSTED__ && !defined EDGECNN_NO_THREADS
 #define OF_THREAD static _Thread_local

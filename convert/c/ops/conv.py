@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from convert.c.cpus import only
 from convert.c.fixed_point import LEAST
-from convert.c.initializers import array, local_struct
+from convert.c.initializers import array
 from convert.c.network import Operator
 from convert.c.operators import lowers
 from convert.c.ops.concatenation import copy_channels
@@ -24,12 +24,12 @@ from convert.c.ops.layer import (
     sums_reached,
     whole_blocks,
 )
-from convert.c.ops.walk import band, band_bytes, long_rows, shared_rows, walk
+from convert.c.ops.walk import band, band_bytes, long_rows, walk
 from convert.c.ops.wide import eights, wide_weights
 from convert.c.ops.windows import SAME, borders, dilated, kernel_reads, kernel_sides, strides
 from convert.c.plan import Plan
 from convert.c.rounding import Reals, fit_32_bits, vectors_are_exact
-from convert.c.step import PART, SHARED_PRODUCTS, Bytes, Ints, Share, Value
+from convert.c.step import SHARED_PRODUCTS, Bytes, Ints, Share, Value
 
 _GROUP = 4  # as in kernels/conv.h
 _POOLED = 4  # positions that every CPU's tile holds
@@ -73,10 +73,9 @@ class Conv(Layer):
             return None
         if self.fields["dense"]:
             return self._share_of_blocks(function)
-        fields = {**self.fields, **shared_rows(self.fields, self.output)}
-        if fields["padded"]:
-            return self.share_of_rows(function, fields, fields["step_y"] // fields["row"])
-        return self.share_of_rows(function, fields, 0, start=fields["step_y"])
+        if self.fields["padded"]:
+            return self.share_of_rows(function, self.fields["step_y"] // self.fields["row"])
+        return self.share_of_rows(function, 0, start=self.fields["step_y"])
 
     def _share_of_blocks(self, function: str) -> Share | None:
         """As many blocks at once as divide them all: the kernel's loops keep their lengths."""
@@ -85,16 +84,12 @@ class Conv(Layer):
         if self.scales is not None or count < 3 or blocks < 2 * count:
             return None
         size = count * BLOCK
-        pointers = self.pointers() | {
-            field: f"{self.name}_{field} + first * {size}" for field in ("bias", "multiplier", "shift")
-        }
-        pointers["weights"] = f"{self.name}_weights + first * {count * self.weights[0].size}"
-        pointers["unsigned_bias"] = f"(const int32_t *)UNSIGNED_BIAS({self.name}) + first * {size}"
-        left = f"{channels} - first * {size} < {size} ? {channels} - first * {size} : {size}"
-        part = local_struct(self.kernel, PART, {**pointers, **self.fields, "blocks": count, "channels": left})
+        changes = [f"{field} += first * {size}" for field in ("bias", "unsigned_bias", "multiplier", "shift")]
+        changes += [f"weights += first * {count * self.weights[0].size}", f"blocks = {count}"]
+        changes += [f"channels = {channels} - first * {size} < {size} ? {channels} - first * {size} : {size}"]
         (value,) = self.inputs
-        call = f"{function}(&{PART}, {value.pointer}, {self.output.pointer} + first * {size});"
-        return Share(blocks // count, f"for (; first < last; first++) {{ {part} {call} }}")
+        lines = self.part(function, changes, value.pointer, f"{self.output.pointer} + first * {size}")
+        return Share(blocks // count, ["for (; first < last; first++) {", *(f"    {line}" for line in lines), "}"])
 
     def scratch_bytes(self, macro: str) -> int:
         """A copy of a band: of 16 bits for AVX2, elsewhere only where there is a border."""

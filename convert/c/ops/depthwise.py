@@ -60,7 +60,7 @@ class Depthwise(Layer):
         """Rows."""
         if self.products < SHARED_PRODUCTS:
             return None
-        return self.share_of_rows(function, self.fields, self.fields["stride_y"])
+        return self.share_of_rows(function, self.fields["stride_y"])
 
     def scratch_bytes(self, macro: str) -> int:
         """Rows of the input as the kernels read them."""

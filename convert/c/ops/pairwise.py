@@ -78,7 +78,7 @@ class Pairwise(Step):
         start, places = parameters[:-count], parameters[-count:]
         left = f"(last * {_LINE} < {size} ? last * {_LINE} : {size}) - first * {_LINE}"
         words = [*start, *(f"{place} + first * {_LINE}" for place in places), left]
-        return Share(-(-self.columns // _LINE), f"{function}({', '.join(map(str, words))});")
+        return Share(-(-self.columns // _LINE), [f"{function}({', '.join(map(str, words))});"])
 
     def overwritable(self) -> Sequence[Value]:
         """Operands that no row repeats."""

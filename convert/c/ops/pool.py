@@ -31,7 +31,7 @@ class Pool(StructStep):
         """Rows."""
         if self.output.size * self.fields["pool_height"] * self.fields["pool_width"] < SHARED_PRODUCTS:
             return None
-        return self.share_of_rows(function, self.fields, self.fields["stride_y"])
+        return self.share_of_rows(function, self.fields["stride_y"])
 
     def is_exact_on(self, cpu: Cpu) -> bool:
         """Whether 16 bits hold the sums, of whole vectors of channels."""

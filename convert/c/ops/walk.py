@@ -51,22 +51,15 @@ def walk(
 
 
 def long_rows(fields: Mapping[str, int], output: Value) -> dict[str, int]:
-    """Rows of a convolution of 1x1 put together, while they are short: a tile has no neighbours at a row's end."""
-    heights = [height for height in range(1, output.height + 1) if output.height % height == 0]
+    """Rows of a convolution of 1x1 put together, while they are short: a tile has no neighbours at a row's end.
+
+    There are as many as threads can share evenly.
+    """
+    evenly = next(rows for rows in _EVENLY if output.height % rows == 0)
+    heights = [height for height in range(1, output.height // evenly + 1) if output.height % (height * evenly) == 0]
     times = max(height for height in heights if height == 1 or height * fields["row"] <= _LONG)
     longer = {field: times * fields[field] for field in ("row", "input_row", "step_y", "position_y")}
     return longer | {"height": output.height // times, "width": output.width * times}
-
-
-def shared_rows(fields: Mapping[str, int], output: Value) -> dict[str, int]:
-    """Rows that `long_rows` put together, as few as threads can share evenly; a band is no larger than before."""
-    times = fields["width"] // output.width
-    heights = [height for height in range(1, times + 1) if times % height == 0]
-    evenly = next(rows for rows in _EVENLY if output.height % rows == 0)
-    fewer = max(height for height in heights if output.height // height % evenly == 0)
-    shorter = {field: fields[field] * fewer // times for field in ("row", "input_row", "step_y", "position_y")}
-    rows = {"height": output.height // fewer, "width": output.width * fewer, "band": fields["band"] * times // fewer}
-    return {**shorter, **rows} if times > 1 else {}
 
 
 def band(fields: Mapping[str, int]) -> int:

@@ -50,4 +50,12 @@ static void meet(int workers) {
 // The first of a worker's rows; the next worker's first is its end.
 INLINE int first_row(int rows, int worker, int workers) { return rows * worker / workers; }
 
+// Computes a worker's share of a step's rows.
+#define SHARE(step, rows)                                                                                \
+    do {                                                                                                 \
+        const int first = first_row(rows, worker, workers), last = first_row(rows, worker + 1, workers); \
+        if (first < last) step(arena, first, last);                                                      \
+        meet(workers);                                                                                   \
+    } while (0)
+
 @{shared}#endif

@@ -1,0 +1,88 @@
+"""The text of a step's functions, one for each kind of CPU, and of those that call them: `infer_CPU`, `share_CPU`."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from convert.c.cpus import CPUS, PORTABLE, Cpu, below, chain, has_kernel, only
+from convert.c.step import Step
+
+
+def inferring(steps: Sequence[Step]) -> Iterator[str]:
+    """For each kind of CPU the functions of all steps, and one that calls them in their order."""
+    for cpu in CPUS:
+        yield only(cpu.macro, *_functions(cpu, steps), _infer(cpu, steps))
+
+
+def sharing(steps: Sequence[Step]) -> Iterator[str]:
+    """For each kind of CPU the function of a worker: its share of each step, behind which all meet."""
+    for cpu in CPUS:
+        signature = f"share_{cpu.name}(int8_t *arena, int worker, int workers)"
+        yield only(cpu.macro, _function_of(cpu, "ENTRY", signature, _share_lines(cpu, steps)))
+
+
+def _functions(cpu: Cpu, steps: Sequence[Step]) -> Iterator[str]:
+    """A function for each step, on one kind of CPU; of a step that threads share, one for some of its units."""
+    for step in (step for step in steps if _compiled_for(step, cpu) is cpu):
+        kernel = _kernel(step, cpu)
+        share = step.share(kernel)
+        part = ", int first, int last" if share else ""
+        lines = share.lines if share else [step.call(kernel)]
+        yield _function_of(cpu, "STEP", f"{_name(step, cpu)}(int8_t *arena{part})", lines)
+
+
+def _infer(cpu: Cpu, steps: Sequence[Step]) -> str:
+    """The function that computes one step after the other, on one kind of CPU."""
+    return _function_of(cpu, "ENTRY", f"infer_{cpu.name}(int8_t *arena)", [_whole(step, cpu) for step in steps])
+
+
+def _share_lines(cpu: Cpu, steps: Sequence[Step]) -> Iterator[str]:
+    """Steps that threads share; of those between, which worker 0 computes, all wait for the last."""
+    for is_shared, group in groupby(steps, lambda step: step.share("") is not None):
+        if is_shared:
+            yield from (f"SHARE({_name(step, cpu)}, {_units(step)});  // {_sides(step)}" for step in group)
+        else:
+            yield "if (!worker) {"
+            yield from (f"    {_whole(step, cpu)}" for step in group)
+            yield "}"
+            yield "meet(workers);"
+
+
+def _function_of(cpu: Cpu, kind: str, signature: str, lines: Iterable[str]) -> str:
+    attribute = f"{cpu.attribute} " if cpu.attribute else ""
+    body = "".join(f"    {line}\n" for line in lines)
+    return f"{attribute}{kind} void {signature} {{\n{body}}}\n"
+
+
+def _name(step: Step, cpu: Cpu) -> str:
+    """The function of a step."""
+    return f"{step.name}_{_compiled_for(step, cpu).name}"
+
+
+def _compiled_for(step: Step, cpu: Cpu) -> Cpu:
+    """The lowest CPU of a family that gets the same kernel for a step: they share its function."""
+    lower = below(cpu)
+    return _compiled_for(step, lower) if lower and _kernel(step, lower) == _kernel(step, cpu) else cpu
+
+
+def _whole(step: Step, cpu: Cpu) -> str:
+    """The call for all of a step."""
+    part = f", 0, {_units(step)}" if _units(step) else ""
+    return f"{_name(step, cpu)}(arena{part});  // {_sides(step)}"
+
+
+def _units(step: Step) -> int:
+    """The units that threads share; 0 if one of them computes it all."""
+    share = step.share("")
+    return share.units if share else 0
+
+
+def _kernel(step: Step, cpu: Cpu) -> str:
+    """The best kernel for a step that a CPU can run."""
+    for candidate in chain(cpu):
+        if has_kernel(step.kernel, candidate) and (candidate is PORTABLE or step.is_exact_on(candidate)):
+            return f"{step.kernel}_{candidate.name}"
+    return step.kernel
+
+
+def _sides(step: Step) -> str:
+    return f"{step.output.height}x{step.output.width}x{step.output.channels}"
