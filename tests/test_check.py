@@ -1,6 +1,7 @@
 """`edgecnn check`: a model on labelled images."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +77,8 @@ def test_a_folder_of_class_folders_is_checked(trained: Path, tmp_path: Path) -> 
     document = json.loads(done.stdout)
     assert (document["images"], document["flips"], document["verdict"]) == (60, None, "NONE")
     assert document["accuracy"] > 0.8
+    assert sum(score["images"] for score in document["classes"].values()) == 60
+    assert sum(pair["images"] for pair in document["confused"]) == len(document["mistakes"])
     wrong = [name.split("/") for name in document["mistakes"]]
     assert len(wrong) == 60 - round(60 * document["accuracy"])
     assert all(data.labels[int(name.removesuffix(".png"))] == int(label) for label, name in wrong)
@@ -90,6 +93,7 @@ def test_a_folder_of_class_folders_is_checked(trained: Path, tmp_path: Path) -> 
     shown = run_here("edgecnn", "check", trained / "model_int8.tflite", tmp_path / "images").stdout
     assert "3/blank.png: is blank" in shown
     assert "NONE   no baseline" in shown
+    assert re.search(r"class +images +precision +recall +F1\n", shown)
     assert "2 of 62 images left out: 3/blank.png, 5/cut.png" in shown
     (tmp_path / "images" / "eleven").mkdir()
     Image.fromarray(data.images[0, ..., 0]).save(tmp_path / "images" / "eleven" / "0.png")

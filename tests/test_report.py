@@ -93,7 +93,17 @@ def test_a_reader_sees_what_matters_without_scrolling_sideways(
         assert name in text
     assert f"{len(data)} test images" in text
     assert "Every model lives on every engine in a process of its own" in text
-    for section in ("models", "reliability", "accuracy", "latency", "limits", "confusion", "flips", "method"):
+    for section in (
+        "models",
+        "reliability",
+        "accuracy",
+        "latency",
+        "limits",
+        "confusion",
+        "classes",
+        "flips",
+        "method",
+    ):
         box = browser.execute_script(f"return document.getElementById('{section}').getBoundingClientRect().toJSON()")
         assert 0 <= box["left"] < box["right"] <= width
         assert box["height"] > 50

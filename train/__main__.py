@@ -137,13 +137,14 @@ def _summary(fitted: "Fitted", result: "Result", held: bool | None) -> str:
         ("data", f"{data.name}, {sizes}"),
         ("network", f"{job.network.name}, {fitted.model.count_params():,} parameters"),
         ("accuracy", f"{accuracy:.4f} on the test   95 % interval {low:.4f} to {high:.4f}"),
+        ("confused", result.scores.confused),
         ("baseline", _baseline(data.baseline, held)),
         ("calibration", result.reliability.calibration_words(result.rejection)),
         *_unknown(result),
         ("time", f"{result.seconds:.0f} s, {result.epochs} epochs"),
         ("written", f"{result.output}/model.keras and what belongs to it"),
     ]
-    return table(("", f"recipe {job.recipe.name}, seed {job.seed}"), rows)
+    return f"{table(('', f'recipe {job.recipe.name}, seed {job.seed}'), rows)}\n\n{result.scores.as_table()}"
 
 
 def _unknown(result: "Result") -> list[tuple[str, str]]:

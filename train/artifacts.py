@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from edgecnn.manifest import Manifest, Rejection, Training
 from edgecnn.modelfile import pack_model
 from edgecnn.pixels import normalize
 from edgecnn.reliability import Reliability
+from edgecnn.scores import Scores, scores_of
 from train.decorate import decorating
 from train.job import Fitted, Job
 from train.picture_notes import list_left_out
@@ -40,13 +41,16 @@ class Result:
     accuracy: dict[str, float]  # by split
     weights_sha256: str
     output: str
+    scores: Scores  # on the test split
     reliability: Reliability  # on the test split
     rejection: Rejection | None  # None without --reject, and where its share is not reached
     missed: str  # why that is so, in words
 
     def as_document(self) -> dict[str, Any]:
         """For `--json`."""
-        return asdict(self) | {"reliability": self.reliability.as_document()}
+        document = asdict(self) | {"reliability": self.reliability.as_document()} | self.scores.as_document()
+        del document["scores"]  # its parts have names of their own
+        return document
 
 
 def write(output: Path, fitted: Fitted) -> Result:
@@ -68,12 +72,17 @@ def write(output: Path, fitted: Fitted) -> Result:
         with decorating(name):
             write_file(output / name, draw())
     job, test = fitted.job, _reliability(datasets["evaluation"], rejection)
-    figures = (fitted.epochs, fitted.seconds, accuracy, weights, str(output), test, rejection, missed)
+    scores = _scores(datasets["evaluation"], job.data.labels)
+    figures = (fitted.epochs, fitted.seconds, accuracy, weights, str(output), scores, test, rejection, missed)
     return Result(job.recipe.name, job.seed, *figures)
 
 
 def _fit_rejection(validation: Dataset, share: float | None) -> tuple[Rejection | None, str]:
     return fit_rejection(_probabilities(validation), np.asarray(validation.labels), share or 0.0)
+
+
+def _scores(data: Dataset, names: Sequence[str]) -> Scores:
+    return scores_of(np.asarray(data.labels), _probabilities(data).argmax(axis=1), names)
 
 
 def _reliability(data: Dataset, rejection: Rejection | None) -> Reliability:

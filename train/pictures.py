@@ -42,8 +42,11 @@ def curves(history: Mapping[str, Sequence[float]], evaluation: float) -> bytes:
 
 
 def confusion(labels: npt.NDArray[np.int64], answers: npt.NDArray[np.intp], names: Sequence[str], split: str) -> bytes:
-    """The confusion matrix: classes in rows, answers in columns; the colour is the number of mistakes."""
-    counts = confusion_counts(labels, answers, len(names))
+    """The confusion matrix: classes in rows, answers in columns; the colour is the number of mistakes.
+
+    Classes that are confused lie together.
+    """
+    counts, names = confusion_counts(labels, answers, names)
     wrong = mistakes_in(counts)
     side = min(12.0, 2.5 + 0.42 * len(names))
     with matplotlib.rc_context(_PLAIN):

@@ -109,8 +109,11 @@ def layer_noise(layers: Sequence[dict[str, Any]]) -> str:
 
 
 def confusion(labels: npt.NDArray[np.int64], answers: npt.NDArray[np.intp], names: Sequence[str]) -> str:
-    """The confusion matrix: classes in rows, answers in columns; mistakes are coloured by their number."""
-    counts = confusion_counts(labels, answers, len(names))
+    """The confusion matrix: classes in rows, answers in columns; mistakes are coloured by their number.
+
+    Classes that are confused lie together.
+    """
+    counts, names = confusion_counts(labels, answers, names)
     wrong = mistakes_in(counts)
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH, _WIDTH), layout="constrained")

@@ -13,6 +13,7 @@ from PIL import Image
 
 from benchmarks.report import charts
 from benchmarks.report.findings import Findings, Flip
+from edgecnn.scores import scores_of
 from edgecnn.subject import FULL
 
 _TEMPLATES = Path(__file__).parent
@@ -27,7 +28,8 @@ def render(findings: Findings) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    fastest = findings.fastest
+    fastest, names = findings.fastest, findings.manifest.labels
+    labels = np.asarray(findings.evaluation.labels)
     return environment.get_template("page.html").render(
         findings=findings,
         fastest=fastest,
@@ -35,9 +37,8 @@ def render(findings: Findings) -> str:
         accuracy_chart=_markup(charts.accuracy_against_latency(findings)),
         latency_chart=_markup(charts.latency_distributions(findings)),
         layer_charts={name: _markup(charts.layer_noise(layers)) for name, layers in findings.layers.items() if layers},
-        confusion_chart=_markup(
-            charts.confusion(np.asarray(findings.evaluation.labels), fastest.answers, findings.manifest.labels)
-        ),
+        confusion_chart=_markup(charts.confusion(labels, fastest.answers, names)),
+        scores=scores_of(labels, fastest.answers, names),
         boards=_boards(findings.boards) if findings.boards else None,
         full=FULL,
     )

@@ -12,6 +12,7 @@ from edgecnn.confidence import loss_interval
 from edgecnn.dataset import Dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.reliability import Reliability, reliability
+from edgecnn.scores import scores_of
 from edgecnn.verdict import Report, judge
 
 
@@ -47,7 +48,8 @@ def check(classifier: Classifier, data: Dataset, max_drop: float | None = None) 
     applies = data.source is None or data.source.dataset == trained
     baseline = manifest.baseline if applies else None
     report = judge(data.labels, parent, child, baseline, max_drop, manifest.labels)
-    return replace(report, notes=(*report.notes, *data.notes), reliability=figures)
+    scores = scores_of(data.labels, child, manifest.labels)
+    return replace(report, notes=(*report.notes, *data.notes), reliability=figures, scores=scores)
 
 
 def _decided_each(classifier: Classifier, data: Dataset) -> tuple[npt.NDArray[Any], None]:
@@ -83,6 +85,7 @@ def as_document(report: Report, data: Dataset) -> dict[str, Any]:
         "wilson_95": list(report.interval),
         **(report.reliability.as_document() if report.reliability else {}),
         "mistakes": data.indices[report.wrong].tolist(),
+        **(report.scores.as_document() if report.scores else {}),
         "left_out": data.unread,
         "baseline": report.baseline.accuracy if report.baseline else None,
         "max_drop": report.max_drop,

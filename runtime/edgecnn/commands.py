@@ -122,12 +122,10 @@ def check(options: argparse.Namespace) -> int:
         document = {"model": str(options.model), "engine": classifier.engine, "data": str(options.data)}
         print_json(document | as_document(report, data))
     else:
-        print(
-            table(
-                ("", f"{options.model} on {classifier.engine}"),
-                _verdict(options.data, report, data, classifier.manifest),
-            )
-        )
+        rows = _verdict(options.data, report, data, classifier.manifest)
+        print(table(("", f"{options.model} on {classifier.engine}"), rows))
+        if report.scores:
+            print(f"\n{report.scores.as_table()}")
     return GATE_FAILED if report.failures else OK
 
 
@@ -144,6 +142,8 @@ def _verdict(path: Path, report: Report, data: Dataset, manifest: Manifest) -> l
     if report.reliability and rejection:
         rows.append(("unknown", report.reliability.coverage_words(rejection.threshold)))
     rows.append(("mistakes", listed_images(report.wrong, data.indices)))
+    if report.scores and report.scores.confusions:
+        rows.append(("confused", report.scores.confused))
     rows += [(name, f"{label.accuracy:.4f} of it alone") for name, label in report.by_label.items()]
     if report.baseline:
         rows.append(("baseline", f"{report.baseline.accuracy} - {report.max_drop}"))

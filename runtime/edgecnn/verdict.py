@@ -14,6 +14,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.flips import Flips, Indices, find_flips, same_answers
 from edgecnn.manifest import Agreement, Baseline
 from edgecnn.reliability import Reliability
+from edgecnn.scores import Scores
 
 MAX_DROP = 0.005  # share of right answers that a conversion may lose, net, by default
 
@@ -31,6 +32,7 @@ class Report:
     rules: int  # how many rules applied
     notes: tuple[str, ...] = ()  # doubts about the verdict, in words
     by_label: dict[str, "Report"] = field(default_factory=dict)  # of a multi-label model: one per label
+    scores: Scores | None = None  # of its classes, if somebody asked for them; no rule reads them
     reliability: Reliability | None = None  # of its probabilities, where an image shows one label; no rule reads it
 
     @property
