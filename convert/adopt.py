@@ -6,6 +6,7 @@ copy with the manifest is written beside it as NAME_edgecnn.tflite (or .onnx); t
 Examples:
   python -m convert.adopt flowers.tflite --labels rose,tulip --normalization tf
   python -m convert.adopt flowers.onnx --labels labels.txt --pixel-scale 0.00392157 --layout NCHW
+  python -m convert.adopt flowers.tflite --labels rose,tulip --normalization tf --reject 0.95 --validation photos/
 """
 
 import argparse
@@ -14,7 +15,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +24,20 @@ import numpy.typing as npt
 from convert.foreign_model import check_labels, pixel_values, read_labels
 from convert.options import add_foreign_options
 from convert.output_kind import output_kind, within_one
-from convert.processes.engine_answers import in_engine_process
+from convert.processes.engine_answers import answers, in_engine_process
 from convert.variant import quantizations
-from edgecnn.command import OK, command, command_parser, print_json, quiet, table
+from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, quiet, table
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.engine_loading import load_engine
+from edgecnn.engines import engines_for
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, sha256, write_file
 from edgecnn.interpreters import TensorSpec
 from edgecnn.manifest import Input, Manifest
 from edgecnn.model_opening import limits
-from edgecnn.modelfile import find_manifest, model_format, pack_model
+from edgecnn.modelfile import ModelFile, find_manifest, model_format, pack_model
 from edgecnn.pixels import dequantize
+from workstation.rejection import add_reject_option, check_reject, fit_rejection
 
 LAYOUTS = ("NHWC", "NCHW")
 _CHANNELS = (1, 3, 4)  # lengths of an axis of channels
@@ -62,13 +66,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_foreign_options(parser)
     parser.add_argument("--layout", choices=LAYOUTS, help="of the input, if its shape leaves it open")
     parser.add_argument("--output", type=Path, help="default: beside, as NAME_edgecnn")
+    add_reject_option(parser, "default: never")
+    parser.add_argument("--validation", type=Path, metavar="SOURCE", help="for --reject: .npz or folder a label")
     options = parser.parse_args(argv)
+    if bool(options.reject) != bool(options.validation):
+        raise EdgecnnError("--reject and --validation go together: the threshold is set on labelled images")
     output = options.output or options.file.with_stem(f"{options.file.stem}_edgecnn")
     if output.resolve() == options.file.resolve():
         raise EdgecnnError(f"--output {output} is the file itself: name another")
     data = read_file(options.file)
     manifest = manifest_for(options.file, data, options)
     payload, members = _unzipped(options.file, data) if manifest.format == "tflite" else (data, {})
+    if options.reject:
+        manifest, missed = _with_rejection(pack_model(payload, manifest), manifest, options)
+        if missed:
+            print(missed, file=sys.stderr)
+            return GATE_FAILED
     write_file(output, pack_model(payload, manifest, members))
     if options.json:
         print_json({"written": str(output), "input": manifest.input.shape, "output": manifest.output})
@@ -103,6 +116,20 @@ def manifest_for(path: Path, data: bytes, options: argparse.Namespace) -> Manife
     entry = Input(shape, scale, offset, raw=_takes_raw(probe.input, scale, offset), layout=layout)
     kind = output_kind(probe.answers, step)
     return Manifest(path.stem, file_format, labels, entry, sha256(data), kind, _quantization(probe))
+
+
+def _with_rejection(data: bytes, manifest: Manifest, options: argparse.Namespace) -> tuple[Manifest, str]:
+    """The manifest with the threshold of --reject; or as it is, and why no threshold reaches the share.
+
+    Raises:
+        EdgecnnError: the images do not fit the model, or have no labels.
+    """
+    validation = read_dataset(options.validation, manifest)
+    check_reject(manifest, validation)
+    engine, *_ = engines_for(manifest.format, str(options.file))
+    probabilities, _ = answers(ModelFile(options.file, data, manifest), engine, validation.images)
+    rejection, missed = fit_rejection(probabilities, np.asarray(validation.labels), options.reject)
+    return replace(manifest, rejection=rejection), missed
 
 
 def _quantization(probe: Probe) -> str:
@@ -180,6 +207,7 @@ def _rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("input", f"{shape} raw pixels (uint8), {manifest.input.layout} within"),
         ("labels", " ".join(manifest.labels)),
         ("output", manifest.output),
+        *([("unknown", manifest.rejection.words)] if manifest.rejection else []),
     ]
 
 

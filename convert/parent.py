@@ -21,6 +21,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import find_manifest
+from workstation.rejection import check_reject
 
 if TYPE_CHECKING:
     import keras
@@ -114,16 +115,14 @@ def _with_images(path: Path, model: "keras.Model", manifest: Manifest, options: 
 
 
 def _reject(path: Path, manifest: Manifest, validation: Dataset, wanted: float | None) -> float:
-    """The share of --reject, by default the training's.
+    """The share of --reject, by default the training's; with a warning if the network saw the images of validation.
 
     Raises:
         EdgecnnError: validation has no labels, or the images of the model show several.
     """
     share = wanted if wanted is not None else manifest.rejection.share if manifest.rejection else 0.0
-    if share and validation.labels is None:
-        raise EdgecnnError("--reject needs labels: name a folder with a folder for each label by --validation")
-    if share and manifest.multi_label:
-        raise EdgecnnError(f"an image of {path} may show several labels, or none: leave --reject out")
+    if share:
+        check_reject(manifest, validation)
     if share and validation.source and validation.source.trained_on:
         fix = f"train with --reject {share:g}, which keeps them out of the fit"
         print(f"warning: {path} was fitted to the validation images: {fix}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """Files of other tools are tried, and get a manifest."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from convert.adopt import Probe, _quantization
 from edgecnn import Classifier
+from edgecnn.check import check
+from edgecnn.dataset_reading import read_dataset
 from edgecnn.interpreters import TensorSpec
 from edgecnn.modelfile import read_model
 
@@ -40,6 +43,32 @@ def test_an_adopted_file_answers_as_before(trained: Path, tmp_path: Path, name: 
     for one, other in zip(before.predict_batch(images), after.predict_batch(images), strict=True):
         assert one.probabilities.tolist() == other.probabilities.tolist()
     refused(run("convert.adopt", adopted, *LABELS, "--normalization", how), "has a manifest already")
+
+
+def test_an_adopted_file_says_unknown_if_asked_to(trained: Path, tmp_path: Path) -> None:
+    """Its threshold is fitted to its own answers to images that the network never saw."""
+    path, images = stripped(trained / "model_int8.tflite", tmp_path / "m.tflite"), trained / "evaluation.npz"
+    about = (*LABELS, "--normalization", "unit")
+    refused(run("convert.adopt", path, *about, "--reject", "0.99"), "--reject and --validation go together")
+    with np.load(images) as arrays:
+        np.savez(tmp_path / "bare.npz", images=arrays["images"])
+    refused(run("convert.adopt", path, *about, "--reject", "0.99", "--validation", tmp_path / "bare.npz"), "labels")
+    never = run("convert.adopt", path, *about, "--reject", "1", "--validation", images)
+    if never.returncode:
+        assert never.returncode == 1
+        assert "no threshold reaches --reject 1 on validation" in never.stderr
+        assert not (tmp_path / "m_edgecnn.tflite").exists()
+    done = run("convert.adopt", path, *about, "--reject", "0.995", "--validation", images)
+    assert done.returncode == 0, done.stderr
+    model = Classifier(tmp_path / "m_edgecnn.tflite")
+    assert model.threshold > 0
+    assert "unknown" in done.stdout
+    bare = replace(read_dataset(images, model.manifest), source=None, probabilities=None)
+    figures = check(model, bare).reliability
+    assert figures is not None
+    assert figures.selective_accuracy is not None
+    assert figures.selective_accuracy >= 0.995
+    assert 0.5 < figures.coverage < 1
 
 
 def test_files_that_metadata_appended_stay_and_labels_are_written_once(trained: Path, tmp_path: Path) -> None:

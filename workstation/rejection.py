@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from edgecnn import arguments
 from edgecnn.answers import Floats, at_temperature
-from edgecnn.manifest import LARGEST_TEMPERATURE, LEAST_FLOOR, LEAST_TEMPERATURE, Rejection
+from edgecnn.dataset import Dataset
+from edgecnn.errors import EdgecnnError
+from edgecnn.manifest import LARGEST_TEMPERATURE, LEAST_FLOOR, LEAST_TEMPERATURE, Manifest, Rejection
 from edgecnn.reliability import Reliability, reliability
 
 ENOUGH_MISTAKES = 10
@@ -26,6 +28,18 @@ def add_reject_option(parser: argparse._ActionsContainer, default: str) -> None:
         help="answer 'unknown' where the probability is too low, so that of the other answers to validation images this"
         f" share is right, as 0.99 (selective accuracy); 0: never; {default}",
     )
+
+
+def check_reject(manifest: Manifest, validation: Dataset) -> None:
+    """Refuse what --reject cannot do.
+
+    Raises:
+        EdgecnnError: validation has no labels, or the model's images show several.
+    """
+    if manifest.multi_label:
+        raise EdgecnnError("--reject is for images that show one label, here they may show several: leave it out")
+    if validation.labels is None:
+        raise EdgecnnError("--reject needs labels: name a folder with a folder for each label by --validation")
 
 
 def fit_rejection(probabilities: Floats, labels: Labels, share: float) -> tuple[Rejection | None, str]:

@@ -66,11 +66,8 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
         if training.teacher_seeds:
             rows.append(("teachers", f"seeds {' '.join(map(str, training.teacher_seeds))}"))
         rows.append(("commit", training.commit or "unknown"))
-    if rejection := manifest.rejection:
-        wanted = f"of the other answers to validation images {rejection.share:g} were to be right"
-        rows.append(
-            ("unknown", f"below {rejection.threshold:.4f} at temperature {rejection.temperature:.2f}; {wanted}")
-        )
+    if manifest.rejection:
+        rows.append(("unknown", manifest.rejection.words))
     for agreement in filter(None, (manifest.agreement, manifest.reported)):
         accuracy = f"accuracy {agreement.accuracy:.4f} on {agreement.split} ({agreement.engine})"
         rows.append(("converted", f"{accuracy}, {agreement.lost} lost and {agreement.gained} gained against float"))

@@ -147,6 +147,12 @@ class Rejection(Bounded):
         bounds.number(self.temperature, "temperature", LEAST_TEMPERATURE, LARGEST_TEMPERATURE)
         bounds.number(self.floor, "floor", LEAST_FLOOR, LARGEST_FLOOR)
 
+    @property
+    def words(self) -> str:
+        """The threshold, for people."""
+        wanted = f"of the other answers to validation images {self.share:g} were to be right"
+        return f"below {self.threshold:.4f} at temperature {self.temperature:.2f}; {wanted}"
+
 
 @dataclass(frozen=True)
 class Manifest(Bounded):
