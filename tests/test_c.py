@@ -1,8 +1,10 @@
 """C gives what TFLite's reference kernels give, for every layer and kernel; else one line says why not."""
 
+import ctypes
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import c_builder
@@ -13,8 +15,8 @@ from conftest import ROOT, Once, refused, run
 from edgecnn import Classifier
 from edgecnn.dataset_reading import read_dataset
 from edgecnn.files import sha256
-from edgecnn.manifest import Input, Manifest
-from edgecnn.modelfile import pack_model, read_model
+from edgecnn.manifest import Input, Manifest, Rejection
+from edgecnn.modelfile import MEMBER, pack_model, read_model
 from edgecnn.native_description import target
 from edgecnn.selection import choose
 from workstation.compiler import COMPILER
@@ -76,6 +78,35 @@ def test_the_engine_native_answers_as_others_do(exported: Path) -> None:
     done = run("edgecnn", "check", model, exported / "evaluation.npz", "--engine", "native", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["verdict"] == "PASS"
+
+
+def test_c_says_unknown_as_the_classifier_does(own: Path) -> None:
+    """A threshold in the model's manifest: the library's function, the program, and the engine `native` agree."""
+    model = read_model(own / "model_int8.tflite")
+    manifest = replace(model.manifest, rejection=Rejection(0.99, 0.95, 1.5, 1e-4))
+    payload = model.data[: model.data.rindex(b"PK\x03\x04", 0, model.data.index(MEMBER.encode()))]
+    model.path.write_bytes(pack_model(payload, manifest))
+    done = run("convert.c", model.path, "--build", "host")
+    assert done.returncode == 0, done.stderr
+    library = ctypes.CDLL(str(own / f"model_int8-{HERE}.so"))
+    data = read_dataset(own / "evaluation.npz", manifest)
+    known, output = [], np.zeros(len(manifest.labels), np.int8)
+    with Classifier(model.path, "native") as classifier:
+        for image in data.images:
+            prediction, pixels = classifier.predict(image), np.ascontiguousarray(image)
+            best = library.model_int8_predict(ctypes.c_void_p(pixels.ctypes.data), ctypes.c_void_p(output.ctypes.data))
+            assert best == prediction.index
+            known.append(bool(library.model_int8_is_known(ctypes.c_void_p(output.ctypes.data))))
+            assert known[-1] == prediction.is_known
+    assert 0.1 < np.mean(known) < 1
+    height, width, _ = manifest.input.shape
+    for place in (known.index(True), known.index(False)):
+        picture = own / "picture.pgm"
+        picture.write_bytes(f"P5 {width} {height} 255\n".encode() + data.images[place].tobytes())
+        printed = subprocess.run(
+            [own / f"model_int8-{HERE}", picture], capture_output=True, text=True, check=True
+        ).stdout
+        assert printed.endswith(": unknown\n") != known[place]
 
 
 def test_convert_makes_c_too_where_it_is_named(own: Path, tmp_path: Path) -> None:

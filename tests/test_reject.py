@@ -10,12 +10,15 @@ import pytest
 from conftest import refused, run, run_here
 from PIL import Image
 
+from convert.c.rejection import rejection_values
 from edgecnn import Classifier, EdgecnnError
-from edgecnn.answers import at_temperature, softmax
+from edgecnn.answers import as_probabilities, at_temperature, softmax
 from edgecnn.check import check
 from edgecnn.dataset_reading import read_dataset
-from edgecnn.manifest import LEAST_FLOOR, Rejection
+from edgecnn.interpreters import TensorSpec
+from edgecnn.manifest import LEAST_FLOOR, Input, Manifest, Rejection
 from edgecnn.modelfile import MEMBER, pack_model, read_model
+from edgecnn.pixels import dequantize
 from edgecnn.reliability import calibration_error, reliability
 from workstation.rejection import fit_rejection, rejected
 
@@ -194,6 +197,26 @@ def test_all_commands_say_unknown_alike(trained: Path, rejecting: Path) -> None:
     text = run_here("edgecnn", "check", model, trained / "evaluation.npz").stdout
     assert "before temperature 2.00" in text
     assert "images answered" in text
+
+
+@pytest.mark.parametrize(("kind", "scale", "zero_point"), [("probabilities", 1 / 256, -128), ("logits", 0.2, 5)])
+def test_the_weights_of_c_give_the_same_answers(kind: str, scale: float, zero_point: int) -> None:
+    random = np.random.default_rng(0)
+    stored = random.integers(-128, 128, (500, 4)).astype(np.int8)
+    if kind == "probabilities":
+        stored = (np.rint(256 * random.dirichlet([0.3] * 4, 500)).clip(0, 255) - 128).astype(np.int8)
+    tensor = TensorSpec((1, 4), np.dtype(np.int8), scale, zero_point)
+    rejection = Rejection(0.9, 0.8, 1.7, 1e-4 if kind == "probabilities" else LEAST_FLOOR)
+    manifest = Manifest("it", "tflite", tuple("abcd"), Input((1, 1, 1), (1.0,), (0.0,)), "0" * 64, kind)
+    code = rejection_values(rejection, manifest, tensor)
+    weights = np.array([float(word.strip(" \nf")) for word in code["weights"].split(",")])
+    best = stored.max(axis=1, keepdims=True).astype(int)
+    chosen = weights[stored - (best - 255 if kind == "logits" else -128)]
+    known = chosen.max(axis=1) >= float(code["threshold"].rstrip("f")) * chosen.sum(axis=1)
+    scaled = at_temperature(as_probabilities(dequantize(stored, tensor), kind), 1.7, rejection.floor).max(axis=1)
+    clear = np.abs(scaled - 0.8) > 1e-5
+    assert (known == (scaled >= 0.8))[clear].all()
+    assert 0.1 < known.mean() < 0.9
 
 
 @pytest.mark.slow

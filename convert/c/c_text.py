@@ -8,6 +8,7 @@ import numpy as np
 from convert.c.cpus import CPUS, MACROS, PORTABLE, has_kernel, kernel_file, of_macro, only
 from convert.c.initializers import float_literal, rows
 from convert.c.plan import Plan
+from convert.c.rejection import rejection_values
 from convert.c.step import Bytes, Step
 from convert.c.step_text import inferring, sharing
 from convert.c.syntax import Code, comment, identifier, joined, literal, rendered
@@ -77,6 +78,7 @@ def source(names: Names, plan: Plan, manifest: Manifest) -> Code:
             *inferring(plan.steps),
             _rendered("meeting.h", names, most=MOST_NATIVE_THREADS, shared=joined(sharing(plan.steps))),
             _rendered("main.h", names, **ends),
+            _known(names, plan, manifest),
             _rendered("pool.h", names, shared_steps=int(any(step.share("") for step in plan.steps)), **ends),
         ]
     )
@@ -134,6 +136,15 @@ def _family(kernel: str, macro: str) -> list[str]:
 def _labels(names: Names, manifest: Manifest) -> str:
     quoted = "".join(f"    {literal(label)},\n" for label in manifest.labels)
     return f"const char *const {names.lower}_labels[{len(manifest.labels)}] = {{\n{quoted}}};\n"
+
+
+def _known(names: Names, plan: Plan, manifest: Manifest) -> str:
+    """The function that tells whether an image is `unknown`; without --reject none is."""
+    last = plan.tensor(plan.network.output)
+    spec = TensorSpec(last.shape, np.dtype(np.int8), float(last.scale), last.zero_point)
+    if manifest.rejection:
+        return _rendered("known.h", names, **rejection_values(manifest.rejection, manifest, spec))
+    return f"\nint {names.lower}_is_known(const int8_t *output) {{ return (void)output, 1; }}\n"
 
 
 def _pixels(plan: Plan, manifest: Manifest) -> str:

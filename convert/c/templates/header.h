@@ -39,6 +39,9 @@ void @{lower}_output(int8_t *output);
 // Both in one call.
 int @{lower}_predict(const uint8_t *pixels, int8_t *output);
 
+// Whether an output's most probable label is likely enough (--reject); if not, the image is unknown.
+int @{lower}_is_known(const int8_t *output);
+
 #if defined EDGECNN_POOL  // for libraries, with POSIX threads
 // The same with up to so many threads for one call. The library keeps them; they sleep between calls.
 void @{lower}_run_on(int threads, const int8_t *input, int8_t *output);

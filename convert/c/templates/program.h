@@ -42,7 +42,9 @@ static int classify(const char *path) {
         return 2;
     }
     if (got != sizeof pixels) return fail(path, "ends too early");
-    printf("%s: %s\n", path, @{lower}_labels[@{lower}_classify(pixels)]);
+    int8_t output[@{upper}_CLASSES];
+    const int best = @{lower}_predict(pixels, output);
+    printf("%s: %s\n", path, @{lower}_is_known(output) ? @{lower}_labels[best] : "unknown");
     return 0;
 }
 
