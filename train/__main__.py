@@ -20,6 +20,7 @@ Examples:
   python -m train --recipe best --resume
   python -m train --dataset leaves/ --image-size 64 --channels 3 --patience 10
   python -m train --data fashion/ --labels top,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,boot
+  python -m train --dataset leaves/ --recipe photos --network auto --budget macs=5M
   python -m train --dataset leaves/ --model networks.py:small_resnet
 """
 
@@ -35,7 +36,9 @@ from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json
 from edgecnn.confidence import wilson
 from edgecnn.escape import for_terminal
 from edgecnn.manifest import Baseline
+from train.budget import Budget, parse_budget
 from train.datasets import DATA_SETS, Data, load
+from train.network_rows import AUTO, NETWORKS, REFERENCE
 from train.recipes import RECIPES, Recipe
 from workstation.rejection import add_reject_option
 
@@ -73,15 +76,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _job(options: argparse.Namespace, data: Data) -> "Job":
     from train.job import Job
-    from train.networks import reference_network
+    from train.named_networks import named_network
     from train.own_network import load_network
+    from train.pretrained import with_weights
 
     recipe = _recipe(options, data)
     shape, classes = data.train_images.shape[1:], len(data.labels)
     if options.model:
         network = load_network(options.model, shape, classes)
     else:
-        network = reference_network(shape, recipe.normalized)
+        sizes = (options.network, options.width, shape, classes)
+        network = named_network(*sizes, recipe.normalized, len(data.train_images), options.budget)
+    if options.weights:
+        network = with_weights(network, options.weights, shape, classes)
     epochs = options.epochs or recipe.epochs * data.repeats
     return Job(data, network, recipe, epochs, options.seed, options.patience or recipe.patience, options.reject or None)
 
@@ -190,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
         "--resume", action="store_true", help="go on with a training of the same options that was cut off"
     )
     parser.add_argument("--no-mirror", action="store_true", help="photos: left and right differ, as in text and hands")
-    parser.add_argument("--model", metavar="FILE.py:FUNCTION", help="another network (default: the reference CNN)")
+    _add_network_options(parser)
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default artifacts/<dataset>")
     images = parser.add_argument_group("images")
     images.add_argument(
@@ -208,6 +215,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     images.add_argument("--channels", type=int, choices=(1, 3), help="folder: grey or colour (default: by its images)")
     return parser
+
+
+def _add_network_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("network")
+    which = group.add_mutually_exclusive_group()
+    sizes = "; ".join(row.size for row in NETWORKS.values())
+    which.add_argument(
+        "--network",
+        choices=[*NETWORKS, AUTO],
+        default=REFERENCE,
+        help=f"{sizes}; auto: by the size and number of the images (default {REFERENCE})",
+    )
+    which.add_argument("--model", metavar="FILE.py:FUNCTION", help="your own network")
+    group.add_argument(
+        "--width", type=arguments.number(0.05, 4), metavar="FACTOR", help="of the channels of a network with a name"
+    )
+    group.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="start from those of a .keras or .h5 file of the same body, or from imagenet's",
+    )
+    group.add_argument(
+        "--budget", type=parse_budget, default=Budget(), metavar="macs=5M,params=100k", help="what it may take"
+    )
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Averages(keras.callbacks.Callback):  # type: ignore[misc]
         done = int(self.network.optimizer.iterations.numpy())
         left = np.float32(min(self.decay, done / (done + 9)))
         pairs = zip(self.arrays, self.network.weights, strict=True)
-        self.arrays = [left * mean + (1 - left) * weights.numpy() for mean, weights in pairs]
+        self.arrays = [mean + (1 - left) * (weights.numpy() - mean) for mean, weights in pairs]
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:

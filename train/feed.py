@@ -36,11 +36,11 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         self.order = np.random.default_rng([job.seed, epoch]).permutation(len(indices))
         self.batches = math.ceil(len(indices) / job.recipe.batch)
         self.weights = job.class_weights
-        if softs is None:
-            self.images, self.targets = distorted(job, indices, job.seed, epoch), targets_of(job, indices)
-        else:
-            copy = epoch % len(softs)
-            self.images, self.targets = distorted(job, indices, copy), softs[copy].astype(np.float32)
+        seed = (job.seed, epoch) if softs is None else (epoch % len(softs),)
+        self.targets = targets_of(job, indices) if softs is None else softs[seed[0]].astype(np.float32)
+        self.images, self.rows = job.data.train_images, indices  # they may be mapped from the disk
+        if job.recipe.distortion:
+            self.images, self.rows = distorted(job, indices, *seed), np.arange(len(indices))
 
     def __len__(self) -> int:
         """The number of batches."""
@@ -51,7 +51,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         job, recipe = self.job, self.job.recipe
         places = self.order[number * recipe.batch : (number + 1) * recipe.batch]
         random = np.random.default_rng([job.seed, self.epoch, number])
-        images, targets = self.images[places], self.targets[places]
+        images, targets = self.images[self.rows[places]], self.targets[places]
         if recipe.augmentation:
             images = augment(images, recipe.augmentation, random)
         inputs = normalize(images, job.input)

@@ -23,6 +23,7 @@ from train.progress import Watch, watching
 from train.tensorboard import LOGS, log_epoch, log_writer
 
 CHECKPOINT = "checkpoint.zip"
+_FINE = 10  # times smaller is the rate at which pretrained layers are fine-tuned
 _BATCH = 500  # images at a time, where nothing is learned
 
 
@@ -40,17 +41,22 @@ def fit(job: Job, folder: Path, resume: bool = False, softs: Softs | None = None
         EdgecnnError: there is nothing to resume, the loss became nan, or Ctrl-C after an epoch.
         OSError: the disk is full; the last checkpoint is whole.
     """
+    keras.utils.clear_session()  # layers without a name of their own are numbered from here
     keras.utils.set_random_seed(job.seed)
     model = job.network.build(job.input.shape, len(job.data.labels))
     steps = -(-len(job.fitted_indices) // job.recipe.batch)
-    compile_model(model, job.recipe, job.epochs, steps, soft=softs is not None)
-    state = _first_state(model, job, folder, resume)
+    state = _first_state(job, folder, resume)
+    _compile(model, job, steps, softs, max(0, state.epochs - 1))
+    if state.epochs:
+        assign(variables(model), state.arrays)
     averages = Averages(model, job.recipe.averaging, state.averages)
     start = time.perf_counter() - state.seconds
     try:
         writer = log_writer(folder)
         with watching(name, job.epochs, state.epochs, steps) as watch:
             while state.epochs < job.epochs and not _is_over(state, job):
+                if state.epochs == job.frozen_epochs > 0:
+                    _compile(model, job, steps, softs, state.epochs)
                 state = _next_state(averages, state, Feed(job, state.epochs, softs), watch)
                 state = replace(state, seconds=time.perf_counter() - start)
                 state.save(folder / CHECKPOINT)
@@ -64,11 +70,20 @@ def fit(job: Job, folder: Path, resume: bool = False, softs: Softs | None = None
     return Fitted(job.network.finish(model), job, state.epochs, state.history, state.seconds)
 
 
-def _first_state(model: keras.Model, job: Job, folder: Path, resume: bool) -> State:
+def _compile(model: keras.Model, job: Job, steps: int, softs: Softs | None, epoch: int) -> None:
+    """Compile the model for an epoch: pretrained layers are frozen first, then fine-tuned at a tenth of the rate."""
+    frozen = epoch < job.frozen_epochs
+    for name in job.network.pretrained:
+        model.get_layer(name).trainable = not frozen
+    recipe, epochs = job.recipe, job.frozen_epochs if frozen else job.epochs - job.frozen_epochs
+    if job.frozen_epochs and not frozen:
+        recipe = replace(recipe, learning_rate=recipe.learning_rate / _FINE)
+    compile_model(model, recipe, epochs, steps, soft=softs is not None)
+
+
+def _first_state(job: Job, folder: Path, resume: bool) -> State:
     if resume:
-        state = read_state(folder / CHECKPOINT, job.as_document())
-        assign(variables(model), state.arrays)
-        return state
+        return read_state(folder / CHECKPOINT, job.as_document())
     shutil.rmtree(folder / LOGS, ignore_errors=True)
     return State(job.as_document(), 0, {}, [], [], [], 0.0)
 

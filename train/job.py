@@ -16,6 +16,7 @@ from train.networks import Architecture
 from train.recipes import Recipe
 
 PIXEL_SCALE = 1 / 255
+_FROZEN = 5  # one epoch in five leaves pretrained layers as they are
 _UNEQUAL = 2.0  # times as many images as the rarest class has: from there on classes have weights
 
 Softs = npt.NDArray[np.float16]  # (copies, images, classes): logarithms of the teachers' probabilities
@@ -41,14 +42,20 @@ class Job:
 
     @property
     def input(self) -> Input:
-        """The network's input: pixels scaled to 0 to 1."""
+        """The network's input: pixels scaled to 0 to 1, or to -1 to 1."""
         shape = self.data.train_images.shape[1:]
-        return Input(shape, pixel_scale=(PIXEL_SCALE,), pixel_offset=(0.0,), frame=self.data.frame)
+        scale, offset = (2 * PIXEL_SCALE, -1.0) if self.network.signed else (PIXEL_SCALE, 0.0)
+        return Input(shape, pixel_scale=(scale,), pixel_offset=(offset,), frame=self.data.frame)
 
     @property
     def fitted_indices(self) -> npt.NDArray[np.intp]:
         """Indices of the training images that the network is fitted to."""
         return self.data.splits.fitted if self.holds_out else np.arange(len(self.data.train_images))
+
+    @property
+    def frozen_epochs(self) -> int:
+        """Epochs, at the beginning, in which pretrained layers stay as they are."""
+        return -(-self.epochs // _FROZEN) if self.network.pretrained else 0
 
     @property
     def class_weights(self) -> npt.NDArray[np.float32] | None:

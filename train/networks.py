@@ -22,12 +22,15 @@ Build = Callable[[tuple[int, ...], int], keras.Model]
 class Architecture:
     """A network by name; `build(shape, classes)` returns it untrained.
 
-    Its input is float32 from 0 to 1, (batch, *shape), its output probabilities, (batch, classes).
+    Its input is float32 from 0 to 1, or from -1 to 1 if it is signed, (batch, *shape), its output probabilities,
+    (batch, classes).
     """
 
     name: str
     build: Build
     sha256: str  # of the file with its function
+    signed: bool = False  # its pixels run from -1 to 1
+    pretrained: tuple[str, ...] = ()  # layers that start with weights of another training
     folded: Build | None = None  # builds the network without batch normalization, see `fold`
 
     def finish(self, model: keras.Model) -> keras.Model:

@@ -36,14 +36,11 @@ def resnet8(shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
     return _classified(image, x, classes, "resnet8")
 
 
-def ds_cnn(shape: Shape, classes: int, width: float = 1.0, kernel: tuple[int, int] = (10, 4)) -> keras.Model:
-    """MLPerf Tiny's keyword spotting: depthwise separable convolutions, for spectrograms and grey pictures.
-
-    `kernel`: height and width of the first convolution.
-    """
+def ds_cnn(shape: Shape, classes: int, width: float = 1.0) -> keras.Model:
+    """MLPerf Tiny's keyword spotting: depthwise separable convolutions; the first one is as long as a spectrogram."""
     image = keras.Input(shape)
     filters = channels(64 * width)
-    x = _activated(image, filters, kernel, 2, "stem")
+    x = _activated(image, filters, (10, 4) if shape[0] > 2 * shape[1] else (4, 4), 2, "stem")
     for block in range(1, 5):
         x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"block{block}_depthwise")(x)
         x = layers.BatchNormalization(momentum=_MOMENTUM, name=f"block{block}_depthwise_bn")(x)
