@@ -280,6 +280,7 @@ def cpu_kernels() -> list[str]:
         "avx512vnni": "avx512_vnni",
         "avxvnni": "avx_vnni",
         "avx2": "avx2",
+        "neon_i8mm": "i8mm",
         "neon_dot": "asimddp",
         "neon": "asimd",
     }

@@ -32,6 +32,8 @@ CPUS = (
     Cpu("avx512vnni", "TARGET_X86", "AVX512VNNI", "avx2", "immintrin.h", "x86"),
     Cpu("neon", "TARGET_NEON", "", "portable", "arm_neon.h", "neon"),
     Cpu("neon_dot", "TARGET_NEON_DOT", "NEON_DOT", "neon"),
+    Cpu("neon_i8mm", "TARGET_NEON_I8MM", "NEON_I8MM", "neon_dot"),
+    Cpu("rvv", "TARGET_RVV", "RVV", "portable", "riscv_vector.h", "rvv"),
 )
 MACROS = tuple(dict.fromkeys(cpu.macro for cpu in CPUS if cpu.macro))
 _BY_NAME = {cpu.name: cpu for cpu in CPUS}

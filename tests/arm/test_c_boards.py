@@ -17,15 +17,27 @@ from workstation.boards import EMULATED
 
 KINDS = tuple(kind.__name__ for kind in EXTREMES)
 TARGETS = ("linux-aarch64", "linux-armv7", "linux-riscv64-musl")
+_VECTORS = "rv64,v=true,vext_spec=v1.0"
 # What zig's compiler aims at, and the emulators that run it, with the kernels that their CPU gets. With -s and the same
 # -mtune the libc is the one that `python -m convert.c` has built.
 MACHINES = {
     "aarch64": (
         ("-target", "aarch64-linux-musl", "-mtune=cortex_a53", "-s"),
-        {("qemu-aarch64", "-cpu", "cortex-a53"): "neon", ("qemu-aarch64", "-cpu", "cortex-a76"): "neon_dot"},
+        {
+            ("qemu-aarch64", "-cpu", "cortex-a53"): "neon",
+            ("qemu-aarch64", "-cpu", "cortex-a76"): "neon_dot",
+            ("qemu-aarch64", "-cpu", "max"): "neon_i8mm",
+        },
     ),
     "armv7": (("-target", "arm-linux-musleabihf", "-mcpu=generic+v7a+neon", "-s"), {("qemu-arm",): "neon"}),
-    "riscv64": (("-target", "riscv64-linux-musl", "-s"), {("qemu-riscv64",): "portable"}),
+    "riscv64": (
+        ("-target", "riscv64-linux-musl", "-s"),
+        {
+            ("qemu-riscv64",): "portable",
+            ("qemu-riscv64", "-cpu", f"{_VECTORS},vlen=128"): "rvv",
+            ("qemu-riscv64", "-cpu", f"{_VECTORS},vlen=256"): "rvv",
+        },
+    ),
 }
 
 

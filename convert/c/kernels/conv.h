@@ -67,7 +67,7 @@ INLINE void store_dense(const struct conv *c, const int32_t *sum, int8_t *output
     }
 }
 
-#if defined TARGET_X86 || defined TARGET_NEON
+#if defined TARGET_X86 || defined TARGET_NEON || defined TARGET_RVV
 INLINE int32_t four_bytes(const int8_t *from) {
     int32_t value;
     memcpy(&value, from, 4);

@@ -87,6 +87,19 @@ NEON_DOT INLINE void shared_rows(const struct conv *c, const int8_t *input, cons
     }
 }
 
+// Pools the sums of a block where they are pooled, and stores them.
+INLINE void store_block_neon(const struct conv *c, int32x4_t sum[][4], int8_t *output, int block, int fours, int outputs) {
+#pragma GCC unroll 8
+    for (int o = 0; o < outputs; o++) {
+        int32x4_t *best = sum[o * c->window];
+#pragma GCC unroll 8
+        for (int p = 1; p < c->window; p++)
+#pragma GCC unroll 4
+            for (int i = 0; i < fours; i++) best[i] = vmaxq_s32(best[i], sum[o * c->window + p][i]);
+        store16_neon(c, best, output + (ptrdiff_t)o * c->channels, block * BLOCK, fours);
+    }
+}
+
 NEON_DOT INLINE void tile_neon_dot(const struct conv *c, const int8_t *input, int8_t *output, int block, int fours,
                                    int outputs) {
     const int positions = outputs * c->window;
@@ -117,15 +130,7 @@ NEON_DOT INLINE void tile_neon_dot(const struct conv *c, const int8_t *input, in
         if (c->groups % 4 > 1) GROUP_OF(1);
         if (c->groups % 4 > 2) GROUP_OF(2);
     }
-#pragma GCC unroll 8
-    for (int o = 0; o < outputs; o++) {
-        int32x4_t *best = sum[o * c->window];
-#pragma GCC unroll 8
-        for (int p = 1; p < c->window; p++)
-#pragma GCC unroll 4
-            for (int i = 0; i < fours; i++) best[i] = vmaxq_s32(best[i], sum[o * c->window + p][i]);
-        store16_neon(c, best, output + (ptrdiff_t)o * c->channels, block * BLOCK, fours);
-    }
+    store_block_neon(c, sum, output, block, fours, outputs);
 }
 
 NEON_DOT INLINE void conv_neon_dot(const struct conv *c, const int8_t *input, int8_t *output) {

@@ -20,10 +20,21 @@
 #define TARGET_NEON_DOT
 #define TARGET_DOT
 #define NEON_DOT __attribute__((target("arch=armv8.2-a+dotprod")))
+#if __clang_major__ >= 11 || (__GNUC__ >= 10 && !defined __clang__)  // older ones do not know the instructions
+#define TARGET_NEON_I8MM
+#define NEON_I8MM __attribute__((target("arch=armv8.2-a+dotprod+i8mm")))
+#endif
 #endif
 #else
 #define FEW_WEIGHTS(name) 0
 #define WIDE_WEIGHTS(name) 0
+#endif
+#if defined __riscv_v && __riscv_v_intrinsic >= 12000
+#define TARGET_RVV
+#define RVV
+#elif defined __riscv && __riscv_xlen == 64 && defined __linux__ && __clang_major__ >= 20  // knows the instructions, if told
+#define TARGET_RVV
+#define RVV __attribute__((target("arch=+v")))
 #endif
 #if defined TARGET_DOT  // instructions that add four products
 #define GROUPED_WEIGHTS(name) name##_grouped_weights

@@ -34,6 +34,7 @@ from convert.c.step import SHARED_PRODUCTS, Bytes, Ints, Share, Value
 _GROUP = 4  # as in kernels/conv.h
 _POOLED = 4  # positions that every CPU's tile holds
 _OVERREAD = 64  # bytes that kernels read beyond a band
+_LANES = 64  # channels, at most, that RISC-V vectors have at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +93,18 @@ class Conv(Layer):
         return Share(blocks // count, ["for (; first < last; first++) {", *(f"    {line}" for line in lines), "}"])
 
     def scratch_bytes(self, macro: str) -> int:
-        """A copy of a band: of 16 bits for AVX2, elsewhere only where there is a border."""
+        """A copy of a band: of 16 bits for AVX2, elsewhere only where there is a border; weights in another order."""
         size = band_bytes(self.fields) + _OVERREAD
-        return 2 * size if macro == "TARGET_X86" else size * self.fields["padded"]
+        if macro == "TARGET_X86":
+            return 2 * size
+        return size * self.fields["padded"] + self._ordered_bytes(macro)
+
+    def _ordered_bytes(self, macro: str) -> int:
+        """Weights of as many channels as RISC-V vectors hold; of a block with its bias, for products of matrices."""
+        rows = self.fields["kernel_height"] * BLOCK
+        if macro == "TARGET_RVV":
+            return rows * self.fields["groups"] * _GROUP * _LANES // BLOCK
+        return rows * -(-self.fields["groups"] // 2) * 2 * _GROUP + 3 * _OVERREAD if macro == "TARGET_NEON" else 0
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from convert.c.step import SHARED_PRODUCTS, Bytes, Ints, Share, Value
 
 _GROUP = 4  # taps of a row that one instruction adds
 _LEAST, _TAPS = 8, 64  # channels, at least, and taps, at most, of the kernels for ARM
+_LANES = 64  # channels, at most, that RISC-V vectors have at once
 _OVERREAD = 15  # bytes that kernels read beyond the weights
 
 
@@ -65,9 +66,12 @@ class Depthwise(Layer):
     def scratch_bytes(self, macro: str) -> int:
         """Rows of the input as the kernels read them."""
         (value,) = self.inputs
-        return {"TARGET_X86": depthwise_x86.scratch_bytes(self.fields), "TARGET_NEON": -(-value.row // 16) * 16}.get(
-            macro, 0
-        )
+        sizes = {
+            "TARGET_X86": depthwise_x86.scratch_bytes(self.fields),
+            "TARGET_NEON": -(-value.row // 16) * 16,
+            "TARGET_RVV": value.row + _LANES,
+        }
+        return sizes.get(macro, 0)
 
 
 @lowers("DEPTHWISE_CONV_2D", reads=kernel_reads)

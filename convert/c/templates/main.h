@@ -26,15 +26,31 @@ static int has_avxvnni(void) {
 #include <sys/auxv.h>
 
 static int has_dot_product(void) { return getauxval(AT_HWCAP) >> 20 & 1; }
-#elif defined TARGET_NEON_DOT
-
-static int has_dot_product(void) {
-#if defined __ARM_FEATURE_DOTPROD
-    return 1;
-#else
-    return 0;
+#if defined TARGET_NEON_I8MM
+static int has_i8mm(void) { return getauxval(AT_HWCAP2) >> 13 & 1; }
 #endif
+#elif defined TARGET_NEON_DOT
+#if defined __ARM_FEATURE_DOTPROD
+static int has_dot_product(void) { return 1; }
+#else
+static int has_dot_product(void) { return 0; }
+#endif
+#if defined TARGET_NEON_I8MM && defined __ARM_FEATURE_MATMUL_INT8
+static int has_i8mm(void) { return 1; }
+#elif defined TARGET_NEON_I8MM
+static int has_i8mm(void) { return 0; }
+#endif
+#elif defined TARGET_RVV && defined __linux__
+#include <riscv_vector.h>
+#include <sys/auxv.h>
+
+// A system may report vectors of version 0.7 too, which read e8, mf2 as another vtype, of longer vectors.
+RVV static int has_vectors(void) {
+    return (getauxval(AT_HWCAP) >> ('v' - 'a') & 1) && __riscv_vsetvlmax_e8mf2() < __riscv_vsetvlmax_e8m1();
 }
+#elif defined TARGET_RVV
+
+static int has_vectors(void) { return 1; }
 #endif
 
 struct kernels {
@@ -64,9 +80,14 @@ static struct kernels kernels_of_cpu(void) {
 #endif
     return KERNELS(avx2);
 #elif defined TARGET_NEON_DOT
+#if defined TARGET_NEON_I8MM
+    if (has_i8mm()) return KERNELS(neon_i8mm);
+#endif
     return has_dot_product() ? KERNELS(neon_dot) : KERNELS(neon);
 #elif defined TARGET_NEON
     return KERNELS(neon);
+#elif defined TARGET_RVV
+    return has_vectors() ? KERNELS(rvv) : KERNELS(portable);
 #else
     return KERNELS(portable);
 #endif
