@@ -231,19 +231,28 @@ INLINE void store4_neon(const struct conv *c, const int32x4_t sum[], int8_t *out
 #undef STORE_LANE
 }
 
+// The products of a position come behind the sums of the one before it: compilers keep too many at once else, for which
+// there are no registers.
+#define IN_TURN_NEON(sum, x) __asm__("" : "+w"((sum)[0]), "+w"((sum)[1]), "+w"((sum)[2]), "+w"((sum)[3]), "+w"(x))
+
 // Where a row of the kernel is many bytes: sixteen of each position at once, for four channels; a channel's sum lies in four
 // lanes. The first sixteen set the sums.
 #define SIXTEEN_NEON(is_first)                                                                       \
     do {                                                                                             \
+        int8x16_t x = vld1q_s8(from + position(c, 0));                                               \
         _Pragma("GCC unroll 4") for (int o = 0; o < 4; o++, weights += 16) w[o] = vld1q_s8(weights); \
         _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                                \
-            const int8x16_t x = vld1q_s8(from + position(c, p));                                     \
+            int8x16_t next = x;                                                                      \
+            if (p + 1 < positions) next = vld1q_s8(from + position(c, p + 1));                       \
             _Pragma("GCC unroll 4") for (int o = 0; o < 4; o++) {                                    \
                 int16x8_t products = vmull_s8(vget_low_s8(x), vget_low_s8(w[o]));                    \
                 products = vmlal_s8(products, vget_high_s8(x), vget_high_s8(w[o]));                  \
                 sum[p][o] = (is_first) ? vpaddlq_s16(products) : vpadalq_s16(sum[p][o], products);   \
             }                                                                                        \
+            IN_TURN_NEON(sum[p], next);                                                              \
+            x = next;                                                                                \
         }                                                                                            \
+        __asm__("" : "+r"(weights) : "w"(x), "w"(sum[positions - 1][3]));                            \
         from += 16;                                                                                  \
     } while (0)
 
@@ -255,13 +264,17 @@ INLINE void store4_neon(const struct conv *c, const int32x4_t sum[], int8_t *out
             half[0][o] = vld1_s8(weights);                                                                           \
             if ((rows) == 2) half[1][o] = vld1_s8(weights - c->eights * 32);                                         \
         }                                                                                                            \
+        int8x8_t x = vld1_s8(from + position(c, 0));                                                                 \
         _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                                                \
-            const int8x8_t x = vld1_s8(from + position(c, p));                                                       \
+            int8x8_t next = x;                                                                                       \
+            if (p + 1 < positions) next = vld1_s8(from + position(c, p + 1));                                        \
             _Pragma("GCC unroll 4") for (int o = 0; o < 4; o++) {                                                    \
                 int16x8_t products = vmull_s8(x, half[0][o]);                                                        \
                 if ((rows) == 2) products = vmlal_s8(products, vld1_s8(from - c->row + position(c, p)), half[1][o]); \
                 sum[p][o] = vpadalq_s16(sum[p][o], products);                                                        \
             }                                                                                                        \
+            IN_TURN_NEON(sum[p], next);                                                                              \
+            x = next;                                                                                                \
         }                                                                                                            \
     } while (0)
 
@@ -274,6 +287,7 @@ INLINE void tile_neon_wide(const struct conv *c, const int8_t *input, int8_t *ou
     for (int i = 0; i < c->kernel_height; i++) {
         const int8_t *from = input + (ptrdiff_t)i * c->row;
         if (i == 0) SIXTEEN_NEON(1);
+#pragma GCC unroll 4
         for (int k = i == 0; k < c->eights / 2; k++) SIXTEEN_NEON(0);
         if (c->eights % 2 == 0) continue;
         if (i % 2) EIGHTS_NEON(2);
