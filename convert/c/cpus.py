@@ -22,17 +22,18 @@ class Cpu:
     below: str | None = None  # the CPU whose kernels it can run
     include: str | None = None  # the compiler's header
     shared: str | None = None  # a file of kernels/ that its kernels share
+    is_as_wide: bool = False  # as the CPU below it: plain C becomes the same instructions
 
 
 PORTABLE = Cpu("portable")
 CPUS = (
     PORTABLE,
     Cpu("avx2", "TARGET_X86", "AVX2", "portable", "immintrin.h", "x86"),
-    Cpu("avxvnni", "TARGET_AVXVNNI", "AVXVNNI", "avx2"),
+    Cpu("avxvnni", "TARGET_AVXVNNI", "AVXVNNI", "avx2", is_as_wide=True),
     Cpu("avx512vnni", "TARGET_X86", "AVX512VNNI", "avx2", "immintrin.h", "x86"),
     Cpu("neon", "TARGET_NEON", "", "portable", "arm_neon.h", "neon"),
-    Cpu("neon_dot", "TARGET_NEON_DOT", "NEON_DOT", "neon"),
-    Cpu("neon_i8mm", "TARGET_NEON_I8MM", "NEON_I8MM", "neon_dot"),
+    Cpu("neon_dot", "TARGET_NEON_DOT", "NEON_DOT", "neon", is_as_wide=True),
+    Cpu("neon_i8mm", "TARGET_NEON_I8MM", "NEON_I8MM", "neon_dot", is_as_wide=True),
     Cpu("rvv", "TARGET_RVV", "RVV", "portable", "riscv_vector.h", "rvv"),
 )
 MACROS = tuple(dict.fromkeys(cpu.macro for cpu in CPUS if cpu.macro))
@@ -56,9 +57,9 @@ def chain(cpu: Cpu) -> Iterator[Cpu]:
         yield from chain(_BY_NAME[cpu.below])
 
 
-def below(cpu: Cpu) -> Cpu | None:
-    """The CPU below another one of a family, whose functions it can call."""
-    return _BY_NAME[cpu.below] if cpu.below and cpu.below != PORTABLE.name else None
+def twin(cpu: Cpu) -> Cpu | None:
+    """The CPU below another one, if they share the function of a step for which both have the same kernel."""
+    return _BY_NAME[cpu.below] if cpu.below and cpu.is_as_wide else None
 
 
 def of_macro(macro: str) -> list[Cpu]:

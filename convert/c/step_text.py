@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from convert.c.cpus import CPUS, PORTABLE, Cpu, below, chain, has_kernel, only
+from convert.c.cpus import CPUS, PORTABLE, Cpu, chain, has_kernel, only, twin
 from convert.c.step import Step
 
 
@@ -59,8 +59,8 @@ def _name(step: Step, cpu: Cpu) -> str:
 
 
 def _compiled_for(step: Step, cpu: Cpu) -> Cpu:
-    """The lowest CPU of a family that gets the same kernel for a step: they share its function."""
-    lower = below(cpu)
+    """The lowest of the CPUs that share the function of a step."""
+    lower = twin(cpu)
     return _compiled_for(step, lower) if lower and _kernel(step, lower) == _kernel(step, cpu) else cpu
 
 
