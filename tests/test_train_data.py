@@ -285,6 +285,7 @@ def test_unsuitable_folders_get_a_line(pictures: Path, tmp_path: Path) -> None:
 
 def write_idx(path: Path, array: np.ndarray) -> None:
     """An IDX file, gzipped where its name says so."""
+    path.parent.mkdir(exist_ok=True)
     data = struct.pack(f">4B{array.ndim}i", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
 
@@ -293,7 +294,6 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 def fashion(tmp_path: Path) -> Path:
     """Digits as the four files of a data set in MNIST's format, two of them gzipped."""
     data, folder = digits(), tmp_path / "fashion"
-    folder.mkdir()
     write_idx(folder / "train-images-idx3-ubyte.gz", data.train_images[..., 0])
     write_idx(folder / "train-labels-idx1-ubyte", data.train_labels.astype(np.uint8))
     write_idx(folder / "t10k-images-idx3-ubyte", data.test_images[..., 0])

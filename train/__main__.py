@@ -13,6 +13,7 @@ Writes into artifacts/<dataset>/:
   augmented.png      what the network sees, if the recipe changes pictures
   curves.png, confusion.png, reliability.png, mistakes.png, history.json, summary.txt, logs/ (tensorboard --logdir logs)
   left_out.csv       the pictures of a folder that cannot be read, and why
+  label_errors.csv   with --label-errors, which trains no model: labels that are probably wrong; label_errors.png
   checkpoint.zip     while training: --resume goes on after the last whole epoch
 
 Examples:
@@ -21,6 +22,7 @@ Examples:
   python -m train --dataset leaves/ --image-size 64 --channels 3 --patience 10
   python -m train --data fashion/ --labels top,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,boot
   python -m train --dataset leaves/ --recipe photos --network auto --budget macs=5M
+  python -m train --dataset leaves/ --recipe photos --label-errors
   python -m train --dataset leaves/ --model networks.py:small_resnet
 """
 
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from train.job import Fitted, Job
 
 _MOST_CLASSES = 12  # on one line
+_FOLDS = 4  # of --label-errors: each network is fitted to three quarters of the images
 _UNKNOWN = "0" * 64  # in place of the hash of weights that are still to be fitted
 
 
@@ -63,7 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from train.artifacts import write
         from train.fit import CHECKPOINT
 
-    fitted = _fitted(_job(options, data), output, options.resume)
+    job = _job(options, data)
+    if options.label_errors:
+        return _review(job, output, options)
+    fitted = _fitted(job, output, options.resume)
     result = write(output, fitted)
     (output / CHECKPOINT).unlink()
     held = _baseline_held(data.baseline, result.accuracy["evaluation"])
@@ -72,6 +78,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         print(_summary(fitted, result, held))
     return GATE_FAILED if result.missed else OK
+
+
+def _review(job: "Job", output: Path, options: argparse.Namespace) -> int:
+    """Look for label errors instead of training."""
+    from train.label_errors import review_labels
+
+    review = review_labels(job, output, options.label_errors)
+    if options.json:
+        print_json(review.as_document())
+    else:
+        print(review.as_table())
+    return OK
 
 
 def _job(options: argparse.Namespace, data: Data) -> "Job":
@@ -195,6 +213,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on with a training of the same options that was cut off"
+    )
+    parser.add_argument(
+        "--label-errors",
+        type=arguments.count(2, 20),
+        nargs="?",
+        const=_FOLDS,
+        metavar="FOLDS",
+        help=f"do not train, but list the labels that networks of FOLDS folds (default {_FOLDS}) think wrong",
     )
     parser.add_argument("--no-mirror", action="store_true", help="photos: left and right differ, as in text and hands")
     _add_network_options(parser)

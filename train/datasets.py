@@ -48,6 +48,7 @@ class Data:
     train_names: Names | None = None  # (n,): the images' files, if they came from files
     test_names: Names | None = None
     train_groups: Indices | None = None  # (n,): near-duplicates have the same number, and stay in one split
+    test_groups: Indices | None = None
     own_validation: Indices | None = None  # of the training images: those that came as the split for validation
     stratified: bool = True  # whether every split has its share of every class
     notes: tuple[str, ...] = ()  # how the images were read, in words
@@ -151,6 +152,7 @@ def _class_folders(folder: Path, size: tuple[int, int] | None, channels: int | N
         train_names=pictures.names[:training],
         test_names=pictures.names[training:],
         train_groups=pictures.groups[:training],
+        test_groups=pictures.groups[training:],
         own_validation=own if len(own) else None,
         notes=(*chosen, *kept_together(pictures)),
         warnings=(*listing.notes, *left_out_with_reason(pictures), *shared_pictures(pictures)),

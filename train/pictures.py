@@ -15,7 +15,7 @@ from workstation.charts import confusion_counts, mistakes_in, number_cells, png
 _PLAIN: Any = {"text.parse_math": False, "text.usetex": False, "font.size": 9}  # a label's $ is a dollar
 _STYLE = _PLAIN | {"axes.spines.top": False, "axes.spines.right": False, "font.size": 10}
 _TRAINING, _HELD_OUT, _TEST = "#2f6db5", "#b5472f", "#444444"
-_SHOWN = 24  # mistakes
+GALLERY = 24  # images at most
 _COLUMNS = 8
 _WIDE = 20  # characters: the end of a file's name that fits over a picture
 
@@ -62,17 +62,31 @@ def mistakes(data: Dataset, probabilities: npt.NDArray[np.float32], names: Seque
     """The mistakes with the highest probabilities, with label, answer, probability and the name of the file."""
     labels, answers = np.asarray(data.labels), probabilities.argmax(axis=1)
     wrong = np.flatnonzero(answers != labels)
-    shown = wrong[np.argsort(-probabilities[wrong, answers[wrong]])][:_SHOWN]
-    rows = max(1, -(-len(shown) // _COLUMNS))
+    shown = wrong[np.argsort(-probabilities[wrong, answers[wrong]])][:GALLERY]
+    title = f"{split}: the {len(shown)} most confident mistakes of {len(wrong)}; label → answer"
+    captions = [
+        f"{names[labels[place]]} → {names[answers[place]]}  {probabilities[place, answers[place]]:.2f}"
+        for place in shown
+    ]
+    return gallery(title, data.images, shown, captions, [str(data.indices[place]) for place in shown])
+
+
+def gallery(
+    title: str,
+    images: npt.NDArray[np.uint8],
+    places: npt.NDArray[np.intp],
+    captions: Sequence[str],
+    files: Sequence[str],
+) -> bytes:
+    """The first images at `places`, each under its caption and the end of its file's name."""
+    rows = max(1, -(-min(len(places), GALLERY) // _COLUMNS))
     with matplotlib.rc_context(_PLAIN):
         figure = Figure(figsize=(10, 0.6 + 1.65 * rows), layout="constrained")
-        figure.suptitle(f"{split}: the {len(shown)} most confident mistakes of {len(wrong)}; label → answer")
+        figure.suptitle(title)
         grid: Any = figure.subplots(rows, _COLUMNS, squeeze=False)
         for axes in grid.flat:
             axes.axis("off")
-        for axes, index in zip(grid.flat, shown, strict=False):
-            axes.imshow(data.images[index].squeeze(), cmap="gray", vmin=0, vmax=255)
-            answer, place = answers[index], str(data.indices[index])[-_WIDE:]
-            title = f"{names[labels[index]]} → {names[answer]}  {probabilities[index, answer]:.2f}"
-            axes.set_title(f"{title}\n{place}", fontsize=7)
+        for axes, place, caption, file in zip(grid.flat, places, captions, files, strict=False):
+            axes.imshow(images[place].squeeze(), cmap="gray", vmin=0, vmax=255)
+            axes.set_title(f"{caption}\n{file[-_WIDE:]}", fontsize=7)
         return png(figure)
