@@ -113,6 +113,7 @@ def test_without_answers_there_is_no_selective_accuracy() -> None:
     figures = reliability(np.array([0.5]), np.array([0.5]), np.array([True]), 0.6)
     assert (figures.coverage, figures.selective_accuracy) == (0, None)
     assert figures.coverage_words(0.6) == "below 0.6000: 0 of 1 images answered (0.0%)"
+    assert figures.coverage_words(0).startswith("never, the share is reached without: ")
 
 
 REJECTION = Rejection(0.99, 0.9, 2.0, 1e-4)
