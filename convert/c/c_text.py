@@ -9,6 +9,7 @@ from convert.c.cpus import CPUS, MACROS, PORTABLE, has_kernel, kernel_file, of_m
 from convert.c.initializers import float_literal, rows
 from convert.c.plan import Plan
 from convert.c.rejection import rejection_values
+from convert.c.sharing import turns
 from convert.c.step import Bytes, Step
 from convert.c.step_text import inferring, sharing
 from convert.c.syntax import Code, comment, identifier, joined, literal, rendered
@@ -62,6 +63,7 @@ def header(names: Names, plan: Plan, manifest: Manifest) -> Code:
 
 def source(names: Names, plan: Plan, manifest: Manifest) -> Code:
     """The text of `<name>.c`."""
+    shared = list(turns(plan))
     ends = {"input": plan.input.buffer.offset, "output": plan.output.buffer.offset}
     return joined(
         [
@@ -76,10 +78,10 @@ def source(names: Names, plan: Plan, manifest: Manifest) -> Code:
             _pixels(plan, manifest),
             _rendered("arena.h", names, arena=plan.arena),
             *inferring(plan.steps),
-            _rendered("meeting.h", names, most=MOST_NATIVE_THREADS, shared=joined(sharing(plan.steps))),
+            _rendered("meeting.h", names, most=MOST_NATIVE_THREADS, shared=joined(sharing(shared))),
             _rendered("main.h", names, **ends),
             _known(names, plan, manifest),
-            _rendered("pool.h", names, shared_steps=int(any(step.share("") for step in plan.steps)), **ends),
+            _rendered("pool.h", names, shared_steps=int(any(turn.parts > 1 for turn in shared)), **ends),
         ]
     )
 

@@ -13,7 +13,6 @@ from convert.c.initializers import struct
 Ints = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.int8]
 PART = "part"  # the struct of a share
-SHARED_PRODUCTS = 20_000  # multiply-accumulates, at least, of a step that threads share
 
 
 @dataclass(eq=False)
@@ -50,10 +49,24 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """What units `first` to `last` of an output read of an input: bytes, as far as there are any.
+
+    They begin at first * step - before and end at last * step + behind.
+    """
+
+    step: int
+    before: int = 0
+    behind: int = 0
+
+
+@dataclass(frozen=True)
 class Share:
     """How threads share a step: the lines of C that compute the units `first` to `last` of its output, as rows are."""
 
     units: int
+    unit: int  # bytes of the output, of the last one perhaps fewer
+    reads: tuple[Reach, ...]  # of each input
     lines: Sequence[str]
 
 
@@ -111,6 +124,11 @@ class Step:
         """Multiply-accumulates."""
         return 0
 
+    @property
+    def work(self) -> int:
+        """Multiply-accumulates, or what takes as long."""
+        return max(self.products, 2 * self.output.size)
+
     def scratch_bytes(self, macro: str) -> int:
         """Bytes that the kernels for a family of CPUs (`Cpu.macro`) want beside the arena."""
         return 0
@@ -135,20 +153,22 @@ class StructStep(Step):
         """All arguments of the call, in C."""
         return [f"&{self.name}", *super().arguments()]
 
-    def share_of_rows(self, function: str, skipped: int, start: int = 0) -> Share:
+    def share_of_rows(self, function: str, skipped: int, reach: Reach, start: int = 0) -> Share:
         """A share of rows of the output; `height` and `top` become those of the part.
 
         Args:
             function: the kernel.
             skipped: rows of the input from one row of the output to the next, of an input with a border.
-            start: the bytes of it, of an input without one.
+            reach: what it reads of the input.
+            start: bytes of the input from one row of the output to the next, of an input without a border.
         """
         height = self.fields["height"]
         changes = ["height = last - first", *([f"top -= first * {skipped}"] if skipped else [])]
         (value,) = self.inputs
         source = f"{value.pointer} + first * {start}" if start else value.pointer
-        output = f"{self.output.pointer} + first * {self.output.size // height}"
-        return Share(height, self.part(function, changes, source, output))
+        unit = self.output.size // height
+        lines = self.part(function, changes, source, f"{self.output.pointer} + first * {unit}")
+        return Share(height, unit, (reach,), lines)
 
     def part(self, function: str, changes: Iterable[str], source: str, output: str) -> list[str]:
         """The call for a part of the output: lines of C, with a struct of which some fields are changed."""

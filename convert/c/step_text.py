@@ -1,9 +1,9 @@
 """The text of a step's functions, one for each kind of CPU, and of those that call them: `infer_CPU`, `share_CPU`."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 
 from convert.c.cpus import CPUS, PORTABLE, Cpu, chain, has_kernel, only, twin
+from convert.c.sharing import Turn
 from convert.c.step import Step
 
 
@@ -13,11 +13,12 @@ def inferring(steps: Sequence[Step]) -> Iterator[str]:
         yield only(cpu.macro, *_functions(cpu, steps), _infer(cpu, steps))
 
 
-def sharing(steps: Sequence[Step]) -> Iterator[str]:
-    """For each kind of CPU the function of a worker: its share of each step, behind which all meet."""
+def sharing(turns: Sequence[Turn]) -> Iterator[str]:
+    """For each kind of CPU the function of a worker: its parts of each step, and what it waits for and copies."""
     for cpu in CPUS:
         signature = f"share_{cpu.name}(int8_t *arena, int worker, int workers)"
-        yield only(cpu.macro, _function_of(cpu, "ENTRY", signature, _share_lines(cpu, steps)))
+        lines = [line for turn in turns for line in (*turn.before, _part(turn, cpu))]
+        yield only(cpu.macro, _function_of(cpu, "ENTRY", signature, lines))
 
 
 def _functions(cpu: Cpu, steps: Sequence[Step]) -> Iterator[str]:
@@ -35,16 +36,12 @@ def _infer(cpu: Cpu, steps: Sequence[Step]) -> str:
     return _function_of(cpu, "ENTRY", f"infer_{cpu.name}(int8_t *arena)", [_whole(step, cpu) for step in steps])
 
 
-def _share_lines(cpu: Cpu, steps: Sequence[Step]) -> Iterator[str]:
-    """Steps that threads share; of those between, which worker 0 computes, all wait for the last."""
-    for is_shared, group in groupby(steps, lambda step: step.share("") is not None):
-        if is_shared:
-            yield from (f"SHARE({_name(step, cpu)}, {_units(step)});  // {_sides(step)}" for step in group)
-        else:
-            yield "if (!worker) {"
-            yield from (f"    {_whole(step, cpu)}" for step in group)
-            yield "}"
-            yield "meet(workers);"
+def _part(turn: Turn, cpu: Cpu) -> str:
+    """The call for a worker's parts of a step."""
+    name, sides = _name(turn.step, cpu), _sides(turn.step)
+    if not _units(turn.step):
+        return f"if (!worker) {name}(arena);  // {sides}"
+    return f"COMPUTE({name}, {turn.parts}, {turn.times});  // {sides}"
 
 
 def _function_of(cpu: Cpu, kind: str, signature: str, lines: Iterable[str]) -> str:

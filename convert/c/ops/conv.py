@@ -24,12 +24,12 @@ from convert.c.ops.layer import (
     sums_reached,
     whole_blocks,
 )
-from convert.c.ops.walk import band, band_bytes, long_rows, walk
+from convert.c.ops.walk import band, band_bytes, long_rows, rows_read, walk
 from convert.c.ops.wide import eights, wide_weights
 from convert.c.ops.windows import SAME, borders, dilated, kernel_reads, kernel_sides, strides
 from convert.c.plan import Plan
 from convert.c.rounding import Reals, fit_32_bits, vectors_are_exact
-from convert.c.step import SHARED_PRODUCTS, Bytes, Ints, Share, Value
+from convert.c.step import Bytes, Ints, Reach, Share, Value
 
 _GROUP = 4  # as in kernels/conv.h
 _POOLED = 4  # positions that every CPU's tile holds
@@ -70,13 +70,11 @@ class Conv(Layer):
 
     def share(self, function: str) -> Share | None:
         """Rows; of a dense layer blocks."""
-        if self.products < SHARED_PRODUCTS:
-            return None
         if self.fields["dense"]:
             return self._share_of_blocks(function)
         if self.fields["padded"]:
-            return self.share_of_rows(function, self.fields["step_y"] // self.fields["row"])
-        return self.share_of_rows(function, 0, start=self.fields["step_y"])
+            return self.share_of_rows(function, self.fields["step_y"] // self.fields["row"], rows_read(self.fields))
+        return self.share_of_rows(function, 0, rows_read(self.fields), start=self.fields["step_y"])
 
     def _share_of_blocks(self, function: str) -> Share | None:
         """As many blocks at once as divide them all: the kernel's loops keep their lengths."""
@@ -90,7 +88,9 @@ class Conv(Layer):
         changes += [f"channels = {channels} - first * {size} < {size} ? {channels} - first * {size} : {size}"]
         (value,) = self.inputs
         lines = self.part(function, changes, value.pointer, f"{self.output.pointer} + first * {size}")
-        return Share(blocks // count, ["for (; first < last; first++) {", *(f"    {line}" for line in lines), "}"])
+        loop = ["for (; first < last; first++) {", *(f"    {line}" for line in lines), "}"]
+        everything = Reach(0, behind=value.size)
+        return Share(blocks // count, size, (everything,), loop)
 
     def scratch_bytes(self, macro: str) -> int:
         """A copy of a band: of 16 bits for AVX2, elsewhere only where there is a border; weights in another order."""

@@ -21,10 +21,10 @@ from convert.c.ops.layer import (
     sums_reached,
     whole_blocks,
 )
-from convert.c.ops.windows import dilated, kernel_reads, window_fields
+from convert.c.ops.windows import dilated, kernel_reads, row_reach, window_fields
 from convert.c.plan import Plan
 from convert.c.rounding import vectors_are_exact
-from convert.c.step import SHARED_PRODUCTS, Bytes, Ints, Share, Value
+from convert.c.step import Bytes, Ints, Share, Value
 
 _GROUP = 4  # taps of a row that one instruction adds
 _LEAST, _TAPS = 8, 64  # channels, at least, and taps, at most, of the kernels for ARM
@@ -59,9 +59,9 @@ class Depthwise(Layer):
 
     def share(self, function: str) -> Share | None:
         """Rows."""
-        if self.products < SHARED_PRODUCTS:
-            return None
-        return self.share_of_rows(function, self.fields["stride_y"])
+        fields, (value,) = self.fields, self.inputs
+        reads = row_reach(value.row, fields["stride_y"], fields["kernel_height"], fields["top"])
+        return self.share_of_rows(function, fields["stride_y"], reads)
 
     def scratch_bytes(self, macro: str) -> int:
         """Rows of the input as the kernels read them."""

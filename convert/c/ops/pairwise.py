@@ -10,10 +10,9 @@ from convert.c.initializers import array
 from convert.c.network import Operator
 from convert.c.ops.gather import add_gather, byte_steps
 from convert.c.plan import Plan
-from convert.c.step import Bytes, Share, Step, Value
+from convert.c.step import Bytes, Reach, Share, Step, Value
 
 _SHORT = 16  # channels: a row of fewer is one of all columns, where it can be
-_SHARED_BYTES, _LINE = 8192, 64  # of an output that threads share, at least; of the cache
 Shape = tuple[int, ...]
 
 
@@ -70,15 +69,15 @@ class Pairwise(Step):
         return loop + super().call(function)
 
     def share(self, function: str) -> Share | None:
-        """Bytes, in lines of the cache."""
-        if self.rows > 1 or self.columns < _SHARED_BYTES:
+        """Rows of the picture."""
+        if self.rows > 1 or self.output.height == 1:
             return None
-        *parameters, size = self.arguments()
-        count = len(self.addresses())
+        *parameters, _ = self.arguments()
+        count, row = len(self.addresses()), self.output.row
         start, places = parameters[:-count], parameters[-count:]
-        left = f"(last * {_LINE} < {size} ? last * {_LINE} : {size}) - first * {_LINE}"
-        words = [*start, *(f"{place} + first * {_LINE}" for place in places), left]
-        return Share(-(-self.columns // _LINE), [f"{function}({', '.join(map(str, words))});"])
+        words = [*start, *(f"{place} + first * {row}" for place in places), f"(last - first) * {row}"]
+        reads = (Reach(row),) * len(self.inputs)
+        return Share(self.output.height, row, reads, [f"{function}({', '.join(map(str, words))});"])
 
     def overwritable(self) -> Sequence[Value]:
         """Operands that no row repeats."""

@@ -11,9 +11,9 @@ from convert.c.fixed_point import LEAST, MOST
 from convert.c.network import Network, Operator
 from convert.c.operators import lowers
 from convert.c.ops.layer import output_fields
-from convert.c.ops.windows import sides_read, window_fields
+from convert.c.ops.windows import row_reach, sides_read, window_fields
 from convert.c.plan import Plan, Sides
-from convert.c.step import SHARED_PRODUCTS, Share, StructStep
+from convert.c.step import Share, StructStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +29,9 @@ class Pool(StructStep):
 
     def share(self, function: str) -> Share | None:
         """Rows."""
-        if self.output.size * self.fields["pool_height"] * self.fields["pool_width"] < SHARED_PRODUCTS:
-            return None
-        return self.share_of_rows(function, self.fields["stride_y"])
+        fields, (value,) = self.fields, self.inputs
+        reads = row_reach(value.row, fields["stride_y"], fields["pool_height"], fields["top"])
+        return self.share_of_rows(function, fields["stride_y"], reads)
 
     def is_exact_on(self, cpu: Cpu) -> bool:
         """Whether 16 bits hold the sums, of whole vectors of channels."""

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from convert.c.network import Operator
-from convert.c.ops.windows import strides
+from convert.c.ops.windows import row_reach, strides
 from convert.c.plan import Sides
-from convert.c.step import Value
+from convert.c.step import Reach, Value
 
-_EVENLY = (12, 4, 2, 1)  # rows that two, three and four threads share
+_EVENLY = (12, 4, 2)  # rows that two, three and four threads share
 _BAND, _LONG = 12_288, 4096  # bytes of the input that lie near the CPU; of rows that are put together
 
 
@@ -55,11 +55,17 @@ def long_rows(fields: Mapping[str, int], output: Value) -> dict[str, int]:
 
     There are as many as threads can share evenly.
     """
-    evenly = next(rows for rows in _EVENLY if output.height % rows == 0)
+    evenly = next((rows for rows in _EVENLY if output.height % rows == 0), output.height)
     heights = [height for height in range(1, output.height // evenly + 1) if output.height % (height * evenly) == 0]
     times = max(height for height in heights if height == 1 or height * fields["row"] <= _LONG)
     longer = {field: times * fields[field] for field in ("row", "input_row", "step_y", "position_y")}
     return longer | {"height": output.height // times, "width": output.width * times}
+
+
+def rows_read(fields: Mapping[str, int]) -> Reach:
+    """What rows of outputs read of the input, whose border is not stored."""
+    step, rows = fields["step_y"] // fields["row"], band_bytes({**fields, "band": 1}) // fields["row"]
+    return row_reach(fields["input_row"], step, rows, fields["top"])
 
 
 def band(fields: Mapping[str, int]) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 
 from convert.c.network import Network, Operator
 from convert.c.plan import Plan, Sides
-from convert.c.step import Bytes, Value
+from convert.c.step import Bytes, Reach, Value
 
 SAME = 0  # schema.Padding
 
@@ -34,6 +34,18 @@ def reach(outputs: Sides, kernel: Sides, steps: Sides) -> Sides:
     """How many inputs a window passes over to give so many outputs, down and across."""
     height, width = ((n - 1) * step + side for n, side, step in zip(outputs, kernel, steps, strict=True))
     return height, width
+
+
+def row_reach(row: int, step: int, rows: int, top: int) -> Reach:
+    """What a window reads of an input.
+
+    Args:
+        row: bytes of a row of the input.
+        step: rows of the input from one row of the output to the next.
+        rows: of the window.
+        top: rows of border before the input.
+    """
+    return Reach(step * row, top * row, (rows - step - top) * row)
 
 
 def sides_read(network: Network, operator: Operator, kernel: Sides, outputs: Sides) -> Sides:

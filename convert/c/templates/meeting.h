@@ -10,18 +10,18 @@ enum {
     IDLE_SPINS = 4000      // then it sleeps until the next call
 };
 
-// A call has worker 0, which is the caller's thread, and those of the pool. All meet behind each step.
+// A call has worker 0, which is the caller's thread, and those of the pool. Each has an arena of its own, computes some parts
+// of a step, which are rows, and copies what it lacks of others: so what a CPU writes seldom lies in another one's cache.
 static struct pool_of_threads {
     void (*share)(int8_t *arena, int worker, int workers);
-    int8_t *arena;                           // of the call
-    int started;                             // threads
+    int started;  // threads
     pthread_t threads[MOST_THREADS];
     pthread_mutex_t lock;
     pthread_cond_t called;
     atomic_int busy, sleeping, is_closed;
-    _Alignas(64) atomic_uint call;           // times 256: the number of the call; its workers
-    _Alignas(64) atomic_int arrived;         // at the meeting
-    _Alignas(64) atomic_uint meetings;       // that are over
+    int8_t *arenas[MOST_THREADS];      // of the workers
+    _Alignas(64) atomic_ullong call;   // times 65,536: the number of the call; its workers
+    struct arrivals { _Alignas(64) atomic_ullong number; } arrivals[MOST_THREADS];  // of each worker, the last one
 } pool_of_threads = {.lock = PTHREAD_MUTEX_INITIALIZER, .called = PTHREAD_COND_INITIALIZER};
 
 INLINE void pause_spinning(void) {
@@ -32,30 +32,62 @@ INLINE void pause_spinning(void) {
 #endif
 }
 
-// Where workers wait until all have come.
-static void meet(int workers) {
-    struct pool_of_threads *pool = &pool_of_threads;
-    const unsigned meeting = atomic_load_explicit(&pool->meetings, memory_order_relaxed);
-    if (atomic_fetch_add_explicit(&pool->arrived, 1, memory_order_acq_rel) == workers - 1) {
-        atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&pool->meetings, meeting + 1, memory_order_release);
-        return;
-    }
-    for (int spins = 0; atomic_load_explicit(&pool->meetings, memory_order_acquire) == meeting;) {
-        if (spins++ < MEETING_SPINS) pause_spinning();
+// Tells that a worker has come to the next place where others may wait for it. Each worker counts on a line of the cache of its
+// own. Numbers only grow, also from call to call: a worker that took no part in some calls is behind.
+INLINE void arrive(int worker) {
+    atomic_ullong *const number = &pool_of_threads.arrivals[worker].number;
+    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + 1, memory_order_release);
+}
+
+// Waits until all workers have come as far as this one.
+static void wait_for_all(int worker, int workers) {
+    const struct arrivals *const arrivals = pool_of_threads.arrivals;
+    const unsigned long long own = atomic_load_explicit(&arrivals[worker].number, memory_order_relaxed);
+    for (int other = 0, spins = 0; other < workers;) {
+        if (atomic_load_explicit(&arrivals[other].number, memory_order_acquire) >= own) other++;
+        else if (spins++ < MEETING_SPINS) pause_spinning();
         else sched_yield();
     }
 }
 
-// The first of a worker's rows; the next worker's first is its end.
-INLINE int first_row(int rows, int worker, int workers) { return rows * worker / workers; }
+INLINE void meet(int worker, int workers) {
+    arrive(worker);
+    wait_for_all(worker, workers);
+}
 
-// Computes a worker's share of a step's rows.
-#define SHARE(step, rows)                                                                                \
-    do {                                                                                                 \
-        const int first = first_row(rows, worker, workers), last = first_row(rows, worker + 1, workers); \
-        if (first < last) step(arena, first, last);                                                      \
-        meet(workers);                                                                                   \
+// The first of a worker's parts; the next worker's first is its end. If there is only one, worker 0 has it.
+INLINE int first_part(int parts, int worker, int workers) { return (parts * worker + workers - 1) / workers; }
+
+// A value in the arenas of the workers that computed its pieces; in bytes.
+struct pieces {
+    int offset, size;  // in an arena, and of all of it
+    int piece, count;  // of a piece, of the last one perhaps fewer, and how many there are
+};
+
+// What parts `first` to `last` of a step read of it: from first * step - before to last * step + behind, in bytes.
+struct reads {
+    int parts, step, before, behind;
+};
+
+// Copies what a worker reads of a value and lacks.
+static __attribute__((unused)) void copy(struct pieces value, struct reads reads, int worker, int workers) {
+    const int first = first_part(reads.parts, worker, workers), last = first_part(reads.parts, worker + 1, workers);
+    const int begin = first * reads.step - reads.before, end = last * reads.step + reads.behind;
+    int8_t *const to = pool_of_threads.arenas[worker] + value.offset;
+    for (int other = 0; first < last && other < workers; other++) {
+        const int mine = first_part(value.count, other, workers) * value.piece;
+        const int next = first_part(value.count, other + 1, workers) * value.piece;
+        const int start = clamp(begin, mine, next), stop = clamp(end < value.size ? end : value.size, mine, next);
+        if (other != worker && start < stop)
+            memcpy(to + start, pool_of_threads.arenas[other] + value.offset + start, (size_t)(stop - start));
+    }
+}
+
+// Computes a worker's parts of a step, each so many of its units.
+#define COMPUTE(step, parts, times)                                                                          \
+    do {                                                                                                     \
+        const int first = first_part(parts, worker, workers), last = first_part(parts, worker + 1, workers); \
+        if (first < last) step(arena, first * (times), last * (times));                                      \
     } while (0)
 
 @{shared}#endif

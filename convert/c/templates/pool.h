@@ -1,6 +1,6 @@
 #if defined EDGECNN_POOL
 // Returns the call behind the one that a worker saw last.
-static unsigned next_call(unsigned seen) {
+static unsigned long long next_call(unsigned long long seen) {
     struct pool_of_threads *pool = &pool_of_threads;
     for (int spins = 0; spins < IDLE_SPINS; spins++) {
         if (atomic_load_explicit(&pool->call, memory_order_acquire) != seen) return atomic_load(&pool->call);
@@ -14,23 +14,32 @@ static unsigned next_call(unsigned seen) {
     return atomic_load(&pool->call);
 }
 
-static void begin_call(int workers) {
+static unsigned long long begin_call(int workers) {
     struct pool_of_threads *pool = &pool_of_threads;
-    const unsigned number = (atomic_load(&pool->call) >> 8) + 1;
-    atomic_store(&pool->call, number << 8 | (unsigned)workers);
-    if (!atomic_load(&pool->sleeping)) return;
-    pthread_mutex_lock(&pool->lock);
-    pthread_cond_broadcast(&pool->called);
-    pthread_mutex_unlock(&pool->lock);
+    const unsigned long long call = ((atomic_load(&pool->call) >> 16) + 1) << 16 | (unsigned)workers;
+    atomic_store(&pool->call, call);
+    if (atomic_load(&pool->sleeping)) {
+        pthread_mutex_lock(&pool->lock);
+        pthread_cond_broadcast(&pool->called);
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return call;
+}
+
+// A worker's part of a call, whose arrivals have numbers above those of all calls before.
+static void take_part(unsigned long long call, int worker) {
+    struct pool_of_threads *pool = &pool_of_threads;
+    atomic_store_explicit(&pool->arrivals[worker].number, call, memory_order_relaxed);
+    pool->share(pool->arenas[worker], worker, (int)(call & 65535));
 }
 
 static void *work(void *number) {
     struct pool_of_threads *pool = &pool_of_threads;
     const int worker = (int)(intptr_t)number;
-    for (unsigned call = 0; !atomic_load(&pool->is_closed);) {
+    pool->arenas[worker] = arena_of_thread;
+    for (unsigned long long call = 0; !atomic_load(&pool->is_closed);) {
         call = next_call(call);
-        const int workers = (int)(call & 255);
-        if (worker < workers) pool->share(pool->arena, worker, workers);
+        if (worker < (int)(call & 65535)) take_part(call, worker);
     }
     return 0;
 }
@@ -68,9 +77,8 @@ static void infer_on(int threads, int8_t *arena) {
     const int workers = pool->started + 1 < threads ? pool->started + 1 : threads;
     if (workers < 2) infer(arena);
     else {
-        pool->arena = arena;
-        begin_call(workers);
-        pool->share(arena, 0, workers);
+        pool->arenas[0] = arena;
+        take_part(begin_call(workers), 0);
     }
     atomic_store(&pool->busy, 0);
 }
