@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(HERE not in ("linux-x86_64", "linux-aarch64"), reason=f"libraries for {HERE} are not built"),
 ]
+POOL = ("-D_POSIX_C_SOURCE=200809L", "-DEDGECNN_POOL", "-pthread")  # golden tests run with one to five threads
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 
 
@@ -302,7 +303,7 @@ def test_every_layer_of_random_networks(once: Once, trained: Path, tmp_path: Pat
     folder = c_networks(once, trained)
     compiler = shutil.which("gcc")
     for kernels in cpu_kernels():
-        more = (f"-DEDGECNN_ONLY={kernels}", "-DEDGECNN_NO_STDIO", "-O1", "-w")
+        more = (f"-DEDGECNN_ONLY={kernels}", "-DEDGECNN_NO_STDIO", "-O1", "-w", *POOL)
         checked = SANITIZE if compiler and kernels == cpu_kernels()[0] else ()
         sources = sorted(folder.glob("*.c"))
         compiled(folder, tmp_path / "all", sources, *more, *checked, compiler=[compiler] if compiler else None)
@@ -318,6 +319,6 @@ def test_networks_of_others(once: Once, tmp_path: Path, name: str) -> None:
 
     folder = converted(once, name)
     sources = [folder / "model_int8.c", folder / "model_int8_test.c"]
-    compiled(folder, tmp_path / "golden", sources, "-O1", "-w", f"-DEDGECNN_ONLY={cpu_kernels()[0]}")
+    compiled(folder, tmp_path / "golden", sources, "-O1", "-w", f"-DEDGECNN_ONLY={cpu_kernels()[0]}", *POOL)
     done = subprocess.run([tmp_path / "golden"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

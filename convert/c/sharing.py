@@ -13,7 +13,7 @@ from math import gcd
 from convert.c.plan import Plan
 from convert.c.step import Buffer, Reach, Share, Step, Value
 
-_WORK = 20_000  # multiply-accumulates, at least, of steps that threads share
+SHARED_WORK = 20_000  # multiply-accumulates, at least, of steps that threads share
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _parts(steps: Sequence[Step]) -> list[int]:
     while len(parts) < len(steps):
         run = _run(steps[len(parts) :])
         common = gcd(*(_share(step).units for step in run))
-        is_worth = sum(step.work for step in run) >= _WORK
+        is_worth = sum(step.work for step in run) >= SHARED_WORK
         parts += [common if is_worth else 1] * len(run)
     return [*parts[:-1], 1]
 

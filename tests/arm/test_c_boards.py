@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from c_extremes import KINDS as EXTREMES
 from conftest import Once, run
-from test_c import c_networks, compiled
+from test_c import POOL, c_networks, compiled
 
 from benchmarks.board_trials import on
 from benchmarks.boards import python_of
@@ -58,10 +58,15 @@ def exported(trained: Path, once: Once) -> Path:
 def test_kernels_give_what_the_reference_kernels_give(
     machine: str, exported: Path, once: Once, trained: Path, tmp_path: Path
 ) -> None:
+    """With one to five threads."""
     networks, (aimed, emulators) = c_networks(once, trained), MACHINES[machine]
     golden, layers = tmp_path / "golden", tmp_path / "layers"
-    compiled(exported, golden, [exported / "model_int8.c", exported / "model_int8_test.c"], *aimed, "-O2", "-static")
-    compiled(networks, layers, sorted(networks.glob("*.c")), *aimed, "-O1", "-w", "-static", "-DEDGECNN_NO_STDIO")
+    compiled(
+        exported, golden, [exported / "model_int8.c", exported / "model_int8_test.c"], *aimed, "-O2", "-static", *POOL
+    )
+    compiled(
+        networks, layers, sorted(networks.glob("*.c")), *aimed, "-O1", "-w", "-static", *POOL, "-DEDGECNN_NO_STDIO"
+    )
     for emulator, kernels in emulators.items():
         done = subprocess.run([*emulator, golden], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -20,7 +20,7 @@ int @{lower}_test(void) {
         @{lower}_run(inputs[i], found);
         for (int o = 0; o < @{upper}_CLASSES; o++) wrong += found[o] != outputs[i][o];
 #if defined EDGECNN_POOL
-        for (int threads = 2; threads < 4; threads++) {
+        for (int threads = 2; threads < 6; threads++) {
             @{lower}_run_on(threads, inputs[i], found);
             for (int o = 0; o < @{upper}_CLASSES; o++) wrong += found[o] != outputs[i][o];
         }
