@@ -45,10 +45,9 @@ class Reliability:
 
     def coverage_words(self, threshold: float) -> str:
         """The answers that are not `unknown`, for people."""
+        least = f"below {threshold:.4f}" if threshold else "never, the share is reached without"
         right = "" if self.selective_accuracy is None else f", {self.selective_accuracy:.4f} of these right"
-        return (
-            f"below {threshold:.4f}: {self.answered:,} of {self.images:,} images answered ({self.coverage:.1%}){right}"
-        )
+        return f"{least}: {self.answered:,} of {self.images:,} images answered ({self.coverage:.1%}){right}"
 
     def as_document(self) -> dict[str, Any]:
         """For `--json`."""
