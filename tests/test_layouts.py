@@ -2,7 +2,9 @@
 
 import io
 import os
+import shutil
 import threading
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -271,7 +273,7 @@ def test_two_trainings_at_once_decode_once(tmp_path: Path) -> None:
 
 def test_the_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path / "pets", 60)
-    monkeypatch.setattr("train.picture_cache.MOST", 120 * 32 * 32 * 3 * 2)
+    monkeypatch.setattr("train.cache.MOST", 120 * 32 * 32 * 3 * 2)
     for side in (32, 28, 30):
         load(str(tmp_path / "pets"), size=(side, side))
     kept = {np.load(path, mmap_mode="r").shape[1] for path in (tmp_path / "cache").rglob("images.npy")}
@@ -279,3 +281,28 @@ def test_the_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("shutil.disk_usage", lambda _: os.terminal_size((0, 0)) and type("", (), {"free": 1000}))
     with pytest.raises(EdgecnnError, match="make --image-size smaller, or set XDG_CACHE_HOME"):
         load(str(tmp_path / "pets"), size=(29, 29))
+
+
+def test_a_zip_file_is_read_as_its_folder_is(tmp_path: Path) -> None:
+    """A folder with its name, or a split: neither is a class; what systems leave is left there."""
+    fill(tmp_path / "pets", 60)
+    (tmp_path / "pets" / "cat" / "note.txt").write_text("no picture")
+    folder = load(str(tmp_path / "pets"))
+    shutil.make_archive(str(tmp_path / "zips" / "pets"), "zip", tmp_path, "pets")
+    (tmp_path / "pets").rename(tmp_path / "train")
+    shutil.make_archive(str(tmp_path / "zips" / "train"), "zip", tmp_path, "train")
+    for name in ("pets", "train"):
+        zipped = load(str(tmp_path / "zips" / f"{name}.zip"))
+        assert (zipped.name, zipped.labels, zipped.sha256) == (name, ("cat", "dog"), folder.sha256)
+    assert len(list((tmp_path / "cache" / "edgecnn" / "unpacked").iterdir())) == 2
+    data = bytearray((tmp_path / "zips" / "pets.zip").read_bytes())
+    data[5000] ^= 1
+    (tmp_path / "zips" / "broken.zip").write_bytes(data)
+    with pytest.raises(EdgecnnError, match=r"broken.zip cannot be unpacked .* unpack it yourself, and name the folder"):
+        load(str(tmp_path / "zips" / "broken.zip"))
+    with zipfile.ZipFile(tmp_path / "zips" / "out.zip", "w") as archive:
+        archive.writestr("../../evil.png", b"")
+        archive.writestr("note.txt", b"")
+    with pytest.raises(EdgecnnError, match=r"0 class folders"):
+        load(str(tmp_path / "zips" / "out.zip"))
+    assert not list(tmp_path.glob("**/zips/evil.png")) + list(tmp_path.glob("evil.png"))

@@ -278,7 +278,9 @@ def test_unsuitable_folders_get_a_line(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "few" / "b" / "loop").symlink_to(tmp_path / "few")
     refused(run(*words, tmp_path / "few"), "few/b/loop", "leads back to a folder that it lies in: remove this link")
     shutil.copytree(pictures / "leaves", tmp_path / "a\x1b[1m")
-    refused(run(*words, tmp_path / "a\x1b[1m"), "dataset holds control characters")  # before it is trained on
+    refused(
+        run(*words, tmp_path / "a\x1b[1m"), "--dataset: the name holds control characters"
+    )  # before it is trained on
     assert not (tmp_path / "out" / "checkpoint.zip").exists()
     refused(run(*words, pictures / "leaves", "--image-size", 12), "18 pixels a side", "--image-size")
 

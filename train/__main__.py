@@ -1,9 +1,9 @@
 """Train a network and write all that conversion and a device need.
 
-It trains the reference CNN on MNIST or on your own images: a folder that holds a folder of images for each class, or
-such folders in train/, val/ and test/, or IDX files like MNIST's. Folders may be deep; dot files and system files
-(`__MACOSX`) are skipped, a picture that cannot be read is left out. Another network is a function
-(shape, classes) -> Keras model, ending in a softmax, in a file of yours.
+It trains on MNIST, on IDX files like MNIST's, or on your own images: a folder that holds a folder of images for each
+class, or such folders in train/, val/ and test/, or a ZIP file of all this. Folders may be deep; dot files and system
+files (`__MACOSX`) are skipped, a picture that cannot be read is left out. The network is the reference CNN, one of
+--network, or a function (shape, classes) -> Keras model, ending in a softmax, in a file of yours.
 
 Writes into artifacts/<dataset>/:
   model.keras        the network, its manifest inside

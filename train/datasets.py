@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays
 from edgecnn.images import frame_character
@@ -22,6 +23,7 @@ from train.picture_cache import cached
 from train.picture_notes import kept_together, left_out_with_reason, shared_pictures
 from train.picture_shape import picture_shape
 from train.splits import Indices, Splits, split_beside, split_test, split_training
+from train.unpacking import unpacked
 
 FRAME = CharacterFrame(box=20)  # MNIST's: 20 pixels of digit, centred by mass in 28
 SIDE = 28
@@ -90,8 +92,8 @@ def load(
     """Load a data set.
 
     Args:
-        name: a key of `DATA_SETS`, a folder of class folders, or `auto`: MNIST if it can be had, else digits, with a
-            warning on stderr.
+        name: a key of `DATA_SETS`, a folder or a ZIP file of class folders, or `auto`: MNIST if it can be had, else
+            digits, with a warning on stderr.
         folder: where MNIST's files lie, or, with `labels`, other files in MNIST's format.
         labels: what the classes of such other files are called, see `edgecnn.labels.split_labels`.
         size: height and width that images in class folders are scaled to; None: by what is there.
@@ -136,14 +138,15 @@ def _in_mnist_format(name: str, folder: Path | None, labels: str) -> Data:
     return Data(folder.resolve().name, classes, *arrays)
 
 
-def _class_folders(folder: Path, size: tuple[int, int] | None, channels: int | None) -> Data:
-    listing = list_pictures(folder)
+def _class_folders(path: Path, size: tuple[int, int] | None, channels: int | None) -> Data:
+    name = bounds.text(path.resolve().stem if path.is_file() else path.resolve().name, "--dataset: the name")
+    listing = list_pictures(unpacked(path) if path.is_file() else path)
     shape, chosen = picture_shape(listing.files, size, channels)
     pictures = cached(listing, shape, partial(decode_pictures, listing, shape))
     training = int((pictures.splits != TEST).sum())  # these come first
     own = np.flatnonzero(pictures.splits == VALIDATION)
     return Data(
-        folder.resolve().name,
+        name,
         listing.classes,
         pictures.images[:training],
         pictures.labels[:training],

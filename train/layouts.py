@@ -42,7 +42,7 @@ def list_pictures(root: Path) -> Listing:
         OSError: a folder cannot be read.
     """
     if not root.is_dir():
-        raise EdgecnnError(f"--dataset {root}: neither a data set's name nor a folder of class folders")
+        raise EdgecnnError(f"--dataset {root}: neither a data set's name nor a folder, or a ZIP file, of class folders")
     parts = _parts(root)
     classes = tuple(parts[TRAIN].classes)
     _check_classes(parts[TRAIN].root, classes, [name for name, files in parts[TRAIN].classes.items() if not files])

@@ -16,15 +16,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import PIL
-import pooch
 
 from edgecnn import decoding, images, png_rows, raw_rows, shrinking
 from edgecnn.errors import EdgecnnError
 from edgecnn.file_lock import locked
 from edgecnn.files import sha256, write_file
+from train.cache import cache_folder, check_room, forget
 from train.layouts import Listing
 
-MOST = 20 * 2**30  # bytes of all entries: the oldest go
 _PATIENCE = 6 * 3600.0  # seconds that another training may take to read the same pictures
 _CODE = (decoding, images, png_rows, raw_rows, shrinking)
 _IMAGES, _INDEX, _FACTS = "images.npy", "index.npz", "facts.json"
@@ -56,15 +55,16 @@ def cached(
     Raises:
         EdgecnnError: as `decode`; the cache cannot be written, or has no room.
     """
-    folder = folder or Path(pooch.os_cache("edgecnn")) / "pictures"
+    folder = folder or cache_folder("pictures")
     entry = folder / sha256(json.dumps([str(listing.root.resolve()), shape]).encode())[:16]
     key = _key(listing)
     with locked(entry, _PATIENCE):
         if (pictures := _load(entry, key)) is None:
-            _check_room(folder, len(listing.files) * int(np.prod(shape)))
+            size = 2 * len(listing.files) * int(np.prod(shape))  # for a moment the pixels are there twice
+            check_room(folder, size, "make --image-size smaller")
             pictures = _renewed(entry, key, decode)
         entry.touch()
-    _forget(folder, entry)
+    forget(folder, entry)
     return pictures
 
 
@@ -123,29 +123,3 @@ def _load(entry: Path, key: str) -> Pictures | None:
             with np.load(entry / _INDEX) as index:
                 return Pictures(mapped, **{name: index[name] for name in index.files}, unread=facts["unread"])
     return None
-
-
-def _check_room(folder: Path, size: int) -> None:
-    """Refuse to fill the disk: for a moment the pixels are there twice.
-
-    Raises:
-        EdgecnnError: it has too little room.
-    """
-    free = shutil.disk_usage(folder).free
-    if 2 * size > free:
-        raise EdgecnnError(
-            f"{folder} has room for {free / 1e9:.1f} GB, and the pixels take {2 * size / 1e9:.1f}: make --image-size"
-            " smaller, or set XDG_CACHE_HOME to a folder with more room"
-        )
-
-
-def _forget(folder: Path, kept: Path) -> None:
-    """Remove the entries that were used least lately, as long as all together are too large."""
-    entries = sorted((path for path in folder.glob("[!.]*") if path != kept), key=lambda path: path.stat().st_mtime)
-    sizes = {path: sum(file.stat().st_size for file in path.glob("*")) for path in (kept, *entries)}
-    for path in entries:
-        if sum(sizes.values()) <= MOST:
-            break
-        with contextlib.suppress(EdgecnnError), locked(path, 0):
-            shutil.rmtree(path, ignore_errors=True)
-            sizes.pop(path)

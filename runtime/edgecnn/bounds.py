@@ -35,7 +35,9 @@ def text(value: str, what: str = "a text", most: int = TEXT) -> str:
         raise EdgecnnError(f"{what} is {short(value)}, not a text")
     if len(value) > most:
         raise EdgecnnError(f"{what} has {len(value):,} characters, at most {most:,} are read: {short(value)}")
-    if not CONTROL.isdisjoint(value) or (not value.isascii() and _surrogates(value)):
+    if not value.isascii() and _surrogates(value):
+        raise EdgecnnError(f"{what} is not UTF-8: {short(value)}")
+    if not CONTROL.isdisjoint(value):
         raise EdgecnnError(f"{what} holds control characters: {short(value)}")
     return value
 
