@@ -10,7 +10,9 @@ struct conv {
     const int8_t *wide_weights;      // [channels / 4][kernel_height][4][16], where a row is many bytes; its last eight as [4][8]
     const int32_t *multiplier, *shift;
     const double *scales;            // of a dense layer for which multiplier and shift are not exact
-    int blocks, kernel_height, groups, taps;  // taps: bytes of a kernel's row where there are few_weights, else 0
+    int blocks, kernel_height, groups;
+    int pairs;                       // of bytes of a kernel's row; as many as hold it
+    int taps;                        // bytes of a kernel's row where there are few_weights, else 0
     int eights;                      // times eight bytes of a kernel's row where there are wide_weights, else 0
     int padded;                      // whether there is a border of zero points around the input, which is not stored
     int row;                         // bytes from one row of the input to the next, with its border

@@ -1,66 +1,161 @@
-// A tile is up to 4 positions by 8 channels. Bytes are widened, those of the input as it is copied: vpmaddwd adds pairs of
-// products of 16 bits exactly, so that a channel's sum lies in two lanes until the end.
-enum { POSITIONS_AVX2 = 4 };
+// A tile is some positions by 16 or 8 channels, in up to 12 accumulators: `halves` of a block. Bytes are widened, those of the
+// input as it is copied, those of the weights a block at a time: vpmaddwd adds pairs of products of 16 bits exactly.
+enum { SUMS_AVX2 = 12 };
 
-AVX2 INLINE __m256i four_wide(const int16_t *from) {
-    int64_t value;
-    memcpy(&value, from, 8);
-    return _mm256_set1_epi64x(value);
+// Eight values of 8 channels each, from sums of `count` positions by `halves`, are stored as 32 bytes at once: of positions
+// behind one another where these are `all` channels. Of `channels`, 16 or fewer, no others are stored.
+AVX2 INLINE void store_eights_avx2(int8_t *to, __m256i bytes, int eight, int channels) {
+    const __m128i half = eight / 2 ? _mm256_extracti128_si256(bytes, 1) : _mm256_castsi256_si128(bytes);
+    const int64_t first = eight % 2 ? _mm_extract_epi64(half, 1) : _mm_cvtsi128_si64(half);
+    if (channels == 16) _mm_storeu_si128((__m128i *)to, half);
+    else if (channels <= 8) memcpy(to, &first, (size_t)channels);
+    else {
+        const int64_t second = _mm_extract_epi64(half, 1);
+        memcpy(to, &first, 8);
+        memcpy(to + 8, &second, (size_t)channels - 8);
+    }
 }
 
-AVX2 INLINE void store_avx2(const struct conv *c, const struct rescaling_avx2 *rescaling, __m256i x, int8_t *output, int channel) {
+AVX2 INLINE void store_avx2(const struct conv *c, const struct rescaling_avx2 *rescaling, __m256i sum[][2], int8_t *output,
+                            int channels, int halves, int count) {
+    const int is_relu = c->least >= c->zero_point;
+#pragma GCC unroll 3
+    for (int first = 0; first < count * halves; first += 4) {
+        __m256i x[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) {
+            const int n = first + i;
+            x[i] = n < count * halves ? rescale_avx2(rescaling + n % halves, sum[n / halves][n % halves], is_relu)
+                                      : _mm256_setzero_si256();
+        }
+        const __m256i bytes = bytes_avx2(x, c->zero_point, c->least, c->most);
+        if (c->channels == 8 * halves && first + 4 <= count * halves) _mm256_storeu_si256((__m256i *)(output + first * 8), bytes);
+        else
+#pragma GCC unroll 4
+            for (int i = 0; i < 4 && first + i < count * halves; i += halves)
+                store_eights_avx2(output + (ptrdiff_t)(first + i) / halves * c->channels, bytes, i, channels);
+    }
+}
+
+// The sums of a tile become outputs; channels begin with `channel`.
+AVX2 INLINE void finish_avx2(const struct conv *c, const struct rescaling_avx2 *rescaling, __m256i sum[][2], int8_t *output,
+                             int channel, int channels, int halves, int outputs) {
     if (c->dense) {
-        int32_t sum[8];
-        _mm256_storeu_si256((__m256i *)sum, x);
-        store_dense(c, sum, output, channel, 8);
+#pragma GCC unroll 2
+        for (int half = 0; half < halves; half++) {
+            int32_t sums[8];
+            _mm256_storeu_si256((__m256i *)sums, sum[0][half]);
+            store_dense(c, sums, output, channel + half * 8, 8);
+        }
         return;
     }
-    const __m256i y = rescale_avx2(rescaling, x, c->least >= c->zero_point);
-    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));
-    const __m128i moved = _mm_adds_epi16(words, _mm_set1_epi16((int16_t)c->zero_point));
-    __m128i bytes = _mm_packs_epi16(moved, moved);
-    if (c->least > -128) bytes = _mm_max_epi8(bytes, _mm_set1_epi8((int8_t)c->least));
-    if (c->most < 127) bytes = _mm_min_epi8(bytes, _mm_set1_epi8((int8_t)c->most));
-    const int64_t eight = _mm_cvtsi128_si64(bytes);
-    const int left = c->channels - channel;
-    if (left > 0) memcpy(output + channel, &eight, left < 8 ? (size_t)left : 8);
+#pragma GCC unroll 12
+    for (int o = 0; o < outputs; o++)
+#pragma GCC unroll 2
+        for (int half = 0; half < halves; half++) {
+            __m256i best = sum[o * c->window][half];
+#pragma GCC unroll 4
+            for (int p = 1; p < c->window; p++) best = _mm256_max_epi32(best, sum[o * c->window + p][half]);
+            sum[o][half] = best;
+        }
+    store_avx2(c, rescaling, sum, output + channel, channels, halves, outputs);
 }
 
-AVX2 INLINE __m256i channels_avx2(const __m256i sum[2]) {
-    return _mm256_permute4x64_epi64(_mm256_hadd_epi32(sum[0], sum[1]), 0xD8);
+AVX2 INLINE void rescalings_avx2(const struct conv *c, struct rescaling_avx2 to[2], int channel, int halves) {
+    for (int half = 0; half < halves; half++)
+        to[half] = rescaling_avx2(_mm256_loadu_si256((const __m256i *)(c->multiplier + channel + half * 8)),
+                                  _mm256_loadu_si256((const __m256i *)(c->shift + channel + half * 8)), c->least >= c->zero_point);
 }
 
-AVX2 INLINE void tile_avx2(const struct conv *c, const struct rescaling_avx2 *rescaling, const int16_t *input, int8_t *output,
-                           int channel, int outputs) {
-    const ptrdiff_t size = (ptrdiff_t)c->kernel_height * c->groups * BLOCK * GROUP;
-    const int8_t *weights = c->weights + channel / BLOCK * size + channel % BLOCK * GROUP;
-    const __m256i bias = _mm256_loadu_si256((const __m256i *)(c->bias + channel));
+AVX2 INLINE __m256i four_taps_avx2(const int8_t *from) { return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)from)); }
+
+// Weights as [kernel_height * groups][2 pairs][halves][8][2].
+AVX2 INLINE void pair_weights_avx2(const struct conv *c, int16_t *to, int channel, int halves) {
+    const int groups = c->kernel_height * c->groups;
+    const int8_t *from = c->weights + (ptrdiff_t)channel * groups * GROUP;
+    for (int k = 0; k < groups; k++, from += BLOCK * GROUP, to += halves * 32)
+        for (int half = 0; half < halves; half++) {
+            const __m256 one = _mm256_castsi256_ps(four_taps_avx2(from + half * 32));
+            const __m256 other = _mm256_castsi256_ps(four_taps_avx2(from + half * 32 + 16));
+            const __m256i low = _mm256_castps_si256(_mm256_shuffle_ps(one, other, 0x88));
+            const __m256i high = _mm256_castps_si256(_mm256_shuffle_ps(one, other, 0xDD));
+            _mm256_store_si256((__m256i *)(to + half * 16), _mm256_permute4x64_epi64(low, 0xD8));
+            _mm256_store_si256((__m256i *)(to + (halves + half) * 16), _mm256_permute4x64_epi64(high, 0xD8));
+        }
+}
+
+AVX2 INLINE __m256i pair_avx2(const int16_t *from) {
+    int32_t pair;
+    memcpy(&pair, from, 4);
+    return _mm256_set1_epi32(pair);
+}
+
+AVX2 INLINE void tile_avx2(const struct conv *c, const struct rescaling_avx2 *rescaling, const int16_t *weights, const int16_t *input,
+                           int8_t *output, int channel, int channels, int halves, int outputs) {
     const int positions = outputs * c->window;
-    __m256i sum[POSITIONS_AVX2][2];
-#pragma GCC unroll 4
-    for (int p = 0; p < positions; p++) sum[p][0] = sum[p][1] = _mm256_setzero_si256();
+    __m256i sum[SUMS_AVX2][2];
+#pragma GCC unroll 12
+    for (int p = 0; p < positions; p++)
+#pragma GCC unroll 2
+        for (int half = 0; half < halves; half++) sum[p][half] = _mm256_loadu_si256((const __m256i *)(c->bias + channel + half * 8));
     for (int i = 0; i < c->kernel_height; i++)
-        for (int k = 0; k < c->groups; k++, weights += BLOCK * GROUP) {
-            const __m256i w0 = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)weights));
-            const __m256i w1 = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(weights + 16)));
-#pragma GCC unroll 4
+        for (int k = 0; k < c->pairs; k++) {
+            const __m256i *w = (const __m256i *)weights + (i * c->groups * 2 + k) * halves;
+#pragma GCC unroll 12
             for (int p = 0; p < positions; p++) {
-                const __m256i x = four_wide(input + position(c, p) + (ptrdiff_t)i * c->row + k * GROUP);
-                sum[p][0] = _mm256_add_epi32(sum[p][0], _mm256_madd_epi16(x, w0));
-                sum[p][1] = _mm256_add_epi32(sum[p][1], _mm256_madd_epi16(x, w1));
+                const __m256i x = pair_avx2(input + position(c, p) + (ptrdiff_t)i * c->row + k * 2);
+#pragma GCC unroll 2
+                for (int half = 0; half < halves; half++)
+                    sum[p][half] = _mm256_add_epi32(sum[p][half], _mm256_madd_epi16(x, w[half]));
             }
         }
-#pragma GCC unroll 4
-    for (int o = 0; o < outputs; o++) {
-        __m256i best = channels_avx2(sum[o * c->window]);
-#pragma GCC unroll 4
-        for (int p = 1; p < c->window; p++) best = _mm256_max_epi32(best, channels_avx2(sum[o * c->window + p]));
-        store_avx2(c, rescaling, _mm256_add_epi32(best, bias), output + (ptrdiff_t)o * c->channels, channel);
-    }
+    finish_avx2(c, rescaling, sum, output, channel, channels, halves, outputs);
 }
 
-AVX2 INLINE void widen_band_avx2(const struct conv *c, const int8_t *input, int first, int rows) {
-    int16_t *to = (int16_t *)scratch;
+// A band of rows, of up to 16 channels from `channel` on.
+AVX2 INLINE void channels_avx2(const struct conv *c, int16_t *weights, const int16_t *input, int8_t *output, int rows, int channel,
+                               int channels) {
+    const int halves = channels > 8 ? 2 : 1, outputs = outputs_at_once(c, SUMS_AVX2 / halves);
+    struct rescaling_avx2 rescaling[2];
+    rescalings_avx2(c, rescaling, channel, halves);
+    pair_weights_avx2(c, weights, channel, halves);
+#define TILE_OF(from, to) tile_avx2(c, rescaling, weights, from, to, channel, channels, halves, outputs)
+    OVER_ROWS(TILE_OF, outputs, rows, input, output)
+#undef TILE_OF
+}
+
+AVX2 INLINE __m256i four_words_avx2(const int16_t *from) {
+    int64_t four;
+    memcpy(&four, from, 8);
+    return _mm256_set1_epi64x(four);
+}
+
+// Whether the convolution has one position: nobody reads its weights twice.
+INLINE int is_one_avx2(const struct conv *c) {
+    return c->width * c->window == 1 && c->input_height == c->kernel_height && !c->padded;
+}
+
+// That position; a channel's sum lies in two lanes until the end.
+AVX2 INLINE void position_avx2(const struct conv *c, const int16_t *input, int8_t *output, int channel, int channels) {
+    const int8_t *weights = c->weights + (ptrdiff_t)channel * c->kernel_height * c->groups * GROUP;
+    __m256i sum[4], whole[1][2];
+    struct rescaling_avx2 rescaling[2];
+    rescalings_avx2(c, rescaling, channel, 2);
+    for (int part = 0; part < 4; part++) sum[part] = _mm256_setzero_si256();
+    for (int i = 0; i < c->kernel_height; i++)
+        for (int k = 0; k < c->groups; k++, weights += BLOCK * GROUP) {
+            const __m256i x = four_words_avx2(input + (ptrdiff_t)i * c->row + k * GROUP);
+#pragma GCC unroll 4
+            for (int part = 0; part < 4; part++)
+                sum[part] = _mm256_add_epi32(sum[part], _mm256_madd_epi16(x, four_taps_avx2(weights + part * 16)));
+        }
+    for (int half = 0; half < 2; half++)
+        whole[0][half] = _mm256_add_epi32(_mm256_permute4x64_epi64(_mm256_hadd_epi32(sum[half * 2], sum[half * 2 + 1]), 0xD8),
+                                          _mm256_loadu_si256((const __m256i *)(c->bias + channel + half * 8)));
+    finish_avx2(c, rescaling, whole, output, channel, channels, 2, 1);
+}
+
+AVX2 INLINE void widen_band_avx2(const struct conv *c, const int8_t *input, int16_t *to, int first, int rows) {
     if (!c->padded) {
         widen_avx2(input + (ptrdiff_t)first * c->step_y, to, band_rows(c, rows) * c->row);
         return;
@@ -73,19 +168,18 @@ AVX2 INLINE void widen_band_avx2(const struct conv *c, const int8_t *input, int 
 }
 
 AVX2 INLINE void conv_avx2(const struct conv *c, const int8_t *input, int8_t *output) {
-    const int outputs = outputs_at_once(c, POSITIONS_AVX2);
+    const int is_one = is_one_avx2(c), whole = c->channels / BLOCK * BLOCK;
+    int16_t *weights = (int16_t *)scratch, *widened = weights + (is_one ? 0 : c->kernel_height * c->groups * GROUP * BLOCK);
     for (int first = 0; first < c->height; first += c->band) {
         const int rows = first + c->band < c->height ? c->band : c->height - first;
-        const int16_t *widened = (const int16_t *)scratch;
         int8_t *to = output + (ptrdiff_t)first * c->width * c->channels;
-        widen_band_avx2(c, input, first, rows);
-        for (int channel = 0; channel < c->blocks * BLOCK; channel += 8) {
-            const struct rescaling_avx2 rescaling =
-                rescaling_avx2(_mm256_loadu_si256((const __m256i *)(c->multiplier + channel)),
-                               _mm256_loadu_si256((const __m256i *)(c->shift + channel)), c->least >= c->zero_point);
-#define TILE_OF(from, to) tile_avx2(c, &rescaling, from, to, channel, outputs)
-            OVER_ROWS(TILE_OF, outputs, rows, widened, to)
-#undef TILE_OF
+        widen_band_avx2(c, input, widened, first, rows);
+        if (is_one) {
+            for (int channel = 0; channel < whole; channel += BLOCK) position_avx2(c, widened, to, channel, BLOCK);
+            if (whole < c->channels) position_avx2(c, widened, to, whole, c->channels - whole);
+            continue;
         }
+        for (int channel = 0; channel < whole; channel += BLOCK) channels_avx2(c, weights, widened, to, rows, channel, BLOCK);
+        if (whole < c->channels) channels_avx2(c, weights, widened, to, rows, whole, c->channels - whole);
     }
 }

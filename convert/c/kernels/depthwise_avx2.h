@@ -73,6 +73,7 @@ AVX2 INLINE void channels_of_avx2(const struct depthwise *c, const int16_t *wide
             __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
             if (c->least > -128) bytes = _mm_max_epi8(bytes, _mm_set1_epi8((int8_t)c->least));
             if (c->most < 127) bytes = _mm_min_epi8(bytes, _mm_set1_epi8((int8_t)c->most));
+            bytes = _mm256_castsi256_si128(in_order_avx2(_mm256_castsi128_si256(bytes)));
             _mm_storeu_si128((__m128i *)(output + ((ptrdiff_t)y * c->width + x) * c->channels + channel), bytes);
         }
 }

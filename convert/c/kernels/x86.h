@@ -58,7 +58,7 @@ AVX512VNNI INLINE void flip_avx512(const int8_t *from, uint8_t *to, int size) {
     }
 }
 
-// The same as for AVX-512, 8 channels at a time.
+// The same as for AVX-512, 8 channels at a time; they become the order 0, 2, 1, 3, 4, 6, 5, 7, which a shuffle of bytes ends.
 struct rescaling_avx2 {
     __m256i multiplier, rounding_even, rounding_odd, shift;
 };
@@ -70,7 +70,7 @@ AVX2 INLINE struct rescaling_avx2 rescaling_avx2(__m256i multiplier, __m256i shi
         multiplier,
         _mm256_add_epi64(first, _mm256_sllv_epi64(first, even)),
         _mm256_add_epi64(first, _mm256_sllv_epi64(first, odd)),
-        is_relu ? _mm256_sub_epi32(shift, _mm256_set1_epi32(1)) : shift,
+        _mm256_shuffle_epi32(is_relu ? _mm256_sub_epi32(shift, _mm256_set1_epi32(1)) : shift, 0xD8),
     };
 }
 
@@ -79,8 +79,26 @@ AVX2 INLINE __m256i rescale_avx2(const struct rescaling_avx2 *r, __m256i x, int 
     const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(factor, r->multiplier), r->rounding_even);
     const __m256i odd = _mm256_add_epi64(
         _mm256_mul_epi32(_mm256_srli_epi64(factor, 32), _mm256_srli_epi64(r->multiplier, 32)), r->rounding_odd);
-    const __m256i high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
-    return _mm256_srav_epi32(is_relu ? high : _mm256_add_epi32(high, _mm256_srai_epi32(x, 31)), r->shift);
+    const __m256i high = _mm256_castps_si256(_mm256_shuffle_ps(_mm256_castsi256_ps(even), _mm256_castsi256_ps(odd), 0xDD));
+    const __m256i sign = _mm256_srai_epi32(_mm256_shuffle_epi32(x, 0xD8), 31);
+    return _mm256_srav_epi32(is_relu ? high : _mm256_add_epi32(high, sign), r->shift);
+}
+
+// The end of four bytes' order.
+AVX2 INLINE __m256i in_order_avx2(__m256i bytes) {
+    const __m128i order = _mm_set_epi8(15, 13, 14, 12, 11, 9, 10, 8, 7, 5, 6, 4, 3, 1, 2, 0);
+    return _mm256_shuffle_epi8(bytes, _mm256_broadcastsi128_si256(order));
+}
+
+// Four times 8 rescaled values become 32 bytes.
+AVX2 INLINE __m256i bytes_avx2(const __m256i x[4], int zero_point, int least, int most) {
+    const __m256i zero_points = _mm256_set1_epi16((int16_t)zero_point);
+    const __m256i low = _mm256_adds_epi16(_mm256_packs_epi32(x[0], x[1]), zero_points);
+    const __m256i high = _mm256_adds_epi16(_mm256_packs_epi32(x[2], x[3]), zero_points);
+    __m256i bytes = _mm256_packs_epi16(low, high);
+    if (least > -128) bytes = _mm256_max_epi8(bytes, _mm256_set1_epi8((int8_t)least));
+    if (most < 127) bytes = _mm256_min_epi8(bytes, _mm256_set1_epi8((int8_t)most));
+    return in_order_avx2(_mm256_permutevar8x32_epi32(bytes, _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0)));
 }
 
 AVX2 INLINE void widen_avx2(const int8_t *input, int16_t *widened, int size) {

@@ -96,8 +96,14 @@ class Conv(Layer):
         """A copy of a band: of 16 bits for AVX2, elsewhere only where there is a border; weights in another order."""
         size = band_bytes(self.fields) + _OVERREAD
         if macro == "TARGET_X86":
-            return 2 * size
+            return 2 * size + self._paired_bytes()
         return size * self.fields["padded"] + self._ordered_bytes(macro)
+
+    def _paired_bytes(self) -> int:
+        """Weights of a block in 16 bits, unless there is one position alone: see is_one_avx2."""
+        fields = self.fields
+        is_one = fields["width"] * fields["window"] == 1 and fields["input_height"] == fields["kernel_height"]
+        return 0 if is_one and not fields["padded"] else 2 * self.weights[0].size
 
     def _ordered_bytes(self, macro: str) -> int:
         """Weights of as many channels as RISC-V vectors hold; of a block with its bias, for products of matrices."""
@@ -178,6 +184,7 @@ def conv_step(
     packed, few, row = _packed(weights), _few(weights), kernel_width * channels
     wide = None if fields.get("dense") else wide_weights(weights)
     shape = {"blocks": len(packed), "kernel_height": kernel_height, "groups": packed.shape[2]}
+    shape |= {"pairs": -(-row // 2)}
     shape |= {"taps": 0 if few is None else row, "eights": 0 if wide is None else eights(row)}
     steps = (fields["position_y"], fields["position_x"], fields["window"])
     if (kernel_height, kernel_width, value.width) == (1, 1, output.width) and steps == (value.row, channels, 1):
