@@ -1,5 +1,6 @@
 """The suite: its files are built once, each engine has a row, the words say what limits a network."""
 
+import ctypes
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,11 @@ from benchmarks.suite.build import build, forget_unused, key, once
 from benchmarks.suite.floor import floor, words, work_of
 from benchmarks.suite.keras_files import IMAGES
 from benchmarks.suite.measurement import measured
+from benchmarks.suite.older_cpu import make_older
 from benchmarks.suite.tables import BOARDS_HEAD, HEAD, board_cells, cells, notes
 from benchmarks.turns import ratio
 from edgecnn import SHIPPED
+from edgecnn.child_process import in_child
 from edgecnn.command import WRONG_INPUT
 from edgecnn.dataset_reading import read_answered
 from edgecnn.modelfile import read_model
@@ -71,6 +74,15 @@ def test_a_ratio_lies_in_its_interval() -> None:
     assert middle == pytest.approx(0.5)
 
 
+def kernels_of_older_cpu(model: Path) -> str:
+    """The kernels that a library chooses, in a process that was shown an older CPU."""
+    make_older("native", model)
+    library = library_of(model)
+    kernels = getattr(ctypes.CDLL(str(library.path)), f"{library.symbol}_kernels")
+    kernels.restype = ctypes.c_char_p
+    return kernels().decode()
+
+
 @pytest.mark.slow
 def test_every_engine_has_a_row_or_a_reason(tmp_path: Path) -> None:
     """On the smallest network, built from Keras to C."""
@@ -91,6 +103,10 @@ def test_every_engine_has_a_row_or_a_reason(tmp_path: Path) -> None:
     assert native.arena_bytes == library.arena
     assert 0 < code_bytes(library.path.read_bytes()) == native.code_bytes < library.path.stat().st_size
     assert rows["onnx"].reason == "the network has no int8 ONNX"
+    if {"avx2", "avx512_vnni"} <= set(Path("/proc/cpuinfo").read_text().split()):
+        older = measured(files, ("native", "litert"), 1, [0], 1, 0.0, older=True)
+        assert all(row.call_us and row.older for row in older)
+        assert in_child(kernels_of_older_cpu, files.tflite) == "avx2"
     refused = measured(replace(files, refusal="there is no C for WHILE"), ("native",), 1, [0], 1, 0.0)
     assert [row.reason for row in refused] == ["there is no C for WHILE"]
 
@@ -117,6 +133,7 @@ def test_the_words_of_the_tables() -> None:
     }
     expected = ("tiny", "native", "1", "10.0", "11.0", "50%", "0.50", "0.40 to 0.60", "0.70", "1,024", "20,000")
     assert cells(section, rows[0]) == expected
+    assert cells(section, rows[0] | {"older": True})[1] == "native, AVX2"
     assert cells(section, rows[1]) == ("tiny", "onnx", "2", *["–"] * (len(HEAD) - 3))
     assert board_cells(section) == [("tiny", "pi4", "500", "1,000", "0.50"), ("tiny", "pi3", "–", "1,000", "–")]
     assert len(BOARDS_HEAD) == len(board_cells(section)[0])

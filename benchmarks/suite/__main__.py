@@ -5,8 +5,9 @@ ONNX without rewrites, C), in ~/.cache/edgecnn/suite. All engines run the same i
 of its own, pinned to as many cores as it has threads, and they take turns in random order. `call` is the engine's call;
 that of `native` with one thread is called from C. `predict` is raw pixels to a label, from Python. Ratios are of the
 medians to LiteRT's with as many threads, with a 95 % interval. `of peak` is the share of this CPU's int8 peak
-(benchmarks/peak.c) by the multiply-accumulates that are needed: without those that a pooling drops. With --boards the
-instructions of a call on emulated boards are counted (benchmarks.arm).
+(benchmarks/peak.c) by the multiply-accumulates that are needed: without those that a pooling drops. With --older there
+are rows of `native` and LiteRT as they compute on a CPU with AVX2 and nothing newer; a ratio is to LiteRT there. With
+--boards the instructions of a call on emulated boards are counted (benchmarks.arm).
 
 Examples:
   python -m benchmarks.suite
@@ -15,6 +16,7 @@ Examples:
 """
 
 import os
+import platform
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -24,13 +26,13 @@ from benchmarks.boards import build as build_boards
 from benchmarks.library import library_of
 from benchmarks.peak import peaks
 from benchmarks.provenance import provenance
-from benchmarks.suite.build import Files, build
+from benchmarks.suite.build import OURS, Files, build
 from benchmarks.suite.counts import counted
 from benchmarks.suite.floor import bandwidth, floor, words, work_of
 from benchmarks.suite.measurement import EngineFigures, measured
 from benchmarks.suite.networks import NETWORKS
+from benchmarks.suite.older_cpu import ENGINES_SHOWN
 from benchmarks.suite.tables import screen
-from benchmarks.suite.timed_engine import OURS
 from edgecnn import arguments
 from edgecnn.bench import usable_counts
 from edgecnn.command import OK, command, command_parser, print_json
@@ -54,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--turns", type=arguments.count(1, 10_000), default=TURNS, help=f"default {TURNS}")
     parser.add_argument("--core", type=arguments.core, default=0, help="the first to pin to (default 0)")
+    parser.add_argument("--older", action="store_true", help="also as on a CPU with AVX2 and nothing newer (x86-64)")
     parser.add_argument("--boards", help=f"count instructions on some of {','.join(EMULATED)}")
     options = parser.parse_args(argv)
     names = _some(options.networks, NETWORKS, "network") or list(NETWORKS)
@@ -67,7 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     counts = {name: counted(files[name], boards) for name in names}
     os.sched_setaffinity(0, cores[:1])  # for the peak, and the speed of copies
     peak = peaks().get("int8")
-    sections = [_section(name, files[name], engines, threads, cores, options.turns, peak) for name in names]
+    older = _older(engines) if options.older else []
+    sections = [_section(name, files[name], engines, older, threads, cores, options.turns, peak) for name in names]
     for section in sections:
         section["boards"] = counts[section["network"]]
     os.sched_setaffinity(0, cores)
@@ -89,6 +93,17 @@ def _some(names: list[str], known: Iterable[str], kind: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _older(engines: Sequence[str]) -> list[str]:
+    """The engines that can be shown an older CPU.
+
+    Raises:
+        EdgecnnError: it is no CPU that has an older one.
+    """
+    if platform.machine() != "x86_64":
+        raise EdgecnnError("--older is for x86-64")
+    return [engine for engine in engines if engine in ENGINES_SHOWN]
+
+
 def _cores(first: int) -> list[int]:
     """The cores of this process, beginning with one of them."""
     cores = sorted(os.sched_getaffinity(0))
@@ -100,6 +115,7 @@ def _section(
     name: str,
     files: Files,
     engines: Sequence[str],
+    older: Sequence[str],
     threads: Sequence[int],
     cores: Sequence[int],
     turns: int,
@@ -111,6 +127,7 @@ def _section(
     least = floor(work, peak, bandwidth(work.weight_bytes + work.activation_bytes))
     rows = [row for count in threads for row in measured(files, engines, count, cores, turns, SECONDS)]
     timed = {row.engine: row.call_us for row in rows if row.call_us is not None and row.threads == min(threads)}
+    rows += [row for count in threads if older for row in measured(files, older, count, cores, turns, SECONDS, True)]
     best = min(timed, key=lambda engine: timed[engine]) if timed else ""
     return {
         "network": name,
@@ -124,7 +141,9 @@ def _section(
 
 def _of_peak(row: EngineFigures, macs: int, peak: float | None) -> float | None:
     """The share of the peak of as many cores as there are threads, by the multiply-accumulates that are needed."""
-    return macs / (1000 * row.call_us) / (peak * row.threads) if peak and row.call_us else None
+    if not peak or not row.call_us or row.older:  # an older CPU has another peak
+        return None
+    return macs / (1000 * row.call_us) / (peak * row.threads)
 
 
 if __name__ == "__main__":

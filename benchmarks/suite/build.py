@@ -24,6 +24,7 @@ from edgecnn.programs import run_program
 
 ROOT = Path(__file__).parents[2]
 HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgecnn" / "suite"
+OURS = "native"  # the engine whose library is built, and called from C
 _UNUSED_SECONDS = 30 * 24 * 3600
 _VERSIONS = ROOT / "requirements/workstation.txt"
 INT8, INT8_ONNX, REFUSAL = "model_int8.tflite", "model_int8.onnx", "refused.txt"

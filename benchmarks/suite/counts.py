@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from benchmarks.instructions import instructions
-from benchmarks.suite.build import Files
-from benchmarks.suite.timed_engine import OURS
+from benchmarks.suite.build import OURS, Files
 from edgecnn.command import progress
 from edgecnn.modelfile import read_model
 from workstation.boards import Board

@@ -2,15 +2,15 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.elf import code_bytes
 from benchmarks.library import library_of
-from benchmarks.suite.build import Files
-from benchmarks.suite.timed_engine import OURS, TimedEngine, Turn
+from benchmarks.suite.build import OURS, Files
+from benchmarks.suite.timed_engine import TimedEngine, Turn
 from benchmarks.turns import in_turns, ratio
 from edgecnn.child_process import ChildProcess, DiedError
 from edgecnn.command import progress
@@ -35,10 +35,17 @@ class EngineFigures:
     arena_bytes: int | None = None  # of native
     code_bytes: int | None = None  # of native
     reason: str = ""
+    older: bool = False  # as on a CPU with AVX2 and nothing newer
 
 
 def measured(
-    files: Files, engines: Sequence[str], threads: int, cores: Sequence[int], turns: int, seconds: float
+    files: Files,
+    engines: Sequence[str],
+    threads: int,
+    cores: Sequence[int],
+    turns: int,
+    seconds: float,
+    older: bool = False,
 ) -> list[EngineFigures]:
     """Time engines in turns.
 
@@ -49,22 +56,24 @@ def measured(
         cores: to pin them to, as many as there are threads or more.
         turns: how many each takes.
         seconds: of a turn, for each kind of call.
+        older: whether the engines shall see a CPU with AVX2 and nothing newer.
     """
     reasons: dict[str, str] = {}
     engines = [engine for engine in engines if threads <= ENGINES[engine].most_threads]
-    with _started(files, engines, threads, cores[:threads], reasons) as loaded:
+    with _started(files, engines, threads, cores[:threads], reasons, older) as loaded:
         timed = in_turns(loaded, turns, TimedEngine.turn, seconds)
-    return [
+    rows = [
         _row(files, engine, threads, timed[engine], timed.get(BASELINE, []))
         if engine in timed
         else EngineFigures(engine, threads, reason=reasons[engine])
         for engine in engines
     ]
+    return [replace(row, older=older) for row in rows]
 
 
 @contextlib.contextmanager
 def _started(
-    files: Files, engines: Sequence[str], threads: int, cores: Sequence[int], reasons: dict[str, str]
+    files: Files, engines: Sequence[str], threads: int, cores: Sequence[int], reasons: dict[str, str], older: bool
 ) -> Iterator[TimedEngines]:
     """The engines in their processes; of an engine that does not run the network, the reason goes to `reasons`."""
     loaded: TimedEngines = {}
@@ -72,7 +81,7 @@ def _started(
         for engine in engines:
             progress(f"starting {engine}")
             try:
-                process = ChildProcess(TimedEngine, _model(files, engine), engine, threads, cores)
+                process = ChildProcess(TimedEngine, _model(files, engine), engine, threads, cores, older)
                 processes.callback(process.close)
                 process.call(TimedEngine.turn, 0.0)
             except (EdgecnnError, DiedError) as error:

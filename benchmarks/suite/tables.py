@@ -8,6 +8,7 @@ from edgecnn.tables import paragraph
 
 HEAD = ("network", "engine", "threads", "call us", "predict us", "of peak", "call / LiteRT", "95 %", "predict / LiteRT",
         "arena", "code")  # fmt: skip
+OLDER = ", AVX2"  # behind an engine that saw a CPU with AVX2 and nothing newer
 BOARDS_HEAD = ("network", "board", "native, k instr.", "LiteRT, k instr.", "ratio")
 
 
@@ -36,7 +37,7 @@ def cells(section: dict[str, Any], row: dict[str, Any]) -> tuple[str, ...]:
     ratio = row["call_ratio"]
     return (
         section["network"],
-        row["engine"],
+        row["engine"] + (OLDER if row.get("older") else ""),  # earlier documents have no such rows
         str(row["threads"]),
         _one(row["call_us"]),
         _one(row["predict_us"]),

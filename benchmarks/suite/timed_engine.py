@@ -12,11 +12,11 @@ import numpy as np
 
 from benchmarks.library import Library, library_of
 from benchmarks.peak import compiled
-from benchmarks.suite.build import HOME, key, once
+from benchmarks.suite.build import HOME, OURS, key, once
+from benchmarks.suite.older_cpu import make_older
 from edgecnn.classifier import Classifier
 from edgecnn.command import quiet
 
-OURS = "native"  # the engine that is called from C
 _SOURCE = Path(__file__).with_name("calls.c")
 _SETTLE, _LEAST = 5, 5  # calls at the start of a turn that are not counted, and the fewest that are
 
@@ -37,10 +37,13 @@ class TimedEngine:
         engine: its name.
         threads: for one inference.
         cores: that this process may use.
+        older: whether the engine shall see a CPU with AVX2 and nothing newer.
     """
 
-    def __init__(self, model: Path, engine: str, threads: int, cores: Sequence[int]) -> None:
+    def __init__(self, model: Path, engine: str, threads: int, cores: Sequence[int], older: bool = False) -> None:
         os.sched_setaffinity(0, cores)
+        if older:
+            make_older(engine, model)
         with quiet():  # engines greet on stderr
             classifier = Classifier(model, engine, threads)
         image = np.random.default_rng(0).integers(0, 256, classifier.manifest.input.shape, np.uint8)
