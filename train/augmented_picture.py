@@ -16,7 +16,8 @@ from train.mixing import mix
 from workstation.charts import png
 
 NAME = "augmented.png"
-_ROWS, _COPIES, _MIXED = 6, 6, 2  # images; copies of each, and those mixed with another
+_ROWS, _COPIES = 6, 6  # images, and copies of each
+_MIXTURES = 16, 21  # seeds: a third of another picture is blended in, and pasted in
 
 
 def write_augmented(job: Job, output: Path) -> None:
@@ -26,7 +27,7 @@ def write_augmented(job: Job, output: Path) -> None:
         images, labels = job.data.train_images[indices], job.data.train_labels[indices]
         columns = [images, *(_copies(job, indices, column) for column in range(_COPIES))]
         if job.recipe.mixing:
-            columns += [_mixed(job, copies, column) for column, copies in enumerate(columns[-_MIXED:])]
+            columns += [_mixed(copies, seed) for copies, seed in zip(columns[-2:], _MIXTURES, strict=True)]
         write_file(output / NAME, _drawn(columns, [job.data.labels[label] for label in labels]))
 
 
@@ -37,9 +38,8 @@ def _copies(job: Job, indices: npt.NDArray[np.intp], number: int) -> npt.NDArray
     )
 
 
-def _mixed(job: Job, images: npt.NDArray[np.uint8], number: int) -> npt.NDArray[np.uint8]:
-    """Mixed images: each seed so that blending and pasting are both shown."""
-    random, targets = np.random.default_rng(number), np.zeros((len(images), 1), np.float32)
+def _mixed(images: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.uint8]:
+    random, targets = np.random.default_rng(seed), np.zeros((len(images), 1), np.float32)
     mixed: npt.NDArray[np.uint8] = np.rint(mix(images.astype(np.float32), targets, random)[0]).astype(np.uint8)
     return mixed
 

@@ -25,7 +25,8 @@ def mix(images: Floats, targets: Floats, random: np.random.Generator) -> tuple[F
     Returns:
         The mixed images and targets, of the same shapes.
     """
-    share = random.beta(_CONCENTRATION, _CONCENTRATION)
+    drawn = random.beta(_CONCENTRATION, _CONCENTRATION)
+    share = max(drawn, 1 - drawn)  # a picture keeps half of itself or more
     if random.random() < 0.5:
         return _blend(images, share), _blend(targets, share)
     pasted, covered = images.copy(), _rectangle(images.shape, 1 - share, random)
