@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from train.networks import fold, normalized_cnn, reference_cnn
+from train.networks import fold, normalized_cnn
+from workstation.architectures import reference_cnn
 
 images = np.random.default_rng(0).random((300, 28, 28, 1), np.float32)
 fitted = normalized_cnn((28, 28, 1), 10)

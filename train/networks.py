@@ -1,5 +1,6 @@
-"""The reference network, and the larger one that teaches it."""
+"""How networks are built and delivered: the reference network, and the larger one that teaches it."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from keras import layers
 
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
+from workstation.architectures import reference_cnn
 
 _LEAST_SIDE = 18  # pixels: the least that two poolings and three convolutions can take
 _MOMENTUM = 0.9  # of batch normalization's running means
@@ -38,24 +40,6 @@ class Architecture:
         if self.folded is None:
             return model
         return fold(model, self.folded(model.input_shape[1:], model.output_shape[1]))
-
-
-def reference_cnn(shape: tuple[int, ...], classes: int) -> keras.Model:
-    """The CNN of the TensorFlow tutorial, 93,322 parameters on 28x28x1 with 10 classes."""
-    return keras.Sequential(
-        [
-            keras.Input(shape),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Conv2D(64, 3, activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Conv2D(64, 3, activation="relu"),
-            layers.Flatten(),
-            layers.Dense(64, activation="relu"),
-            layers.Dense(classes, activation="softmax"),
-        ],
-        name="reference_cnn",
-    )
 
 
 def normalized_cnn(shape: tuple[int, ...], classes: int) -> keras.Model:
@@ -124,5 +108,5 @@ def reference_network(shape: tuple[int, ...], normalized: bool) -> Architecture:
 
 
 def network_of(build: Build) -> Architecture:
-    """The network of a function in this file, named after it."""
-    return Architecture(build.__name__, build, sha256(Path(__file__).read_bytes()))
+    """The network of a function, named after it."""
+    return Architecture(build.__name__, build, sha256(Path(inspect.getfile(build)).read_bytes()))

@@ -1,8 +1,8 @@
 """Small image classifiers, each written once: `python -m train` fits them, `python -m benchmarks.suite` times them.
 
-A function takes a shape (height, width, channels), classes and a width, and returns an untrained Keras model from
-float32 images to probabilities. A width of 0.5 has half of the channels. Layers have names, so that weights of another
-file can be matched with them.
+A function takes a shape (height, width, channels) and classes, and returns an untrained Keras model from float32 images
+to probabilities. A width of 0.5 has half of the channels. Layers have names, so that weights of another file can be
+matched with them; only those of the reference network are numbered by Keras.
 
 `mobilenet_v1` and `mobilenet_v2` take the names of `keras.applications`, and on images of 96 pixels or more they
 compute the same, so that its files of weights fit. They halve an image five times. On smaller images they leave out
@@ -20,6 +20,28 @@ Shape = tuple[int, ...]
 _MOMENTUM = 0.9  # of batch normalization's running means: an epoch on few images has few batches
 _LEAST_SIDE = 3  # pixels of a MobileNet's last features
 _MOBILE_EPSILON = 1e-3
+
+
+def reference_cnn(shape: Shape, classes: int, sizes: tuple[int, int, int, int] = (32, 64, 64, 64)) -> keras.Model:
+    """The CNN of the TensorFlow tutorial, 93,322 parameters on 28x28x1 with 10 classes.
+
+    `sizes`: channels of the three convolutions, and units of the first dense layer.
+    """
+    first, second, third, dense = sizes
+    return keras.Sequential(
+        [
+            keras.Input(shape),
+            layers.Conv2D(first, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(second, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(third, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(dense, activation="relu"),
+            layers.Dense(classes, activation="softmax"),
+        ],
+        name="reference_cnn",
+    )
 
 
 def resnet8(shape: Shape, classes: int, width: float = 1.0) -> keras.Model:

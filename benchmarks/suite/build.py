@@ -1,8 +1,9 @@
 """The files of a network: Keras, int8 TFLite and ONNX, C with its libraries; in the cache folder, by content.
 
-A folder's name ends in a hash of what its files are built from. A change of networks.py or keras_files.py builds
-everything again; a change of the packages' versions converts again; a change in convert/c builds C again and nothing
-else. The rest of convert/ is not hashed: with `--optimize none` it hands the network on to TensorFlow's converter.
+A folder's name ends in a hash of what its files are built from. A change of networks.py, keras_files.py or
+workstation/architectures.py builds everything again; a change of the packages' versions converts again; a change in
+convert/c builds C again and nothing else. The rest of convert/ is not hashed: with `--optimize none` it hands the
+network on to TensorFlow's converter.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgecnn" / "suite"
 OURS = "native"  # the engine whose library is built, and called from C
 _UNUSED_SECONDS = 30 * 24 * 3600
+_ARCHITECTURES = ROOT / "workstation/architectures.py"
 _VERSIONS = ROOT / "requirements/workstation.txt"
 INT8, INT8_ONNX, REFUSAL = "model_int8.tflite", "model_int8.onnx", "refused.txt"
 
@@ -63,7 +65,7 @@ def build(name: str, targets: Sequence[str] = ("host",), home: Path = HOME) -> F
 
 def keras_of(name: str, home: Path = HOME) -> Path:
     """The folder of a network's model.keras and images."""
-    keras_key = key([Path(networks.__file__), Path(keras_files.__file__)], name)
+    keras_key = key([Path(networks.__file__), Path(keras_files.__file__), _ARCHITECTURES], name)
     return once(home / f"{name}-keras-{keras_key}", lambda folder: _write_keras(name, folder))
 
 

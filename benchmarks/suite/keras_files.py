@@ -23,7 +23,7 @@ def write(name: str, folder: Path) -> None:
     import keras
 
     keras.utils.set_random_seed(0)
-    model = NETWORKS[name].build(keras)
+    model = NETWORKS[name].build()
     _vary(model)
     weights = hash_arrays(model.get_weights())
     for seed, (split, count) in enumerate(IMAGES.items()):
