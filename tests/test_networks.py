@@ -61,6 +61,7 @@ def test_a_budget_is_read() -> None:
         (("--network", "auto", "--budget", "params=100"), "a larger budget"),
         (("--network", "ds_cnn", "--budget", "macs=1M"), "ds_cnn takes macs=3,864,192, more than --budget"),
         (("--width", 0.5), "the network reference has but one width"),
+        (("--model", "networks.py:net", "--width", 0.5), "--width is for a network with a name"),
         (("--network", "auto", "--width", 0.5), "auto chooses the width too"),
         (("--network", "ds_cnn", "--weights", "nowhere.keras"), "nowhere.keras: no such file"),
         (("--network", "ds_cnn", "--weights", "README.md"), "no weights of Keras"),

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING
 from edgecnn import arguments
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, quiet, table
 from edgecnn.confidence import wilson
+from edgecnn.errors import EdgecnnError
 from edgecnn.escape import for_terminal
 from edgecnn.manifest import Baseline
 from train.budget import Budget, parse_budget
@@ -47,6 +48,7 @@ from workstation.rejection import add_reject_option
 if TYPE_CHECKING:
     from train.artifacts import Result
     from train.job import Fitted, Job
+    from train.networks import Architecture
 
 _MOST_CLASSES = 12  # on one line
 _FOLDS = 4  # of --label-errors: each network is fitted to three quarters of the images
@@ -94,21 +96,29 @@ def _review(job: "Job", output: Path, options: argparse.Namespace) -> int:
 
 def _job(options: argparse.Namespace, data: Data) -> "Job":
     from train.job import Job
-    from train.named_networks import named_network
+
+    recipe = _recipe(options, data)
+    network = _network(options, data, recipe.normalized)
+    epochs = options.epochs or recipe.epochs * data.repeats
+    return Job(data, network, recipe, epochs, options.seed, options.patience or recipe.patience, options.reject or None)
+
+
+def _network(options: argparse.Namespace, data: Data, normalized: bool) -> "Architecture":
+    """The network that the options name, within the budget, with its first weights."""
+    from train.named_networks import check_budget, named_network
     from train.own_network import load_network
     from train.pretrained import with_weights
 
-    recipe = _recipe(options, data)
-    shape, classes = data.train_images.shape[1:], len(data.labels)
-    if options.model:
+    shape, classes, budget = data.train_images.shape[1:], len(data.labels), options.budget
+    if not options.model:
+        sizes = (options.network, options.width, shape, classes)
+        network = named_network(*sizes, normalized, len(data.train_images), budget)
+    elif options.width is None:
         network = load_network(options.model, shape, classes)
     else:
-        sizes = (options.network, options.width, shape, classes)
-        network = named_network(*sizes, recipe.normalized, len(data.train_images), options.budget)
-    if options.weights:
-        network = with_weights(network, options.weights, shape, classes)
-    epochs = options.epochs or recipe.epochs * data.repeats
-    return Job(data, network, recipe, epochs, options.seed, options.patience or recipe.patience, options.reject or None)
+        raise EdgecnnError("--width is for a network with a name: --network")
+    check_budget(network, budget, shape, classes)
+    return with_weights(network, options.weights, shape, classes) if options.weights else network
 
 
 def _recipe(options: argparse.Namespace, data: Data) -> Recipe:

@@ -10,7 +10,7 @@ from train.network_rows import AUTO, NETWORKS, REFERENCE, preferred
 from train.networks import Architecture, reference_network
 from workstation import architectures
 
-_NOTHING = Budget()
+NO_LIMIT = Budget()
 
 
 def named_network(
@@ -20,7 +20,7 @@ def named_network(
     classes: int,
     normalized: bool = False,
     images: int = 0,
-    budget: Budget = _NOTHING,
+    budget: Budget = NO_LIMIT,
 ) -> Architecture:
     """The network of `--network NAME`.
 
@@ -31,21 +31,28 @@ def named_network(
         classes: how many.
         normalized: whether the reference network has batch normalization while it is fitted.
         images: for the training; `auto` reads it.
-        budget: what the network may take.
+        budget: what the network may take; `auto` reads it.
 
     Raises:
-        EdgecnnError: the images are too small for it, it has but one width, or it takes more than the budget.
+        EdgecnnError: the images are too small for it, it has but one width, or none takes as little as the budget.
     """
     if name == AUTO:
         return _automatic(width, shape, classes, images, budget)
     row = NETWORKS[name]
     if width is not None and row.width is None:
         raise EdgecnnError(f"--width {width:g}: the network {name} has but one width")
-    network = reference_network(shape, normalized) if name == REFERENCE else _scaled(name, width or row.width or 1.0)
-    excess = budget.excess(network.build(shape, classes))
+    return reference_network(shape, normalized) if name == REFERENCE else _scaled(name, width or row.width or 1.0)
+
+
+def check_budget(network: Architecture, budget: Budget, shape: tuple[int, ...], classes: int) -> None:
+    """Check what a network takes.
+
+    Raises:
+        EdgecnnError: it takes more than the budget.
+    """
+    excess = budget.excess(network.build(shape, classes)) if budget != NO_LIMIT else ""
     if excess:
         raise EdgecnnError(f"{network.name} takes {excess}, more than --budget: --network auto, or a smaller --width")
-    return network
 
 
 def _automatic(width: float | None, shape: tuple[int, ...], classes: int, images: int, budget: Budget) -> Architecture:
