@@ -109,6 +109,17 @@ def test_a_share_that_no_threshold_reaches_is_said() -> None:
     assert missed == f"no threshold reaches --reject 0.96 on validation: {surest}; ask for less"
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("damage", [float("nan"), float("inf")])
+def test_a_damaged_model_gets_no_threshold(damage: float) -> None:
+    probabilities, labels = overconfident(1.5, 100)
+    probabilities[3, 5] = damage
+    rejection, missed = fit_rejection(probabilities, labels, 0.9)
+    assert rejection is None
+    assert "NaN or infinite" in missed
+    assert not np.isfinite(rejected(None, probabilities, labels).error)
+
+
 def test_without_answers_there_is_no_selective_accuracy() -> None:
     figures = reliability(np.array([0.5]), np.array([0.5]), np.array([True]), 0.6)
     assert (figures.coverage, figures.selective_accuracy) == (0, None)

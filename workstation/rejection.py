@@ -55,6 +55,8 @@ def fit_rejection(probabilities: Floats, labels: Labels, share: float) -> tuple[
     """
     if not share:
         return None, ""
+    if not np.isfinite(probabilities).all():
+        return None, f"--reject {share:g} needs probabilities, but some are NaN or infinite"
     temperature, floor = _fit_temperature(probabilities, labels)
     scaled = at_temperature(probabilities, temperature, floor)
     threshold = _threshold(scaled.max(axis=1), scaled.argmax(axis=1) == labels, share)

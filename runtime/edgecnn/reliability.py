@@ -93,5 +93,5 @@ def calibration_error(probabilities: Shares, right: Truths) -> float:
 
 def bins(probabilities: Shares) -> npt.NDArray[np.intp]:
     """The bin of each probability, 0 to 14."""
-    places: npt.NDArray[np.intp] = np.ceil(probabilities * BINS).astype(np.intp) - 1
-    return places.clip(0, BINS - 1)
+    places: npt.NDArray[np.intp] = np.nan_to_num(np.ceil(probabilities * BINS)).clip(1, BINS).astype(np.intp)
+    return places - 1
