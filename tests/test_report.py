@@ -101,6 +101,7 @@ def test_a_reader_sees_what_matters_without_scrolling_sideways(
         "limits",
         "confusion",
         "classes",
+        "mistakes",
         "flips",
         "method",
     ):
@@ -179,9 +180,9 @@ def test_every_flipped_image_is_drawn_with_both_answers(browser: webdriver.Chrom
         answers = np.array([found.index for found in classifier.predict_batch(data.images)])
         flipped |= set(np.flatnonzero(answers != parent).tolist())
     assert f"{len(flipped)} images whose answer flipped" in text
-    whole = "return [...document.querySelectorAll('.flips img')].every(e => e.complete && e.naturalWidth == 28)"
+    whole = "return [...document.querySelectorAll('#flips img')].every(e => e.complete && e.naturalWidth == 28)"
     assert browser.execute_script(whole)
-    figures = browser.execute_script("return [...document.querySelectorAll('.flips figure')].map(e => e.innerText)")
+    figures = browser.execute_script("return [...document.querySelectorAll('#flips figure')].map(e => e.innerText)")
     assert len(figures) == len(flipped)
     for place in flipped:
         assert any(f"#{data.indices[place]}" in each and f"float says {parent[place]}" in each for each in figures)

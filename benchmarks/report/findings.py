@@ -13,6 +13,8 @@ from edgecnn.reliability import Reliability
 from edgecnn.verdict import Report
 from workstation.rejection import rejected
 
+_MISTAKES = 24  # images
+
 Answers = npt.NDArray[np.intp]
 
 
@@ -60,6 +62,17 @@ class Flip:
 
 
 @dataclass(frozen=True)
+class Mistake:
+    """An image that the float model answers wrong."""
+
+    index: int | str  # in the test split, or the file's name
+    pixels: npt.NDArray[np.uint8]
+    label: str
+    answer: str
+    probability: float  # of the answer
+
+
+@dataclass(frozen=True)
 class Findings:
     """The content of a report."""
 
@@ -84,6 +97,25 @@ class Findings:
         """The float model's reliability."""
         probabilities = np.asarray(self.evaluation.probabilities)
         return rejected(self.manifest.rejection, probabilities, np.asarray(self.evaluation.labels))
+
+    @property
+    def mistakes(self) -> tuple[Mistake, ...]:
+        """The float model's mistakes with the highest probabilities."""
+        data, names = self.evaluation, self.manifest.labels
+        probabilities, labels = np.asarray(data.probabilities), np.asarray(data.labels)
+        answers, claims = probabilities.argmax(axis=1), probabilities.max(axis=1)
+        wrong = np.flatnonzero(answers != labels)
+        places = wrong[np.argsort(-claims[wrong], kind="stable")][:_MISTAKES].tolist()
+        return tuple(
+            Mistake(
+                data.indices[place].item(),
+                data.images[place],
+                names[labels[place]],
+                names[answers[place]],
+                float(claims[place]),
+            )
+            for place in places
+        )
 
     @property
     def failures(self) -> tuple[str, ...]:

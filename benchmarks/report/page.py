@@ -34,6 +34,7 @@ def render(findings: Findings) -> str:
         findings=findings,
         fastest=fastest,
         flips=[(_png(flip.pixels), _caption(flip)) for flip in findings.flips],
+        mistakes=[(_png(mistake.pixels), mistake) for mistake in findings.mistakes],
         accuracy_chart=_markup(charts.accuracy_against_latency(findings)),
         latency_chart=_markup(charts.latency_distributions(findings)),
         layer_charts={name: _markup(charts.layer_noise(layers)) for name, layers in findings.layers.items() if layers},
