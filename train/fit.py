@@ -67,18 +67,23 @@ def fit(job: Job, folder: Path, resume: bool = False, softs: Softs | None = None
         raise EdgecnnError(f"interrupted after epoch {state.epochs} of {job.epochs}: go on with --resume") from None
     if state.best or state.averages:
         model.set_weights(state.best or state.averages)
+    _set_trainable(model, job, True)
     return Fitted(job.network.finish(model), job, state.epochs, state.history, state.seconds)
 
 
 def _compile(model: keras.Model, job: Job, steps: int, softs: Softs | None, epoch: int) -> None:
     """Compile the model for an epoch: pretrained layers are frozen first, then fine-tuned at a tenth of the rate."""
     frozen = epoch < job.frozen_epochs
-    for name in job.network.pretrained:
-        model.get_layer(name).trainable = not frozen
+    _set_trainable(model, job, not frozen)
     recipe, epochs = job.recipe, job.frozen_epochs if frozen else job.epochs - job.frozen_epochs
     if job.frozen_epochs and not frozen:
         recipe = replace(recipe, learning_rate=recipe.learning_rate / _FINE)
     compile_model(model, recipe, epochs, steps, soft=softs is not None)
+
+
+def _set_trainable(model: keras.Model, job: Job, trainable: bool) -> None:
+    for name in job.network.pretrained:
+        model.get_layer(name).trainable = trainable
 
 
 def _first_state(job: Job, folder: Path, resume: bool) -> State:
