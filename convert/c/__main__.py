@@ -24,6 +24,8 @@ from typing import Any
 
 from convert.c.build import HOST, TARGETS, resolved
 from convert.c.c_files import c_files, plain_model, program
+from convert.c.tile_search import tune
+from convert.c.tiles import NO_TILES, Tiles, read_tiles, tiles_text
 from convert.conversion import Conversion
 from convert.gate import convert_and_prove, write
 from convert.keras_files.file_format import file_format
@@ -50,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--build", nargs="+", default=[], metavar="TARGET", help=f"{HOST} or any of {', '.join(TARGETS)}"
     )
+    tiles = parser.add_mutually_exclusive_group()
+    tiles.add_argument("--tune-tiles", action="store_true", help="search the fastest tiles here, write NAME.tiles.json")
+    tiles.add_argument("--tiles", type=Path, metavar="FILE", help="tiles that --tune-tiles wrote")
     add_gate_option(parser)
     options = parser.parse_args(argv)
     targets = resolved(options.build)
@@ -78,7 +83,9 @@ def _export(
         raise EdgecnnError(f"{output} does not end in .c: name the C file")
     beside = output.with_suffix(".tflite")
     with locked(description_file(output)):  # it keeps the libraries that it describes already
-        files, facts = c_files(model, output, targets)
+        tiles, tiles_file = _tiles(model, output, options)
+        files, facts = c_files(model, output, targets, tiles)
+        files, facts = files | tiles_file, facts | {"tiles": len(tiles)}
         models = _model_beside(model, beside, is_wanted=conversion is not None or bool(targets))
         if conversion:
             write(conversion, beside, files | models)
@@ -94,6 +101,18 @@ def _export(
     else:
         print(_screen(f"{path} -> {' and '.join(map(str, [output, *models]))}", facts))
     return OK
+
+
+def _tiles(model: ModelFile, output: Path, options: argparse.Namespace) -> tuple[Tiles, dict[Path, bytes]]:
+    """The tiles that options name, and the file of those that were searched now."""
+    if options.tiles:
+        return read_tiles(options.tiles), {}
+    if not options.tune_tiles:
+        return NO_TILES, {}
+    tuned = tune(model)
+    print(f"tiles of {len(tuned.tiles)} layers: {tuned.rule_us:.1f} -> {tuned.tuned_us:.1f} us", file=sys.stderr)
+    facts = {"kernels": tuned.kernels, "rule_us": round(tuned.rule_us, 2), "tuned_us": round(tuned.tuned_us, 2)}
+    return tuned.tiles, {output.with_suffix(".tiles.json"): tiles_text(tuned.tiles, facts).encode()}
 
 
 def _model_beside(model: ModelFile, beside: Path, is_wanted: bool) -> dict[Path, bytes]:

@@ -71,12 +71,28 @@ def build(texts: Mapping[str, str], stem: str, targets: list[str]) -> list[Built
             return list(pool.map(partial(_one, Path(folder), stem), targets))
 
 
-def _one(folder: Path, stem: str, target: str) -> Built:
+def compile_here(source: Path, library: Path, *more: str) -> None:
+    """Compile a library for this machine.
+
+    Raises:
+        EdgecnnError: there are no libraries for this machine, or the compiler is not installed, or fails.
+    """
+    (here,) = resolved([HOST])
+    _compile_library(here, source, library, *more)
+
+
+def _compile_library(target: str, source: Path, library: Path, *more: str) -> None:
     machine, _, libc = target.removeprefix("linux-").partition("-")
-    glibc, musl, more = _MACHINES[machine]
+    glibc, musl, options = _MACHINES[machine]
+    compile_for(musl if libc else glibc, [source], library, *options, *_LIBRARY, *more)
+
+
+def _one(folder: Path, stem: str, target: str) -> Built:
+    machine, _, _ = target.removeprefix("linux-").partition("-")
+    _, musl, more = _MACHINES[machine]
     library, program = folder / f"{target}.so", folder / f"{target}.program"
     source = folder / f"{stem}.c"
-    compile_for(musl if libc else glibc, [source], library, *more, *_LIBRARY)
+    _compile_library(target, source, library)
     compile_for(musl, [source, folder / f"{stem}_main.c"], program, *more, "-static")
     return Built(target, library.read_bytes(), program.read_bytes())
 

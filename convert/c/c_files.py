@@ -13,6 +13,7 @@ from convert.c.network import read_network
 from convert.c.plan import Plan
 from convert.c.reference import golden_inputs, golden_outputs, try_library
 from convert.c.syntax import check_file_name
+from convert.c.tiles import NO_TILES, Tiles
 from convert.conversion import Conversion
 from convert.variant import PLAIN
 from edgecnn.errors import EdgecnnError
@@ -30,13 +31,16 @@ def plain_model(path: Path, conversion: Conversion) -> ModelFile:
     return ModelFile(path.with_name(PLAIN.file_name), conversion.data, manifest)
 
 
-def c_files(model: ModelFile, output: Path, targets: list[str]) -> tuple[dict[Path, bytes], dict[str, Any]]:
+def c_files(
+    model: ModelFile, output: Path, targets: list[str], tiles: Tiles = NO_TILES
+) -> tuple[dict[Path, bytes], dict[str, Any]]:
     """All files of an export to C; `program` names a static one.
 
     Args:
         model: a full-int8 `.tflite`.
         output: NAME.c.
         targets: to build for, see convert.c.build.
+        tiles: of layers that do not have those of the rule.
 
     Returns:
         The files, by their paths, NAME.c first; and facts for people.
@@ -45,7 +49,7 @@ def c_files(model: ModelFile, output: Path, targets: list[str]) -> tuple[dict[Pa
         EdgecnnError: C cannot be written for the model, or does not give what the reference kernels do.
     """
     check_file_name(output)
-    plan = lower(str(model.path), read_network(str(model.path), model.data))
+    plan = lower(str(model.path), read_network(str(model.path), model.data), tiles)
     _check_ends(model, plan)
     inputs = golden_inputs(model, plan)
     outputs = golden_outputs(model, plan, inputs)

@@ -11,7 +11,7 @@ from convert.c.plan import Plan
 from convert.c.rejection import rejection_values
 from convert.c.sharing import turns
 from convert.c.step import Bytes, Step
-from convert.c.step_text import inferring, sharing
+from convert.c.step_text import inferring, sharing, timed_calls
 from convert.c.syntax import Code, comment, identifier, joined, literal, rendered
 from edgecnn.engines import MOST_NATIVE_THREADS
 from edgecnn.interpreters import TensorSpec
@@ -84,6 +84,13 @@ def source(names: Names, plan: Plan, manifest: Manifest) -> Code:
             _rendered("pool.h", names, shared_steps=int(any(turn.parts > 1 for turn in shared)), **ends),
         ]
     )
+
+
+def timing(plan: Plan, kernels: str) -> Code:
+    """More text for `<name>.c`: a function that times each step with the kernels of one CPU."""
+    (cpu,) = (cpu for cpu in CPUS if cpu.name == kernels)
+    calls = (f"        {line}\n" for line in timed_calls(cpu, plan.steps))
+    return rendered("timing.h", calls=joined(calls))
 
 
 def golden(names: Names, inputs: Bytes, outputs: Bytes) -> Code:

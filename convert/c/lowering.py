@@ -7,19 +7,25 @@ from convert.c.arena import allocate
 from convert.c.network import Network, Operator
 from convert.c.operators import LOWERINGS
 from convert.c.plan import Plan, Sides
+from convert.c.tiles import NO_TILES, Tiles
 from edgecnn.errors import EdgecnnError
 
 
-def lower(source: str, network: Network) -> Plan:
+def lower(source: str, network: Network, tiles: Tiles = NO_TILES) -> Plan:
     """The steps of a network, with their places in the arena.
+
+    Args:
+        source: the file, for errors.
+        network: what it holds.
+        tiles: of layers that do not have those of the rule.
 
     Raises:
         EdgecnnError: an operator or one of its forms is none that C is written for, a tensor is not int8, or the file
-            contradicts itself.
+            contradicts itself; or tiles do not fit.
     """
     _check(source, network)
     try:
-        return _lower(source, network)
+        return _lower(source, network, tiles)
     except EdgecnnError:
         raise
     except Exception as error:  # an operator whose tensors do not fit it shows as anything
@@ -37,11 +43,13 @@ def _check(source: str, network: Network) -> None:
             raise EdgecnnError(f"{source} is not full int8: {tensor.name!r} is not ({hint})")
 
 
-def _lower(source: str, network: Network) -> Plan:
-    plan = Plan(source, network, sides_read(network))
+def _lower(source: str, network: Network, tiles: Tiles) -> Plan:
+    plan = Plan(source, network, sides_read(network), tiles)
     for operator in network.operators:
         if operator not in plan.fused:
             LOWERINGS[operator.kind].lower(plan, operator)
+    if strange := sorted(tiles.keys() - {step.name for step in plan.steps if step.tile_choices}):
+        raise EdgecnnError(f"the tiles name {strange[0]!r}, which is no convolution of {source}: tune them again")
     plan.arena, plan.least_arena = allocate(plan.input, plan.steps, plan.output)
     return plan
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from convert.c.network import Network, NetworkTensor, Operator
 from convert.c.step import Buffer, Step, Value
+from convert.c.tiles import Tiles
 from convert.layer_names import layer_of
 from edgecnn.errors import EdgecnnError
 
@@ -20,6 +21,7 @@ class Plan:
     source: str
     network: Network
     sides_read: dict[int, Sides] = field(default_factory=dict)  # of tensors that nobody reads to their ends
+    tiles: Tiles = field(default_factory=dict)  # that are not those of the rule
     steps: list[Step] = field(default_factory=list)
     values: dict[int, Value] = field(default_factory=dict)
     fused: list[Operator] = field(default_factory=list)  # computed by the step of another operator

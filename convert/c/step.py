@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from convert.c.cpus import Cpu
 from convert.c.initializers import struct
+from convert.c.tiles import Choices
 
 Ints = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.int8]
@@ -123,6 +124,11 @@ class Step:
     def products(self) -> int:
         """Multiply-accumulates."""
         return 0
+
+    @property
+    def tile_choices(self) -> Choices:
+        """What it can take at once, by the fields of `Tile`; nothing where there is no choice."""
+        return {}
 
     @property
     def work(self) -> int:

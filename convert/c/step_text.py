@@ -21,6 +21,13 @@ def sharing(turns: Sequence[Turn]) -> Iterator[str]:
         yield only(cpu.macro, _function_of(cpu, "ENTRY", signature, lines))
 
 
+def timed_calls(cpu: Cpu, steps: Sequence[Step]) -> Iterator[str]:
+    """The calls of all steps on one kind of CPU, each timed."""
+    for number, step in enumerate(steps):
+        yield _whole(step, cpu)
+        yield f"start = timed(least + {number}, start);"
+
+
 def _functions(cpu: Cpu, steps: Sequence[Step]) -> Iterator[str]:
     """A function for each step, on one kind of CPU; of a step that threads share, one for some of its units."""
     for step in (step for step in steps if _compiled_for(step, cpu) is cpu):

@@ -18,6 +18,7 @@ struct conv {
     int row;                         // bytes from one row of the input to the next, with its border
     int top, left, input_height, input_row;  // rows and bytes of border before the input; its rows, and bytes of a row
     int input_zero_point;
+    int blocks_at_once;              // of 16 channels, for AVX-512
     int band;                        // rows of outputs for which kernels copy the input at once
     int step_y, step_x;              // bytes in the input from one output to the next, down and across
     int window, window_across;       // positions of the convolution that are pooled to an output, and those in a row; 1 and 1

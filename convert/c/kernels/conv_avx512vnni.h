@@ -130,7 +130,7 @@ AVX512VNNI INLINE void flip_band_avx512(const struct conv *c, const int8_t *inpu
 }
 
 AVX512VNNI INLINE void conv_avx512vnni(const struct conv *c, const int8_t *input, int8_t *output) {
-    const int passes = (c->blocks + 3) / 4, many = (c->blocks + passes - 1) / passes;  // as many blocks in a pass as in others
+    const int many = c->blocks_at_once;
     for (int first = 0; first < c->height; first += c->band) {
         const int rows = first + c->band < c->height ? c->band : c->height - first;
         int8_t *to = output + (ptrdiff_t)first * c->width * c->channels;

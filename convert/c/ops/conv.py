@@ -24,12 +24,13 @@ from convert.c.ops.layer import (
     sums_reached,
     whole_blocks,
 )
-from convert.c.ops.walk import band, band_bytes, long_rows, rows_read, walk
+from convert.c.ops.walk import band_bytes, bands, blocks_at_once, long_rows, rows_read, rows_together, walk
 from convert.c.ops.wide import eights, wide_weights
 from convert.c.ops.windows import SAME, borders, dilated, kernel_reads, kernel_sides, strides
 from convert.c.plan import Plan
 from convert.c.rounding import Reals, fit_32_bits, vectors_are_exact
 from convert.c.step import Bytes, Ints, Reach, Share, Value
+from convert.c.tiles import RULE, Choices, Tile, chosen
 
 _GROUP = 4  # as in kernels/conv.h
 _POOLED = 4  # positions that every CPU's tile holds
@@ -45,6 +46,7 @@ class Conv(Layer):
     unsigned_bias: Ints  # for inputs plus 128
     few_weights: npt.NDArray[np.int16] | None  # where a kernel's row is few bytes
     wide_weights: Bytes | None  # where it is many
+    choices: Choices  # of tiles
     scales: Reals | None = None  # of a dense layer that no multiplier of 31 bits does exactly
 
     def more_constants(self) -> Iterator[str]:
@@ -92,6 +94,11 @@ class Conv(Layer):
         everything = Reach(0, behind=value.size)
         return Share(blocks // count, size, (everything,), loop)
 
+    @property
+    def tile_choices(self) -> Choices:
+        """Rows that are put together, a band, blocks."""
+        return self.choices
+
     def scratch_bytes(self, macro: str) -> int:
         """A copy of a band: of 16 bits for AVX2, elsewhere only where there is a border; weights in another order."""
         size = band_bytes(self.fields) + _OVERREAD
@@ -120,6 +127,7 @@ class Rescaling:
     multiplier: Ints
     shift: Ints
     scales: Reals | None = None
+    is_fast: bool = True  # whether the kernels for a CPU's own instructions do it exactly
 
 
 @lowers("CONV_2D", reads=kernel_reads)
@@ -136,11 +144,11 @@ def conv(plan: Plan, operator: Operator) -> None:
     reach = sums_reached(plan, operator, weights)
     pooling = _pooling_behind(plan, operator) if fit_32_bits(*reach) else None
     output = plan.output_value_read((pooling or operator).outputs[0])
-    rescaling = Rescaling(*multipliers(plan, operator, len(weights)))
+    multiplier, shift = multipliers(plan, operator, len(weights))
+    rescaling = Rescaling(multiplier, shift, is_fast=vectors_are_exact(*reach, multiplier, shift))
     fields = _walk(plan, operator, value, pooling) | output_fields(plan, output, operator, pooling)
-    is_fast = vectors_are_exact(*reach, rescaling.multiplier, rescaling.shift)
     bias = folded_bias(plan, operator, weights)
-    plan.steps.append(conv_step(name, value, output, weights, bias, rescaling, fields, is_fast))
+    plan.steps.append(conv_step(name, value, output, weights, bias, rescaling, fields, plan.tiles.get(name, RULE)))
     plan.fused += [pooling] if pooling else []
 
 
@@ -159,8 +167,8 @@ def _add_groups(plan: Plan, operator: Operator, name: str, value: Value, weights
         add_gather(plan, plan.unique_name(f"{name}_inputs"), value, picture, axes, group * channels)
         part, own = plan.new(output.height, output.width, size), slice(group * size, (group + 1) * size)
         fields = _walk(plan, operator, picture) | output_fields(plan, part, operator)
-        scaling, own_name = Rescaling(multiplier[own], shift[own]), plan.unique_name(f"{name}_group")
-        plan.steps.append(conv_step(own_name, picture, part, weights[own], bias[own], scaling, fields, is_fast))
+        scaling, own_name = Rescaling(multiplier[own], shift[own], is_fast=is_fast), plan.unique_name(f"{name}_group")
+        plan.steps.append(conv_step(own_name, picture, part, weights[own], bias[own], scaling, fields))
         plan.steps.append(copy_channels(plan.unique_name(f"{name}_outputs"), part, output, group * size))
 
 
@@ -177,9 +185,13 @@ def conv_step(
     bias: Ints,
     rescaling: Rescaling,
     fields: dict[str, int],
-    is_fast: bool,
+    tile: Tile = RULE,
 ) -> Conv:
-    """The step of a convolution, weights (outputs, height, width, channels)."""
+    """The step of a convolution, weights (outputs, height, width, channels).
+
+    Raises:
+        EdgecnnError: the tile does not fit.
+    """
     _, kernel_height, kernel_width, channels = weights.shape
     packed, few, row = _packed(weights), _few(weights), kernel_width * channels
     wide = None if fields.get("dense") else wide_weights(weights)
@@ -188,8 +200,14 @@ def conv_step(
     shape |= {"taps": 0 if few is None else row, "eights": 0 if wide is None else eights(row)}
     steps = (fields["position_y"], fields["position_x"], fields["window"])
     if (kernel_height, kernel_width, value.width) == (1, 1, output.width) and steps == (value.row, channels, 1):
-        fields = fields | long_rows(fields, output)
+        together = rows_together(fields, output)
+        fields = fields | long_rows(fields, output, tile.rows if tile.rows in together else together[0])
+    else:
+        together = [1]
     shape |= {"dense": 0} | fields
+    choices = {"rows": together, "band": bands(shape), "blocks": blocks_at_once(len(packed))}
+    numbers = chosen(tile, choices, name)
+    shape |= {"band": numbers["band"], "blocks_at_once": numbers["blocks"]}
     unsigned = bias - 128 * weights.sum(axis=(1, 2, 3), dtype=np.int32)
     return Conv(
         name=name,
@@ -203,9 +221,10 @@ def conv_step(
         unsigned_bias=whole_blocks(unsigned),
         few_weights=few,
         wide_weights=wide,
-        fields=shape | {"band": band(shape)},
+        fields=shape,
+        choices=choices,
         multiply_accumulates=output.height * output.width * fields["window"] * weights.size,
-        is_fast=is_fast and bool((weights > LEAST).all()),
+        is_fast=rescaling.is_fast and bool((weights > LEAST).all()),
     )
 
 

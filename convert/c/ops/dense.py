@@ -10,6 +10,7 @@ from convert.c.ops.walk import walk
 from convert.c.plan import Plan
 from convert.c.rounding import Wide, dense_multipliers
 from convert.c.step import Value
+from convert.c.tiles import RULE
 
 
 @lowers("FULLY_CONNECTED")
@@ -25,7 +26,7 @@ def dense(plan: Plan, operator: Operator) -> None:
     fields = {"dense": 1} | walk(row) | output_fields(plan, output, operator)
     rescaling = _rescaling(plan, operator, sums_reached(plan, operator, weights))
     bias = folded_bias(plan, operator, weights)
-    plan.steps.append(conv_step(name, row, output, weights, bias, rescaling, fields, is_fast=True))
+    plan.steps.append(conv_step(name, row, output, weights, bias, rescaling, fields, plan.tiles.get(name, RULE)))
 
 
 def _rescaling(plan: Plan, operator: Operator, reach: tuple[Wide, Wide]) -> Rescaling:

@@ -91,8 +91,9 @@ def _add_phases(
     squares = plan.new(rows.squares, columns.squares, len(weights))
     around = (*rows.border, *columns.border)
     fields = walk(value, around=around, zero_point=zero_point) | output_fields(plan, squares, operator)
+    rescaling = Rescaling(multiplier, shift, is_fast=is_fast)
     folded = bias - np.int32(zero_point) * weights.sum(axis=(1, 2, 3), dtype=np.int32)
-    plan.steps.append(conv_step(name, value, squares, weights, folded, Rescaling(multiplier, shift), fields, is_fast))
+    plan.steps.append(conv_step(name, value, squares, weights, folded, rescaling, fields))
     return squares
 
 

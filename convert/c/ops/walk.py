@@ -9,6 +9,7 @@ from convert.c.step import Reach, Value
 
 _EVENLY = (12, 4, 2)  # rows that two, three and four threads share
 _BAND, _LONG = 12_288, 4096  # bytes of the input that lie near the CPU; of rows that are put together
+_MOST_BLOCKS = 4  # as in kernels/conv_avx512vnni.h
 
 
 def walk(
@@ -50,14 +51,18 @@ def walk(
     }
 
 
-def long_rows(fields: Mapping[str, int], output: Value) -> dict[str, int]:
-    """Rows of a convolution of 1x1 put together, while they are short: a tile has no neighbours at a row's end.
+def rows_together(fields: Mapping[str, int], output: Value) -> list[int]:
+    """How many rows of a convolution of 1x1 can be put together: then a tile has no neighbours at a row's end.
 
-    There are as many as threads can share evenly.
+    They stay short, and are as many as threads can share evenly. The rule is the most, which come first.
     """
     evenly = next((rows for rows in _EVENLY if output.height % rows == 0), output.height)
     heights = [height for height in range(1, output.height // evenly + 1) if output.height % (height * evenly) == 0]
-    times = max(height for height in heights if height == 1 or height * fields["row"] <= _LONG)
+    return [height for height in reversed(heights) if height == 1 or height * fields["row"] <= _LONG]
+
+
+def long_rows(fields: Mapping[str, int], output: Value, times: int) -> dict[str, int]:
+    """Rows of a convolution of 1x1, so many put together."""
     longer = {field: times * fields[field] for field in ("row", "input_row", "step_y", "position_y")}
     return longer | {"height": output.height // times, "width": output.width * times}
 
@@ -68,10 +73,20 @@ def rows_read(fields: Mapping[str, int]) -> Reach:
     return row_reach(fields["input_row"], step, rows, fields["top"])
 
 
-def band(fields: Mapping[str, int]) -> int:
-    """How many rows of outputs read no more of the input than lies near the CPU."""
+def bands(fields: Mapping[str, int]) -> list[int]:
+    """How many rows of outputs can be a band: by the rule as many as read no more of the input than lies near the CPU.
+
+    Half of that and twice as many may be as well.
+    """
     heights = range(1, fields["height"] + 1)
-    return max(height for height in heights if height == 1 or band_bytes({**fields, "band": height}) <= _BAND)
+    near = max(height for height in heights if height == 1 or band_bytes({**fields, "band": height}) <= _BAND)
+    return list(dict.fromkeys((near, max(1, near // 2), min(2 * near, fields["height"]))))
+
+
+def blocks_at_once(blocks: int) -> list[int]:
+    """How many blocks of channels AVX-512 can compute at once: by the rule as many in a pass as in others."""
+    passes = -(-blocks // _MOST_BLOCKS)
+    return list(dict.fromkeys((-(-blocks // passes), *range(1, min(blocks, _MOST_BLOCKS) + 1))))
 
 
 def band_bytes(fields: Mapping[str, int]) -> int:
