@@ -125,6 +125,7 @@ INLINE void tile_neon(const struct conv *c, const int8_t *input, int8_t *output,
     const int8_t *weights = c->weights + block * size + channel % BLOCK * GROUP;
     int32x4_t sum[POSITIONS_NEON][4], total[POSITIONS_NEON][2];
     int8x16_t x[POSITIONS_NEON];
+    if (c->kernel_height * c->groups > 2) __asm__ volatile("" : "+r"(weights));  // no registers keep so many
 #pragma GCC unroll 4
     for (int p = 0; p < positions; p++)
         sum[p][0] = sum[p][1] = sum[p][2] = sum[p][3] = vdupq_n_s32(0);
@@ -264,17 +265,13 @@ INLINE void store4_neon(const struct conv *c, const int32x4_t sum[], int8_t *out
             half[0][o] = vld1_s8(weights);                                                                           \
             if ((rows) == 2) half[1][o] = vld1_s8(weights - c->eights * 32);                                         \
         }                                                                                                            \
-        int8x8_t x = vld1_s8(from + position(c, 0));                                                                 \
         _Pragma("GCC unroll 4") for (int p = 0; p < positions; p++) {                                                \
-            int8x8_t next = x;                                                                                       \
-            if (p + 1 < positions) next = vld1_s8(from + position(c, p + 1));                                        \
+            const int8x8_t x = vld1_s8(from + position(c, p));                                                       \
             _Pragma("GCC unroll 4") for (int o = 0; o < 4; o++) {                                                    \
                 int16x8_t products = vmull_s8(x, half[0][o]);                                                        \
                 if ((rows) == 2) products = vmlal_s8(products, vld1_s8(from - c->row + position(c, p)), half[1][o]); \
                 sum[p][o] = vpadalq_s16(sum[p][o], products);                                                        \
             }                                                                                                        \
-            IN_TURN_NEON(sum[p], next);                                                                              \
-            x = next;                                                                                                \
         }                                                                                                            \
     } while (0)
 

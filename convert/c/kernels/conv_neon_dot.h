@@ -2,19 +2,17 @@
 // channels of a last block; sixteen bytes of a position are loaded at once and read by lane.
 enum { POSITIONS_DOT = 6, MOST_POSITIONS_DOT = 8 };
 
-// Stores the sums of a block of channels, `fours` times four of them.
-INLINE void store16_neon(const struct conv *c, const int32x4_t sum[4], int8_t *output, int channel, int fours) {
+// Stores the sums of a dense layer's block of channels, `fours` times four of them.
+INLINE void store_dense_neon(const struct conv *c, const int32x4_t sum[4], int8_t *output, int channel, int fours) {
+    int32_t single[BLOCK];
+    for (int o = 0; o < fours; o++) vst1q_s32(single + 4 * o, sum[o]);
+    store_dense(c, single, output, channel, 4 * fours);
+}
+
+// Stores a block of channels that are rescaled.
+INLINE void store16_neon(const struct conv *c, const int32x4_t y[4], int8_t *output, int channel, int fours) {
     const int left = c->channels - channel;
-    if (c->dense) {
-        int32_t single[BLOCK];
-        for (int o = 0; o < fours; o++) vst1q_s32(single + 4 * o, sum[o]);
-        store_dense(c, single, output, channel, 4 * fours);
-        return;
-    }
-    int32x4_t y[4];
-#pragma GCC unroll 4
-    for (int o = 0; o < 4; o++) y[o] = o < fours ? scaled_neon(c, sum[o], channel + 4 * o) : y[0];
-    const int16x8_t low = words_neon(y[0], y[1]), high = fours > 2 ? words_neon(y[2], y[3]) : low;
+    const int16x8_t low = words_neon(y[0], y[fours > 1]), high = fours > 2 ? words_neon(y[2], y[fours > 3 ? 3 : 2]) : low;
     const int8x16_t bytes = bytes_neon(low, high, c->zero_point, c->least, c->most);
     if (left >= BLOCK) vst1q_s8(output + channel, bytes);
     else if (left == 8) vst1_s8(output + channel, vget_low_s8(bytes));
@@ -36,6 +34,7 @@ INLINE void store16_neon(const struct conv *c, const int32x4_t sum[4], int8_t *o
         weights += BLOCK * GROUP;                                       \
     } while (0)
 
+// The next sixteen are loaded behind these: there are no registers for both.
 #define SIXTEEN_OF()                                                                                        \
     do {                                                                                                    \
         _Pragma("GCC unroll 8") for (int p = 0; p < positions; p++) x[p] = vld1q_s8(from + position(c, p)); \
@@ -44,6 +43,7 @@ INLINE void store16_neon(const struct conv *c, const int32x4_t sum[4], int8_t *o
         GROUP_OF(2);                                                                                        \
         GROUP_OF(3);                                                                                        \
         from += 16;                                                                                         \
+        __asm__("" : "+r"(from), "+r"(weights) : "w"(sum[positions - 1][fours - 1]));                       \
     } while (0)
 
 // Up to three groups of four bytes; of three the last byte at least is part of a row.
@@ -87,16 +87,26 @@ NEON_DOT INLINE void shared_rows(const struct conv *c, const int8_t *input, cons
     }
 }
 
-// Pools the sums of a block where they are pooled, and stores them.
+// Pools the sums of a block where they are pooled, and stores them; multipliers are read once for all outputs.
 INLINE void store_block_neon(const struct conv *c, int32x4_t sum[][4], int8_t *output, int block, int fours, int outputs) {
+    const int32_t *multipliers = c->multiplier + block * BLOCK, *shifts = c->shift + block * BLOCK;
+    __asm__ volatile("" : "+r"(multipliers), "+r"(shifts));  // read by each tile: there are no registers to keep them
+#pragma GCC unroll 4
+    for (int i = 0; i < fours; i++) {
+        const int32x4_t multiplier = vld1q_s32(multipliers + 4 * i), right = vnegq_s32(vld1q_s32(shifts + 4 * i));
+#pragma GCC unroll 8
+        for (int o = 0; o < outputs; o++) {
+            int32x4_t best = sum[o * c->window][i];
+#pragma GCC unroll 8
+            for (int p = 1; p < c->window; p++) best = vmaxq_s32(best, sum[o * c->window + p][i]);
+            sum[o * c->window][i] = c->dense ? best : rescale_neon(best, multiplier, right, c->least >= c->zero_point);
+        }
+    }
 #pragma GCC unroll 8
     for (int o = 0; o < outputs; o++) {
-        int32x4_t *best = sum[o * c->window];
-#pragma GCC unroll 8
-        for (int p = 1; p < c->window; p++)
-#pragma GCC unroll 4
-            for (int i = 0; i < fours; i++) best[i] = vmaxq_s32(best[i], sum[o * c->window + p][i]);
-        store16_neon(c, best, output + (ptrdiff_t)o * c->channels, block * BLOCK, fours);
+        int8_t *to = output + (ptrdiff_t)o * c->channels;
+        if (c->dense) store_dense_neon(c, sum[o * c->window], to, block * BLOCK, fours);
+        else store16_neon(c, sum[o * c->window], to, block * BLOCK, fours);
     }
 }
 
@@ -107,6 +117,7 @@ NEON_DOT INLINE void tile_neon_dot(const struct conv *c, const int8_t *input, in
     const int32_t *bias = c->bias + block * BLOCK;
     int32x4_t sum[MOST_POSITIONS_DOT][4];
     int8x16_t x[MOST_POSITIONS_DOT];
+    __asm__ volatile("" : "+r"(weights), "+r"(bias));  // read by each tile: there are no registers to keep them
 #pragma GCC unroll 8
     for (int p = 0; p < positions; p++) {
         __asm__("" : "+r"(bias));  // a load gives two registers, a copy of one that is loaded gives one

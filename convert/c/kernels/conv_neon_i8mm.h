@@ -55,6 +55,7 @@ NEON_I8MM INLINE void tile_neon_i8mm(const struct conv *c, const int8_t *input, 
     const int positions = outputs * c->window, pairs = (positions + 1) / 2;
     int32x4_t sum[MOST_POSITIONS_DOT / 2][8], total[MOST_POSITIONS_DOT][4];
     int8x16_t x[MOST_POSITIONS_DOT / 2][2];
+    __asm__ volatile("" : "+r"(weights));  // read by each tile: there are no registers to keep them
 #pragma GCC unroll 4
     for (int q = 0; q < pairs; q++) {
         __asm__("" : "+r"(weights));  // a load gives two registers, a copy of one that is loaded gives one

@@ -5,7 +5,7 @@ import numpy as np
 from convert.c.step import Bytes
 
 _FOUR = 4  # channels that a tile has
-_PER_GROUP, _PER_EIGHT, _PER_OUTPUT = 0.97, 1.75, 1.0  # instructions for an output: 4 bytes, 8 bytes, more at its end
+_PER_GROUP, _PER_EIGHT, _PER_OUTPUT = 1.21, 1.75, 2.2  # instructions for an output: 4 bytes, 8 bytes, more at its end
 
 
 def eights(row: int) -> int:
