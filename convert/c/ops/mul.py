@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from convert.c.cpus import Cpu
 from convert.c.fixed_point import activation_range, multiplier
 from convert.c.network import Operator
 from convert.c.operators import lowers
@@ -16,6 +17,10 @@ class Mul(StructStep, Pairwise):
     """The product of two values."""
 
     kernel: ClassVar[str] = "mul"
+
+    def is_exact_on(self, cpu: Cpu) -> bool:
+        """Whether products are shifted to the right, so that half away from zero is half up, less one below zero."""
+        return 1 <= self.fields["shift"] <= 31
 
 
 @lowers("MUL")
