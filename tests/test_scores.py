@@ -18,7 +18,7 @@ def test_scores_are_those_of_the_book() -> None:
     assert (cat.images, cat.precision, cat.recall, cat.f1) == (4, 3 / 5, 3 / 4, 2 / 3)
     assert (dog.precision, dog.recall) == (2 / 4, 1.0)
     assert zebra[1:] == (0, None, None, None)
-    assert scores.confused == "horse as cat 2, cat as dog 1, horse as dog 1"
+    assert scores.confused == "horse as cat (2), cat as dog (1), horse as dog (1)"
     assert scores.as_document()["classes"]["cat"] == {"images": 4, "precision": 0.6, "recall": 0.75, "f1": 2 / 3}
     assert scores.as_document()["confused"][0] == {"label": "horse", "answer": "cat", "images": 2}
 

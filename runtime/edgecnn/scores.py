@@ -43,7 +43,7 @@ class Scores:
     @property
     def confused(self) -> str:
         """The pairs that are confused most, in words."""
-        shown = ", ".join(f"{pair.label} as {pair.answer} {pair.images:,}" for pair in self.confusions[:_SHOWN])
+        shown = ", ".join(f"{pair.label} as {pair.answer} ({pair.images:,})" for pair in self.confusions[:_SHOWN])
         rest = len(self.confusions) - _SHOWN
         return (shown + (f", … {rest:,} pairs more" if rest > 0 else "")) or "none"
 
