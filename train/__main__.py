@@ -33,21 +33,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, quiet, table
-from edgecnn.confidence import wilson
+from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, quiet
 from edgecnn.errors import EdgecnnError
 from edgecnn.escape import for_terminal
 from edgecnn.manifest import Baseline
 from train.datasets import Data, load
 from train.options import add_options
 from train.recipes import RECIPES, Recipe
+from train.summary import introduction, summary
 
 if TYPE_CHECKING:
-    from train.artifacts import Result
     from train.job import Fitted, Job
     from train.networks import Architecture
 
-_MOST_CLASSES = 12  # on one line
 _UNKNOWN = "0" * 64  # in place of the hash of weights that are still to be fitted
 
 
@@ -60,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     data = load(options.dataset, options.data, options.labels, options.image_size, options.channels)
     output = options.output or Path("artifacts") / data.name
     output.mkdir(parents=True, exist_ok=True)  # better to fail now than after the training
-    for line in (*data.notes, *(f"warning: {warning}" for warning in data.warnings), f"{data.name}: {_counts(data)}"):
+    for line in introduction(data):
         print(for_terminal(line), file=sys.stderr)
     with quiet():  # TensorFlow greets, and takes seconds to load: so only once the input is known to be good
         from train.artifacts import write
@@ -76,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         print_json(result.as_document() | {"baseline_held": held, "images": data.counts})
     else:
-        print(_summary(fitted, result, held))
+        print(summary(fitted, result, held))
     return GATE_FAILED if result.missed else OK
 
 
@@ -159,47 +157,6 @@ def _tell(job: "Job", output: Path) -> None:
 
 def _baseline_held(baseline: Baseline | None, accuracy: float) -> bool | None:
     return None if baseline is None else accuracy >= baseline.accuracy - baseline.max_drop
-
-
-def _summary(fitted: "Fitted", result: "Result", held: bool | None) -> str:
-    """The result as a table for people."""
-    job, data, accuracy = fitted.job, fitted.job.data, result.accuracy["evaluation"]
-    low, high = wilson(accuracy, len(data.test_images))
-    sizes = f"{len(data.train_images):,} images for training, {len(data.test_images):,} for the test"
-    rows = [
-        ("data", f"{data.name}, {sizes}"),
-        ("network", f"{job.network.name}, {fitted.model.count_params():,} parameters"),
-        ("accuracy", f"{accuracy:.4f} on the test   95 % interval {low:.4f} to {high:.4f}"),
-        ("confused", result.scores.confused),
-        ("baseline", _baseline(data.baseline, held)),
-        ("calibration", result.reliability.calibration_words(result.rejection)),
-        *_unknown(result),
-        ("time", f"{result.seconds:.0f} s, {result.epochs} epochs"),
-        ("written", f"{result.output}/model.keras and what belongs to it"),
-    ]
-    return f"{table(('', f'recipe {job.recipe.name}, seed {job.seed}'), rows)}\n\n{result.scores.as_table()}"
-
-
-def _unknown(result: "Result") -> list[tuple[str, str]]:
-    """The row on `unknown` answers, if --reject asked for them."""
-    if result.missed:
-        return [("unknown", f"NEVER: {result.missed}")]
-    rejection = result.rejection
-    return [("unknown", result.reliability.coverage_words(rejection.threshold))] if rejection else []
-
-
-def _counts(data: Data) -> str:
-    """The number of images by class, on one line."""
-    counts = data.counts
-    first = ", ".join(f"{label}: {count:,}" for label, count in list(counts.items())[:_MOST_CLASSES])
-    rest = f", … {len(counts) - _MOST_CLASSES} more, of {min(counts.values()):,} to {max(counts.values()):,} images"
-    return f"{sum(counts.values()):,} images: {first}{rest if len(counts) > _MOST_CLASSES else ''}"
-
-
-def _baseline(baseline: Baseline | None, held: bool | None) -> str:
-    if baseline is None:
-        return "none for this data set"
-    return f"{baseline.accuracy} - {baseline.max_drop}, {'held' if held else 'MISSED'}"
 
 
 if __name__ == "__main__":
