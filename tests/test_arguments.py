@@ -44,6 +44,7 @@ FINE = {
     "reject": {"0"},
     "fps": {"1.5"},
     "learning_rate": {"1.5"},
+    "width": {"1.5"},
     "timeout": {"1.5"},
     "seconds": {"0", "1.5"},
     "pixel_scale": {"-1", "1.5"},
