@@ -34,10 +34,9 @@ def test_arrows_of_import(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_device_needs_numpy_and_the_standard_library(path: Path) -> None:
-    """Engines and Pillow are named in strings and loaded on demand, Pillow's helpers inside a function."""
+    """Engines and Pillow are named in strings and loaded on demand."""
     if "runtime" in path.parts:
-        allowed = {"edgecnn", "numpy", "PIL"} if path.name == "decoding.py" else {"edgecnn", "numpy"}
-        assert imported(path) - sys.stdlib_module_names <= allowed
+        assert imported(path) - sys.stdlib_module_names <= {"edgecnn", "numpy"}
 
 
 def module_name(path: Path) -> str:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays
-from edgecnn.images import frame_character
+from edgecnn.images import frame_drawing
 from edgecnn.labels import split_labels
 from edgecnn.manifest import Baseline, CharacterFrame
 from train.folders import decode_pictures
@@ -180,8 +180,9 @@ def digits() -> Data:
     from sklearn.datasets import load_digits
 
     drawn = load_digits()
-    small = (drawn.images * (255 / 16)).astype(np.uint8)
-    framed = np.stack([frame_character(np.pad(image, 1), FRAME, (SIDE, SIDE)) for image in small])[..., np.newaxis]
+    small = (drawn.images * (255 / 16)).astype(np.uint8).astype(np.float32)
+    full = (small / small.max(axis=(1, 2), keepdims=True) * 255).astype(np.uint8)
+    framed = np.stack([frame_drawing(image, FRAME, (SIDE, SIDE)) for image in full])[..., np.newaxis]
     labels = drawn.target.astype(np.int64)
     test, training = split_test(framed)
     splits = (framed[training], labels[training], framed[test], labels[test])

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from edgecnn import bounds
 from edgecnn.answers import THRESHOLD, columns
 from edgecnn.engine_loading import load_engine
-from edgecnn.errors import EdgecnnError
+from edgecnn.errors import EdgecnnError, NoCharacterError
 from edgecnn.interpreters import Array, Engine
 from edgecnn.modelfile import ModelFile, read_model
 from edgecnn.pixels import dequantize, writer
@@ -24,6 +24,7 @@ from edgecnn.thread_engines import ThreadEngines
 from edgecnn.workers import map_chunks, usable_threads
 
 _CHUNK = 32  # images that a worker of `predict_batch` gets at once: fewer, and passing them on costs more than they do
+_NEVER = 2.0  # a threshold that no probability reaches
 _ARRAY, _UINT8 = np.ndarray, np.dtype(np.uint8)  # a look into numpy takes time
 Image = npt.NDArray[np.uint8]
 
@@ -149,6 +150,48 @@ class Classifier:
         self._write(image if image.ndim == 3 else image[..., np.newaxis], self._slot(engine, 0))
         _invoke(engine)
         return self._read(engine.result()[0])
+
+    def classify(self, picture: Any) -> Prediction:
+        """Classify a picture of any size; the model's input is made from it as the manifest says. Needs Pillow.
+
+        Args:
+            picture: the path of an image file, a Pillow image, or pixels: uint8, (height, width) or (height, width, 3).
+
+        Returns:
+            The prediction; `unseen` if the model takes characters and the picture shows none.
+
+        Raises:
+            EdgecnnError: Pillow is not installed, the file is missing or does not decode.
+        """
+        from edgecnn.images import fit_image, read_image  # not for who has raw pixels
+
+        pixels = read_image if isinstance(picture, str | Path) else fit_image
+        try:
+            return self.predict_fitted(pixels(picture, self.manifest.input))
+        except NoCharacterError:
+            return self.unseen
+
+    def predict_fitted(self, image: Image) -> Prediction:
+        """Classify what `read_image` or `fit_image` gave; of a character in a frame, several views (`edgecnn.views`).
+
+        Args:
+            image: as in `predict`.
+
+        Raises:
+            EdgecnnError: as `predict` does.
+        """
+        if not self.manifest.input.frame:
+            return self.predict(image)
+        from edgecnn.views import views  # with Pillow
+
+        return Prediction.mean([self.predict(view) for view in views(image)])
+
+    @property
+    def unseen(self) -> Prediction:
+        """The prediction for a picture without a character: `unknown`, and no label is probable."""
+        tensor = self._output.tensor
+        stored = np.full(tensor.shape[1:], tensor.zero_point, tensor.dtype)
+        return Prediction(0, stored.tobytes(), replace(self._output, threshold=_NEVER))
 
     def predict_batch(self, images: Iterable[Image], workers: int = 1) -> Iterator[Prediction]:
         """Classify images one by one as `predict` does, and hold no more than a few of them.

@@ -17,7 +17,6 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
 from edgecnn.flips import listed_images
 from edgecnn.image_folders import left_out
-from edgecnn.images import read_image
 from edgecnn.manifest import Manifest
 from edgecnn.model_opening import open_model
 from edgecnn.modelfile import read_model
@@ -79,16 +78,15 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
 def classify(options: argparse.Namespace) -> int:
     """The command `edgecnn classify`; if some images cannot be read, it answers the others first."""
     classifier = open_model(options.model, options.engine, options.threads, options.threshold)
-    paths, images, unread = [], [], []
+    answers, unread = [], []
     with quiet():  # decoders murmur on stderr
         for path in options.images or [classifier.path.with_name(PICTURE)]:
             try:
-                images.append(read_image(path, classifier.manifest.input))
-                paths.append(str(path))
+                answers.append((str(path), classifier.classify(path)))
             except EdgecnnError as error:
                 unread.append(str(error))
-    if images:
-        _print_answers(classifier, list(zip(paths, classifier.predict_batch(images), strict=True)), options.json)
+    if answers:
+        _print_answers(classifier, answers, options.json)
     if unread:
         raise EdgecnnError("; ".join(dict.fromkeys(unread)))  # without Pillow all say the same
     return OK

@@ -17,7 +17,7 @@ import numpy as np
 from edgecnn import png_rows, raw_rows
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_regular
-from edgecnn.pillow import ORIENTATION, load_pillow
+from edgecnn.pillow import ORIENTATION, load_pillow, turned
 from edgecnn.shrinking import SAVE, SIDE, band_rows, crops, factor_of, joined, reduced
 
 _LARGE = 2**22  # pixels from which a PNG, or an uncompressed picture, is read in bands
@@ -96,8 +96,6 @@ def _check(path: Path, image: Any) -> None:
 
 def _upright(file: BinaryIO, image: Any, mode: str, wanted: tuple[int, int], side: int) -> Any:
     """`decode` for an open image."""
-    from PIL import ImageOps
-
     factor = factor_of(image.size, wanted, side)
     halved = ";16" in str(image.tile) and not image.mode.startswith("I")  # Pillow takes the upper 8 of 16 bits a colour
     if factor > 1:
@@ -115,8 +113,7 @@ def _upright(file: BinaryIO, image: Any, mode: str, wanted: tuple[int, int], sid
     picture = joined([reduced(band, mode, factor) for band in bands], mode)
     if halved and np.asarray(picture).max() < 16:
         raise ValueError(f"its colours seem to have 12 of the 16 bits that they are stored in: {SAVE}, of 8 bits")
-    picture.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
-    return ImageOps.exif_transpose(picture)
+    return turned(picture, image.getexif().get(ORIENTATION, 1))
 
 
 def _why(path: Path, error: Exception) -> str:

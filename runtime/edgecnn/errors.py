@@ -9,6 +9,10 @@ class EdgecnnError(Exception):
     """A mistake that the user can mend; its text is one line that says what is wrong and how to mend it."""
 
 
+class NoCharacterError(EdgecnnError):
+    """A picture shows no character: to a classifier it is an unknown thing."""
+
+
 class EdgecnnWarning(UserWarning):
     """A doubt that the user may want to mend; its text is one line. The command line shows it as `warning: ...`."""
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn import bounds
-from edgecnn.errors import EdgecnnError
+from edgecnn.errors import EdgecnnError, NoCharacterError
 from edgecnn.images import SUFFIXES, fit_image, read_image
 from edgecnn.manifest import Input
 
@@ -30,12 +30,13 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Frame:
-    """One image of a stream, in the model's shape; or without pixels, and why."""
+    """One image of a stream, in the model's shape; or without pixels, and why: no error means no character."""
 
     name: str
     pixels: npt.NDArray[np.uint8] | None
     seconds: float  # to decode the pixels; without the waiting
     error: str = ""
+    raw: bool = False  # the pixels came as the model takes them
 
 
 def folder_frames(folder: Path, wanted: Input, new_only: bool = False) -> Iterator[Frame]:
@@ -146,7 +147,7 @@ def raw_frames(stream: BinaryIO, wanted: Input, size: tuple[int, int] | None) ->
             raise EdgecnnError(f"stdin ended within a frame: a frame is {width}x{height}x{channels} bytes (--size)")
         pixels = np.frombuffer(data, np.uint8).reshape(shape)
         if size is None:
-            yield Frame(str(number), pixels, 0.0)
+            yield Frame(str(number), pixels, 0.0, raw=True)
         else:
             yield frame_of(str(number), fit_image, pixels[..., 0] if channels == 1 else pixels, wanted)
         number += 1
@@ -157,6 +158,8 @@ def frame_of(name: str, decode: Callable[..., npt.NDArray[np.uint8]], *arguments
     start = time.perf_counter()
     try:
         pixels = decode(*arguments)
+    except NoCharacterError:
+        return Frame(name, None, time.perf_counter() - start)
     except EdgecnnError as error:
         return Frame(name, None, time.perf_counter() - start, str(error))
     return Frame(name, pixels, time.perf_counter() - start)

@@ -4,20 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from edgecnn.character import character_of
 from edgecnn.decoding import decode
-from edgecnn.errors import EdgecnnError
+from edgecnn.errors import EdgecnnError, NoCharacterError
 from edgecnn.manifest import CharacterFrame, Input
 from edgecnn.pillow import load_pillow
-from edgecnn.shrinking import FAINTEST, SIDE, Pixels, shrunk
+from edgecnn.shrinking import SIDE, Pixels, shrunk, shrunk_pixels
+from edgecnn.strokes import drawn_size, evened
 
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".avif", ".heic", ".heif", ".pgm", ".ppm", ".tif", ".tiff")
 )
-_LEAST_INK = 0.03  # share of the darkest ink below which a pixel is ground: what JPEG leaves around strokes
-_NOISE = 8  # median absolute deviations of the ground that count as ground: 5.4 standard deviations
-_MOST_NOISE = 0.4  # share of the darkest ink that noise may take away
 
 
 def read_image(path: Path | str, wanted: Input) -> Pixels:
@@ -26,7 +24,7 @@ def read_image(path: Path | str, wanted: Input) -> Pixels:
     Args:
         path: PNG, JPEG or another format that Pillow reads, of any size and mode; its EXIF orientation turns it
             upright, and its transparent parts become white (black if nothing would stand out from white).
-        wanted: the model's input. With a `frame` the image shows one character, on any plain ground (see
+        wanted: the model's input. With a `frame` the image shows one character (see
             `frame_character`); without one it is scaled to height and width.
 
     Returns:
@@ -42,11 +40,12 @@ def read_image(path: Path | str, wanted: Input) -> Pixels:
         raise EdgecnnError(f"{path} takes more memory than there is: make the picture smaller") from None
 
 
-def fit_image(pixels: Pixels, wanted: Input, source: str = "image") -> Pixels:
-    """Bring pixels of any size, for instance of a camera, into the shape of a model's input, as `read_image` does.
+def fit_image(picture: Any, wanted: Input, source: str = "image") -> Pixels:
+    """Bring a picture of any size, for instance of a camera, into the shape of a model's input, as `read_image` does.
 
     Args:
-        pixels: uint8, shape (height, width) or (height, width, 3) in the order red, green, blue.
+        picture: a Pillow image, which its EXIF orientation turns upright; or pixels, uint8, shape (height, width) or
+            (height, width, 3) in the order red, green, blue.
         wanted: the model's input.
         source: the name of the image in an error.
 
@@ -56,7 +55,8 @@ def fit_image(pixels: Pixels, wanted: Input, source: str = "image") -> Pixels:
     Raises:
         EdgecnnError: Pillow is not installed; a framed image is blank.
     """
-    return _fit(shrunk(load_pillow().fromarray(pixels), *_wish(wanted)), wanted, source)
+    shrink = shrunk_pixels if isinstance(picture, np.ndarray) else shrunk
+    return _fit(shrink(picture, *_wish(wanted)), wanted, source)
 
 
 def _wish(wanted: Input) -> tuple[str, tuple[int, int], int]:
@@ -80,12 +80,9 @@ def _fit(image: Any, wanted: Input, source: str) -> Pixels:
 def frame_character(grey: Pixels, frame: CharacterFrame, size: tuple[int, int], source: str = "image") -> Pixels:
     """Bring one drawn character into MNIST's frame: light on dark, the longer side `frame.box`, centred by mass.
 
-    The ground is the median of the border, so the character may be dark on light or light on dark. Ink below the noise
-    of the ground is removed, the character's bounding box is scaled, and its centre of mass moves to the middle. A
-    picture that is in the frame already stays as it is.
-
-    Source: "size normalized to fit in a 20x20 pixel box while preserving their aspect ratio [...] centered by computing
-    the center of mass", LeCun, Cortes, Burges: the MNIST database.
+    The character may be dark on light or light on dark, unevenly lit, on ruled or squared paper, in a box, beside
+    others (the central one counts), on a sheet that lies on a desk; see `edgecnn.character`. A picture that is in the
+    frame already stays as it is.
 
     Args:
         grey: uint8, shape (height, width), any size.
@@ -97,17 +94,40 @@ def frame_character(grey: Pixels, frame: CharacterFrame, size: tuple[int, int], 
         uint8, shape `size`.
 
     Raises:
-        EdgecnnError: the image is blank.
+        NoCharacterError: there is none.
     """
     if _is_framed(grey, frame, size):
         return grey
-    ink = _ink(grey, source)
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    drawing = character_of(grey)
+    if drawing is None:
+        raise NoCharacterError(f"{source} is blank: no character stands out from its ground")
+    height, width = drawn_size(drawing.shape, frame.box)
+    pillow = load_pillow()
+    filtered = pillow.Resampling.BICUBIC if height > drawing.shape[0] else pillow.Resampling.BOX
+    redrawn = np.asarray(pillow.fromarray(drawing).resize((width, height), filtered))
+    return frame_drawing(evened(redrawn), frame, size)
+
+
+def frame_drawing(drawing: Pixels, frame: CharacterFrame, size: tuple[int, int]) -> Pixels:
+    """Bring a clean drawing, light on black, into MNIST's frame: its box is scaled, its centre of mass the middle.
+
+    Source: "size normalized to fit in a 20x20 pixel box while preserving their aspect ratio [...] centered by computing
+    the center of mass", LeCun, Cortes, Burges: the MNIST database.
+
+    Args:
+        drawing: uint8, shape (height, width), any size, not all black.
+        frame: the manifest's frame.
+        size: height and width of the result.
+
+    Returns:
+        uint8, shape `size`.
+    """
+    rows, columns = np.flatnonzero(drawing.any(axis=1)), np.flatnonzero(drawing.any(axis=0))
+    drawn = drawing[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     ratio = frame.box / max(drawn.shape)
     height, width = (max(1, round(side * ratio)) for side in drawn.shape)
-    image = load_pillow().fromarray((drawn * 255).astype(np.uint8))
-    return _center(np.asarray(image.resize((width, height), load_pillow().Resampling.LANCZOS)), size)
+    pillow = load_pillow()
+    return _center(np.asarray(pillow.fromarray(drawn).resize((width, height), pillow.Resampling.LANCZOS)), size)
 
 
 def _is_framed(grey: Pixels, frame: CharacterFrame, size: tuple[int, int]) -> bool:
@@ -117,22 +137,6 @@ def _is_framed(grey: Pixels, frame: CharacterFrame, size: tuple[int, int]) -> bo
     fits = max(np.ptp(rows), np.ptp(columns)) < frame.box
     offset = np.abs(np.subtract(_center_of_mass(grey), np.divide(size, 2)))
     return bool(fits and offset.max() <= 1)
-
-
-def _ink(grey: Pixels, source: str) -> npt.NDArray[np.float32]:
-    """The ink at every pixel, 0 to 1."""
-    border = _border(grey).astype(np.float32)
-    ground = np.median(border)
-    ink = np.subtract(grey, ground, dtype=np.float32)  # the only array of this size: it may be a photograph
-    if ink.max() < -ink.min():
-        np.negative(ink, out=ink)
-    darkest = float(ink.max())
-    if darkest < FAINTEST:
-        raise EdgecnnError(f"{source} is blank: nothing stands out from its ground")
-    noise = _NOISE * float(np.median(np.abs(border - ground)))
-    floor = min(max(noise, _LEAST_INK * darkest), _MOST_NOISE * darkest)
-    ink[ink <= floor] = 0
-    return np.divide(ink, darkest, out=ink)
 
 
 def _border(grey: Pixels) -> Pixels:

@@ -2,6 +2,7 @@
 
 import importlib
 from types import ModuleType
+from typing import Any
 
 from edgecnn.errors import EdgecnnError
 
@@ -21,3 +22,9 @@ def load_pillow() -> ModuleType:
 
         cure = install("pillow", "python3-pil")
         raise EdgecnnError(f"reading images needs Pillow, the extra 'image': {cure}") from None
+
+
+def turned(picture: Any, orientation: int) -> Any:
+    """A Pillow image as its EXIF orientation tells to view it."""
+    picture.getexif()[ORIENTATION] = orientation
+    return importlib.import_module("PIL.ImageOps").exif_transpose(picture)

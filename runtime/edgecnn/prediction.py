@@ -1,6 +1,7 @@
 """`Prediction`: the answer of a model to one image."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,15 @@ class Prediction:
 
     def __init__(self, index: int, stored: bytes, output: Output) -> None:
         self.index, self._stored, self._output = index, stored, output
+
+    @classmethod
+    def mean(cls, predictions: "Sequence[Prediction]") -> "Prediction":
+        """The prediction of a model for several views of one image: the mean of their probabilities."""
+        output = predictions[0]._output
+        manifest = output.manifest if output.manifest.multi_label else replace(output.manifest, output="probabilities")
+        shares = np.mean([prediction.raw_probabilities for prediction in predictions], axis=0, dtype=np.float32)
+        tensor = TensorSpec((1, len(shares)), shares.dtype)
+        return cls(int(shares.argmax()), shares.tobytes(), Output(tensor, manifest, output.threshold))
 
     @property
     def label(self) -> str:

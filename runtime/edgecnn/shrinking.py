@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.pillow import load_pillow
+from edgecnn.pillow import ORIENTATION, load_pillow, turned
 
 Pixels = npt.NDArray[np.uint8]
 
-SIDE = 1024  # pixels of the longer side, at least, after shrinking, of a character: in a corner it stays readable
+SIDE = 400  # pixels of the longer side, at least, after shrinking, of a picture of a character, which may be small
 GAP = 3  # times the wanted sides, at least, after shrinking. Source: Pillow, `reducing_gap` of Image.resize
 _BAND = 2**18  # pixels of a band
 SAVE = "save it as JPEG or PNG"  # the remedy for other pictures
@@ -19,9 +19,19 @@ _DEPTHS = (8, 10, 12, 14, 16, 24, 32)  # bits a value that cameras and scanners 
 
 
 def shrunk(image: Any, mode: str, wanted: tuple[int, int], side: int = SIDE) -> Any:
-    """A Pillow image in `mode`, no larger than it needs to be; the arguments are those of `decode`."""
+    """A Pillow image in `mode`, upright, no larger than it needs to be; the arguments are those of `decode`."""
     factor = factor_of(image.size, wanted, side)
-    return joined([reduced(band, mode, factor) for band in crops(image, factor)], mode)
+    picture = joined([reduced(band, mode, factor) for band in crops(image, factor)], mode)
+    return turned(picture, image.getexif().get(ORIENTATION, 1))
+
+
+def shrunk_pixels(pixels: Pixels, mode: str, wanted: tuple[int, int], side: int = SIDE) -> Any:
+    """As `shrunk`, of uint8, (height, width) or (height, width, 3): a band at a time, since pages of memory cost."""
+    size = pixels.shape[1], pixels.shape[0]
+    factor, pillow = factor_of(size, wanted, side), load_pillow()
+    rows = band_rows(size, factor)
+    bands = (pillow.fromarray(pixels[top : top + rows]) for top in range(0, len(pixels), rows))
+    return joined([reduced(band, mode, factor) for band in bands], mode)
 
 
 def factor_of(size: tuple[int, int], wanted: tuple[int, int], side: int) -> int:

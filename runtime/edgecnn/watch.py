@@ -22,6 +22,7 @@ from edgecnn.frames import Frame, awaited, folder_frames, raw_frames
 from edgecnn.manifest import Input
 from edgecnn.memory import memory_mb
 from edgecnn.model_opening import open_model
+from edgecnn.prediction import Prediction
 from edgecnn.video import is_camera, is_url, video_frames
 
 STATUS_SECONDS = 10.0
@@ -79,12 +80,18 @@ def run(options: argparse.Namespace) -> int:
 def answer(classifier: Classifier, frame: Frame) -> dict[str, Any]:
     """The document that is printed for a frame."""
     document = {"time": round(time.time(), 3), "frame": frame.name}
-    if frame.pixels is None:
+    if frame.error:
         return document | {"label": None, "error": frame.error}
     start = time.perf_counter()
-    prediction = classifier.predict(frame.pixels)
+    prediction = _prediction(classifier, frame)
     seconds = frame.seconds + time.perf_counter() - start
     return document | prediction.document() | {"ms": round(1000 * seconds, 3)}
+
+
+def _prediction(classifier: Classifier, frame: Frame) -> Prediction:
+    if frame.pixels is None:
+        return classifier.unseen
+    return classifier.predict(frame.pixels) if frame.raw else classifier.predict_fitted(frame.pixels)
 
 
 def _open(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:
