@@ -69,10 +69,10 @@ def cached(
 
 
 def _key(listing: Listing) -> str:
-    """SHA-256 of what determines the pixels."""
+    """SHA-256 of what determines the pixels; the time of a change tells also that a file may be read now."""
     stats = [path.stat() if path.exists() else None for path in listing.files]
     files = [
-        (listing.name_of(path), stat and (stat.st_size, stat.st_mtime_ns), label, split)
+        (listing.name_of(path), stat and (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns), label, split)
         for path, stat, label, split in zip(
             listing.files, stats, listing.labels.tolist(), listing.splits.tolist(), strict=True
         )
