@@ -95,13 +95,15 @@ def _blurred(images: _Floats) -> _Floats:
 
 
 def _coloured(images: _Floats, most: float, random: np.random.Generator) -> _Floats:
-    brightness, contrast, saturation = random.uniform(1 - most, 1 + most, (3, len(images), 1, 1, 1)).astype(np.float32)
-    mean = images.mean(axis=(1, 2, 3), keepdims=True)
-    if images.shape[3] > 1:
-        grey = images.mean(axis=3, keepdims=True)
-        images = grey + (images - grey) * saturation
-    changed: _Floats = np.clip((images - mean) * contrast + mean * brightness, 0, _WHITE)
-    return changed
+    """All in one product: ((image - grey) * saturation + grey - mean) * contrast + mean * brightness."""
+    count, *_, channels = images.shape
+    brightness, contrast, saturation = random.uniform(1 - most, 1 + most, (3, count, 1, 1)).astype(np.float32)
+    grey = np.full((channels, channels), 1 / channels, np.float32)
+    factors = contrast * (saturation * np.eye(channels, dtype=np.float32) + (1 - saturation) * grey)
+    pixels: _Floats = images.reshape(count, -1, channels)
+    mean = pixels.mean(axis=(1, 2), keepdims=True)
+    changed: _Floats = np.clip(pixels @ factors + mean * (brightness - contrast), 0, _WHITE)
+    return changed.reshape(images.shape)
 
 
 def _erase(image: _Floats, random: np.random.Generator) -> None:
