@@ -19,7 +19,7 @@ def compile_model(model: keras.Model, recipe: Recipe, epochs: int, steps: int, s
         steps: batches in an epoch.
         soft: whether the targets are logarithms of teachers' probabilities; else they are labels.
     """
-    rate = _cosine(recipe.learning_rate, epochs, steps) if recipe.cosine else recipe.learning_rate
+    rate = _cosine(recipe, epochs, steps) if recipe.cosine else recipe.learning_rate
     model.compile(_optimizer(recipe, rate), _loss(recipe, soft), metrics=["accuracy"])
 
 
@@ -35,9 +35,9 @@ def _loss(recipe: Recipe, soft: bool) -> Any:
     return "categorical_crossentropy" if recipe.soft else "sparse_categorical_crossentropy"
 
 
-def _cosine(peak: float, epochs: int, steps: int) -> Any:
-    """A learning rate that warms up for a tenth of the training, at most an epoch, then falls to 0."""
-    warm_up = max(1, min(steps, steps * epochs // 10))
+def _cosine(recipe: Recipe, epochs: int, steps: int) -> Any:
+    """A learning rate that warms up for a tenth of the training, at most the recipe's epochs, then falls to 0."""
+    peak, warm_up = recipe.learning_rate, max(1, min(steps * recipe.warm_up, steps * epochs // 10))
     decay = max(1, steps * epochs - warm_up)
     return keras.optimizers.schedules.CosineDecay(0.0, decay, warmup_target=peak, warmup_steps=warm_up)
 

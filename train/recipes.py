@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from train.augmentation import Augmentation
 from train.distortions import Distortion
 
-_PHOTOS = Augmentation(mirror=True, shift=0.125, zoom=0.1, colour=0.2, blur=0.05, erasing=0.1)
+_PHOTOS = Augmentation(mirror=True, shift=0.125, zoom=0.03, colour=0.1, blur=0.02, erasing=0.03)
 # The strongest that leave every digit legible.
 _HANDS = Distortion(rotation=12, zoom=0.12, shear=0.15, shift=2, elastic=0.8)
 
@@ -19,7 +19,8 @@ class Recipe:
     batch: int
     learning_rate: float
     holds_out_validation: bool  # whether the images of validation.npz are kept out of the fit
-    cosine: bool = False  # the rate warms up over a tenth, at most an epoch, then falls to 0 along a cosine
+    cosine: bool = False  # the rate warms up over a tenth of the training, then falls to 0 along a cosine
+    warm_up: int = 1  # epochs: the longest that the rate warms up
     momentum: float | None = None  # Nesterov's, of plain gradient descent; None: adamw
     weight_decay: float = 0.0
     normalized: bool = False  # the reference network has batch normalization while it is fitted
@@ -62,15 +63,16 @@ _ROWS = (
         "photos",
         epochs=60,
         batch=128,
-        learning_rate=0.2,
+        learning_rate=0.1,
         holds_out_validation=True,
         cosine=True,
+        warm_up=5,
         momentum=0.9,
         weight_decay=5e-3,
         normalized=True,
         augmentation=_PHOTOS,
-        mixing=0.1,
-        label_smoothing=0.05,
+        mixing=0.05,
+        label_smoothing=0.02,
         balanced=True,
         averaging=0.998,
         patience=30,
