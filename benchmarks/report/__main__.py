@@ -1,9 +1,9 @@
 """Write report.html: accuracy, latency, losses and their reasons of a folder's models, in one self-contained page.
 
 It shows the verdict, accuracy against latency and size, the distribution of every latency, what limits each model, the
-noise of every layer, the confusion matrix, every image whose answer flipped, the instructions on boards, and the
-method. The latencies are those of latency.json in the folder (python -m benchmarks.latency); if it is missing or of
-other models, they are measured in a hurry.
+noise of every layer, the confusion matrix, the worst classes, the most confident mistakes, every image whose answer
+flipped, the instructions on boards, and the method. The latencies are those of latency.json in the folder (python -m
+benchmarks.latency); if it is missing or of other models, they are measured in a hurry.
 
 Examples:
   python -m benchmarks.report
