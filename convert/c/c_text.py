@@ -138,8 +138,8 @@ def _scratch(macro: str, steps: Sequence[Step]) -> str:
 
 
 def _family(kernel: str, macro: str) -> list[str]:
-    """The kernels of one kind for a family of CPUs."""
-    return [kernel_file(f"{kernel}_{cpu.name}") for cpu in of_macro(macro) if has_kernel(kernel, cpu)]
+    """The kernels of one kind for a family of CPUs; those of a CPU below stand first, since others may call them."""
+    return [kernel_file(f"{kernel}_{cpu.name}") for cpu in reversed(of_macro(macro)) if has_kernel(kernel, cpu)]
 
 
 def _labels(names: Names, manifest: Manifest) -> str:
