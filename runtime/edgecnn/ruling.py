@@ -16,7 +16,7 @@ _PIECE, _LONG = 0.22, 0.45  # of the width: the least piece of a rule; one that 
 _FAMILY, _CROSSING = 3, 2  # so many long rules, or so many that cross the picture, tell of a ruled sheet
 _EDGE = 0.04  # of the width: what ends there goes on outside
 _FAINT = 2.5  # times the faintest places of a rule: its strength, at most
-_DARKER = 1.3  # times the strength of a rule: a stroke over it
+_DARKER = 1.6  # times the strength of a rule: a stroke over it
 
 
 def without_rules(ink: Pixels, floor: float) -> Pixels:
@@ -45,7 +45,7 @@ def _without_rows(ink: Pixels, floor: float) -> Pixels:
     height, width = ink.shape
     whole = closed(dilated(rules, 3, 1), 1, thickest)  # between two slopes a rule has gaps
     mask = whole.repeat(2, 0).repeat(2, 1)[:height, :width] > 0
-    level = min(np.percentile(ink[mask & (ink > floor)], 75), _FAINT * np.median(strength[rules > 0]))
+    level = min(np.median(ink[mask & (ink > floor)]), _FAINT * np.median(strength[rules > 0]))
     return _repaired(np.where(mask & (ink < _DARKER * level), 0, ink).astype(np.uint8), ink, mask, thickest)
 
 

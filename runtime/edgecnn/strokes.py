@@ -11,6 +11,7 @@ from edgecnn.morphology import Pixels, closed, dilated, eroded
 _DRAWN = 5  # pixels here for one in the frame
 _THIN = 2.2 / 20  # of the longer side: thinner strokes become so wide
 _OUTLINE, _HOLLOW = 0.13, 1.6  # of the longer side: the widest hollow stroke; how much larger it is when filled
+_LEAK = 5  # pixels: a gap in the line around a stroke
 _CURVED = 1.3  # times its box's side: the length of a curved stroke
 _INK = 60  # of 255: weaker pixels are the blurred edges of strokes
 _HALF = 127
@@ -49,7 +50,9 @@ def _filled(drawing: Pixels) -> Pixels:
     solid = closed(np.pad(drawing, side), side, side)[side:-side, side:-side]
     if np.count_nonzero(solid > _HALF) <= _HOLLOW * np.count_nonzero(drawing > _HALF):
         return drawing
-    holes = components(np.pad(closed(np.pad(drawing, 3), 3, 3)[3:-3, 3:-3], 1) <= _HALF)  # the first is outside
+    holes = components(
+        np.pad(closed(np.pad(drawing, _LEAK), _LEAK, _LEAK)[_LEAK:-_LEAK, _LEAK:-_LEAK], 1) <= _HALF
+    )  # the first is outside
     inner = [hole for hole in range(2, len(holes.boxes)) if _is_stroke(holes.labels == hole)]
     strokes = np.isin(holes.labels, inner)[1:-1, 1:-1]
     return np.where(strokes, np.uint8(255), drawing) if inner else solid
