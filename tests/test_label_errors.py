@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import refused, run
+from conftest import refused, run, skip_if_fast
 from PIL import Image
 from test_train_data import write_idx
 
@@ -48,6 +48,17 @@ def test_most_flipped_labels_are_listed_and_few_others(flipped: tuple[Path, set[
     with Image.open(tmp_path / "out" / "label_errors.png") as picture:
         assert picture.size[0] > 600
     assert not (tmp_path / "out" / "model.keras").exists()
+
+
+def test_networks_that_learned_little_are_not_to_be_believed() -> None:
+    skip_if_fast()
+    from train.label_errors import LabelError, Review
+
+    error = LabelError("cat/1.png", "cat", "dog", 0.9, 0.1)
+    for accuracy, believed in ((0.95, True), (0.5, False)):
+        shown = Review(120, 4, accuracy, (error,), ("a.csv", "a.png")).as_table()
+        assert ("too few to believe" in shown) != believed
+        assert "1 of 120 labels are probably wrong: look at a.csv and a.png" in shown
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ from train.job import Job
 from train.pictures import GALLERY, gallery
 
 _BATCH, _SHOWN = 500, 12  # images that are answered at a time; label errors that people see in the table
+_BELIEVED = 0.8  # share of the labels with which the networks agree
 _CSV, _PICTURE = "label_errors.csv", "label_errors.png"
 
 Indices = npt.NDArray[np.intp]
@@ -67,8 +68,12 @@ class Review:
             (error.image, error.label, error.probable, f"{error.probability:.3f}", f"{error.of_label:.3f}")
             for error in self.errors[:_SHOWN]
         ]
-        end = f"{len(self.errors):,} of {self.images:,} labels are probably wrong: look at {' and '.join(self.written)}"
-        return f"{table(head, rows)}\n\n{end}" if rows else end
+        doubt = ": too few to believe this list; try more --epochs or another --network"
+        end = [
+            f"{len(self.errors):,} of {self.images:,} labels are probably wrong: look at {' and '.join(self.written)}",
+            f"The networks agree with {self.accuracy:.4f} of the labels{doubt if self.accuracy < _BELIEVED else ''}.",
+        ]
+        return "\n\n".join([*([table(head, rows)] if rows else []), "\n".join(end)])
 
 
 def review_labels(job: Job, output: Path, folds: int) -> Review:
