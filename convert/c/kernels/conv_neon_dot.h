@@ -43,7 +43,7 @@ INLINE void store16_neon(const struct conv *c, const int32x4_t y[4], int8_t *out
         GROUP_OF(2);                                                                                        \
         GROUP_OF(3);                                                                                        \
         from += 16;                                                                                         \
-        __asm__("" : "+r"(from), "+r"(weights) : "w"(sum[positions - 1][fours - 1]));                       \
+        if (positions > 4) __asm__("" : "+r"(from), "+r"(weights) : "w"(sum[positions - 1][fours - 1]));    \
     } while (0)
 
 // Up to three groups of four bytes; of three the last byte at least is part of a row.
@@ -90,7 +90,7 @@ NEON_DOT INLINE void shared_rows(const struct conv *c, const int8_t *input, cons
 // Pools the sums of a block where they are pooled, and stores them; multipliers are read once for all outputs.
 INLINE void store_block_neon(const struct conv *c, int32x4_t sum[][4], int8_t *output, int block, int fours, int outputs) {
     const int32_t *multipliers = c->multiplier + block * BLOCK, *shifts = c->shift + block * BLOCK;
-    __asm__ volatile("" : "+r"(multipliers), "+r"(shifts));  // read by each tile: there are no registers to keep them
+    if (outputs > 4) __asm__ volatile("" : "+r"(multipliers), "+r"(shifts));  // read by each tile, as above
 #pragma GCC unroll 4
     for (int i = 0; i < fours; i++) {
         const int32x4_t multiplier = vld1q_s32(multipliers + 4 * i), right = vnegq_s32(vld1q_s32(shifts + 4 * i));
@@ -117,7 +117,7 @@ NEON_DOT INLINE void tile_neon_dot(const struct conv *c, const int8_t *input, in
     const int32_t *bias = c->bias + block * BLOCK;
     int32x4_t sum[MOST_POSITIONS_DOT][4];
     int8x16_t x[MOST_POSITIONS_DOT];
-    __asm__ volatile("" : "+r"(weights), "+r"(bias));  // read by each tile: there are no registers to keep them
+    if (positions > 4) __asm__ volatile("" : "+r"(weights), "+r"(bias));  // read by each tile: no registers keep them
 #pragma GCC unroll 8
     for (int p = 0; p < positions; p++) {
         __asm__("" : "+r"(bias));  // a load gives two registers, a copy of one that is loaded gives one

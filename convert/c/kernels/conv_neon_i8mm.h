@@ -1,6 +1,7 @@
 // NEON with products of matrices (ARMv8.6, i8mm): two positions times two channels, eight bytes of each. The weights of a
 // block are brought into that order first: once for all tiles of a band.
-enum { LEAST_POSITIONS_I8MM = 8 };  // of the convolution; for fewer that would cost more than it saves
+// A tile is 4 positions by 16 channels, 16 accumulators, or 8 positions by the few channels of a last block.
+enum { POSITIONS_I8MM = 4, LEAST_POSITIONS_I8MM = 8 };  // at once; of a convolution for which that order pays
 
 // The weights as [kernel_height][eights][fours * 2][2][8], and before them the bias of each pair of channels twice.
 INLINE void pair_weights(const struct conv *c, int block, int fours, int8_t *to) {
@@ -55,7 +56,6 @@ NEON_I8MM INLINE void tile_neon_i8mm(const struct conv *c, const int8_t *input, 
     const int positions = outputs * c->window, pairs = (positions + 1) / 2;
     int32x4_t sum[MOST_POSITIONS_DOT / 2][8], total[MOST_POSITIONS_DOT][4];
     int8x16_t x[MOST_POSITIONS_DOT / 2][2];
-    __asm__ volatile("" : "+r"(weights));  // read by each tile: there are no registers to keep them
 #pragma GCC unroll 4
     for (int q = 0; q < pairs; q++) {
         __asm__("" : "+r"(weights));  // a load gives two registers, a copy of one that is loaded gives one
@@ -89,7 +89,7 @@ NEON_I8MM INLINE void tile_neon_i8mm(const struct conv *c, const int8_t *input, 
 }
 
 NEON_I8MM INLINE void conv_neon_i8mm(const struct conv *c, const int8_t *input, int8_t *output) {
-    const int some = POSITIONS_DOT / c->window, more = MOST_POSITIONS_DOT / c->window;
+    const int some = POSITIONS_I8MM / c->window, more = MOST_POSITIONS_DOT / c->window;
     const int whole = c->channels / BLOCK, fours = (c->channels % BLOCK + 3) / 4;
     if (c->groups == 1 || c->height * c->width * c->window < LEAST_POSITIONS_I8MM) {
         conv_neon_dot(c, input, output);
