@@ -10,7 +10,7 @@ from edgecnn.morphology import Pixels, closed, dilated, eroded
 
 _DRAWN = 5  # pixels here for one in the frame
 _THIN = 2.2 / 20  # of the longer side: thinner strokes become so wide
-_OUTLINE, _HOLLOW = 0.13, 1.6  # of the longer side: the widest hollow stroke; how much larger it is when filled
+_OUTLINE, _HOLLOW = 0.14, 1.6  # of the longer side: the widest hollow stroke; how much larger it is when filled
 _LEAK = 5  # pixels: a gap in the line around a stroke
 _CURVED = 1.3  # times its box's side: the length of a curved stroke
 _INK = 60  # of 255: weaker pixels are the blurred edges of strokes

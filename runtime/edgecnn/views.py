@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgecnn.morphology import Pixels
 from edgecnn.pillow import load_pillow
 
-_DEGREES = (15.0, -15.0, 30.0, -30.0)
+_DEGREES = (15.0, -15.0, 30.0, -30.0, 45.0, -45.0)
 _ZOOMS = (0.9, 1.1)
 
 
