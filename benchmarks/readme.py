@@ -45,6 +45,7 @@ BLOCKS = {
     "latency": Block(RESULTS, ("latency.json",), result_tables.latency_block),
     "peers": Block(RESULTS, ("peers.json",), result_tables.peers_block),
     "suite": Block(RESULTS, ("suite.json",), result_tables.suite_block),
+    "older": Block(RESULTS, ("older.json",), result_tables.older_block),
     "native": Block(RESULTS, ("native.json",), result_tables.native_block),
     "micro": Block(RESULTS, ("micro.json",), result_tables.micro_block),
     "seeds": Block(RESULTS, ("seeds.json",), result_tables.seeds_block),

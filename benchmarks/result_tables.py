@@ -200,6 +200,14 @@ def suite_block(suite: dict[str, Any]) -> str:
     return "\n\n".join((*parts, source(suite)))
 
 
+def older_block(suite: dict[str, Any]) -> str:
+    """`native` and LiteRT as on a CPU with AVX2 and nothing newer: times, and the instructions of an emulated one."""
+    sections = suite["networks"]
+    timed = [tables.cells(section, row) for section in sections for row in section["rows"] if row["older"]]
+    counted = [row for section in sections for row in tables.board_cells(section)]
+    return "\n\n".join((markdown(tables.HEAD, timed), markdown(tables.BOARDS_HEAD, counted), source(suite)))
+
+
 def latency_block(run: dict[str, Any]) -> str:
     """The percentiles of every model on every engine."""
     return f"{markdown(latency_tables.HEAD, list(map(latency_tables.cells, run['results'])))}\n\n{source(run)}"

@@ -1,5 +1,6 @@
 """The guides: their tables are those of the committed results, and what they name is there; nothing else is."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -54,7 +55,8 @@ def test_a_new_result_names_its_machine_day_and_command() -> None:
     run = provenance()
     assert re.fullmatch(r"\*.+ with .+, \d+ cores?, .+; measured 20\d\d-\d\d-\d\d; `python -m .+`\*\n", source(run))
     for name in references():
-        package = ROOT / "benchmarks" / name.removesuffix(".json")
+        command = json.loads((ROOT / REFERENCES / name).read_text())["command"]
+        package = ROOT / command.removeprefix("python -m ").split()[0].replace(".", "/")
         module = package / "__main__.py" if package.is_dir() else package.with_suffix(".py")
         assert "| provenance()" in module.read_text(), module
 
