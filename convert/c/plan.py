@@ -11,6 +11,7 @@ from convert.layer_names import layer_of
 from edgecnn.errors import EdgecnnError
 
 Sides = tuple[int, int]  # height and width
+Border = tuple[int, int, int, int]  # rows and columns: top, bottom, left, right
 _LONGEST = 48  # characters of a layer's name in C
 
 
@@ -25,6 +26,7 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     values: dict[int, Value] = field(default_factory=dict)
     fused: list[Operator] = field(default_factory=list)  # computed by the step of another operator
+    around: dict[int, Border] = field(default_factory=dict)  # of tensors that are stored without their border
     arena: int = 0  # bytes
     least_arena: int = 0  # bytes of all values that live at the same time
 

@@ -199,7 +199,8 @@ def conv_step(
     shape |= {"pairs": -(-row // 2)}
     shape |= {"taps": 0 if few is None else row, "eights": 0 if wide is None else eights(row)}
     steps = (fields["position_y"], fields["position_x"], fields["window"])
-    if (kernel_height, kernel_width, value.width) == (1, 1, output.width) and steps == (value.row, channels, 1):
+    is_pointwise = (kernel_height, kernel_width, value.width) == (1, 1, output.width)
+    if is_pointwise and steps == (value.row, channels, 1) and not fields["padded"]:
         together = rows_together(fields, output)
         fields = fields | long_rows(fields, output, tile.rows if tile.rows in together else together[0])
     else:

@@ -11,7 +11,7 @@ from convert.c.fixed_point import LEAST, MOST
 from convert.c.network import Network, Operator
 from convert.c.operators import lowers
 from convert.c.ops.layer import output_fields
-from convert.c.ops.windows import row_reach, sides_read, window_fields
+from convert.c.ops.windows import row_reach, sides_read, window_fields, window_sides
 from convert.c.plan import Plan, Sides
 from convert.c.step import Share, StructStep
 
@@ -39,18 +39,14 @@ class Pool(StructStep):
         return self.fields["channels"] >= 8 and (few or not self.is_average)
 
 
-def _window(operator: Operator) -> Sides:
-    return operator.options["filterHeight"], operator.options["filterWidth"]
-
-
 def _reads(network: Network, operator: Operator, outputs: Sides) -> Sides:
-    return sides_read(network, operator, _window(operator), outputs)
+    return sides_read(network, operator, window_sides(network, operator), outputs)
 
 
 @lowers("MAX_POOL_2D", "AVERAGE_POOL_2D", reads=_reads)
 def pool(plan: Plan, operator: Operator) -> None:
     """Maximum or average pooling."""
-    window = _window(operator)
+    window = window_sides(plan.network, operator)
     value = plan.value(operator.inputs[0])
     name, output = plan.name(operator), plan.output_value_read(operator.outputs[0])
     fields = {

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from convert.c.network import Operator
 from convert.c.ops.windows import row_reach, strides
-from convert.c.plan import Sides
+from convert.c.plan import Border, Sides
 from convert.c.step import Reach, Value
 
 _EVENLY = (12, 4, 2)  # rows that two, three and four threads share
@@ -15,7 +15,7 @@ _MOST_BLOCKS = 4  # as in kernels/conv_avx512vnni.h
 def walk(
     value: Value,
     steps: Sides = (1, 1),
-    around: tuple[int, int, int, int] = (0, 0, 0, 0),
+    around: Border = (0, 0, 0, 0),
     zero_point: int = 0,
     pooling: Operator | None = None,
 ) -> dict[str, int]:

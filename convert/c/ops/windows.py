@@ -3,7 +3,7 @@
 import numpy as np
 
 from convert.c.network import Network, Operator
-from convert.c.plan import Plan, Sides
+from convert.c.plan import Border, Plan, Sides
 from convert.c.step import Bytes, Reach, Value
 
 SAME = 0  # schema.Padding
@@ -75,8 +75,22 @@ def window_fields(plan: Plan, operator: Operator, kernel: Sides, value: Value) -
     }
 
 
-def borders(plan: Plan, operator: Operator, kernel: Sides) -> tuple[int, int, int, int]:
-    """Rows and columns of padding: top, bottom, left, right. Source: ComputePadding, padding.h."""
+def window_sides(network: Network, operator: Operator) -> Sides:
+    """Height and width of the window of a convolution or a pooling."""
+    if "filterHeight" in operator.options:
+        return operator.options["filterHeight"], operator.options["filterWidth"]
+    return kernel_sides(network, operator)
+
+
+def borders(plan: Plan, operator: Operator, kernel: Sides) -> Border:
+    """Rows and columns around the stored input: the operator's padding, and the border that a PAD gave the input."""
+    own, around = padding(plan, operator, kernel), plan.around.get(operator.inputs[0], (0, 0, 0, 0))
+    top, bottom, left, right = (sum(sides) for sides in zip(own, around, strict=True))
+    return top, bottom, left, right
+
+
+def padding(plan: Plan, operator: Operator, kernel: Sides) -> Border:
+    """Rows and columns of an operator's padding. Source: ComputePadding, padding.h."""
     if operator.options["padding"] != SAME:
         return 0, 0, 0, 0
     *inputs, _ = plan.picture(operator.inputs[0])
