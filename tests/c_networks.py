@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from keras import layers
 
-from convert.c import c_text, sharing
+from convert.c import banded, c_text, sharing
 from convert.c.lowering import lower
 from convert.c.network import Network, read_network
 from convert.formats.tflite import tflite_from_keras
@@ -27,6 +27,7 @@ PADDING = st.sampled_from(["valid", "same"])
 RELUS = st.sampled_from([None, "relu", "relu6"])
 GOLDEN = 6
 EXTREMES = 6  # of each kind of layer
+banded.BAND = 256  # so that small pictures are in bands too
 written: list[str] = []
 sharing.SHARED_WORK = 0  # threads share these small networks too
 

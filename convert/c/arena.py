@@ -53,8 +53,7 @@ def allocate(first: Value, steps: Sequence[Step], last: Value) -> tuple[int, int
     Returns:
         The bytes of the arena; and the least, those of all values that live at the same time.
     """
-    lifetimes = _lifetimes(first, steps, last)
-    least = max(sum(life.room for life in lifetimes if life.first <= now <= life.last) for now in range(len(steps) + 1))
+    lifetimes, least = _lifetimes(first, steps, last), max(live_bytes(first, steps, last))
     arenas = []
     for order in _orders(lifetimes):
         _place(order)
@@ -67,6 +66,12 @@ def allocate(first: Value, steps: Sequence[Step], last: Value) -> tuple[int, int
         for buffer in lifetime.buffers:
             buffer.offset = lifetime.offset
     return arena, least
+
+
+def live_bytes(first: Value, steps: Sequence[Step], last: Value) -> list[int]:
+    """The bytes of all values that live during each step, and at the end."""
+    lifetimes = _lifetimes(first, steps, last)
+    return [sum(life.room for life in lifetimes if life.first <= now <= life.last) for now in range(len(steps) + 1)]
 
 
 def _orders(lifetimes: Sequence[_Lifetime]) -> Iterator[list[_Lifetime]]:
@@ -101,7 +106,7 @@ def _lifetimes(first: Value, steps: Sequence[Step], last: Value) -> list[_Lifeti
         if over and id(output) not in lifetimes:
             lifetimes[id(output)] = lifetimes[id(over[0])]
             lifetimes[id(output)].buffers.append(output)
-        for value in (*step.inputs, step.output):
+        for value in (*step.inputs, step.output, *step.temporaries):
             lifetimes.setdefault(id(value.buffer), _Lifetime([value.buffer], number, number)).last = number
     lifetimes[id(last.buffer)].last = len(steps)
     return list({id(lifetime): lifetime for lifetime in lifetimes.values()}.values())

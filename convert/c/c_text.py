@@ -116,7 +116,9 @@ def _rendered(template: str, names: Names, **values: int | Code) -> Code:
 def _kernels(steps: Sequence[Step]) -> list[str]:
     """The kernels that steps call: of each the portable one, then those for a CPU's own instructions."""
     texts, shared = [], {macro: _shared(macro, steps) for macro in MACROS}
-    for kernel in sorted({step.kernel for step in steps}, key=lambda kernel: (kernel != _FIRST, kernel)):
+    for kernel in sorted(
+        {part.kernel for step in steps for part in step.parts}, key=lambda kernel: (kernel != _FIRST, kernel)
+    ):
         texts += [kernel_file(kernel), *([kernel_file(f"{kernel}_portable")] if has_kernel(kernel, PORTABLE) else [])]
         if any(has_kernel(kernel, cpu) for cpu in CPUS if cpu.macro):
             families = {macro: files for macro in MACROS if (files := _family(kernel, macro))}

@@ -4,6 +4,7 @@ import numpy as np
 
 import convert.c.ops  # noqa: F401  registers the operators
 from convert.c.arena import allocate
+from convert.c.banded import band_where_it_profits
 from convert.c.network import Network, Operator
 from convert.c.operators import LOWERINGS
 from convert.c.plan import Plan, Sides
@@ -50,6 +51,7 @@ def _lower(source: str, network: Network, tiles: Tiles) -> Plan:
             LOWERINGS[operator.kind].lower(plan, operator)
     if strange := sorted(tiles.keys() - {step.name for step in plan.steps if step.tile_choices}):
         raise EdgecnnError(f"the tiles name {strange[0]!r}, which is no convolution of {source}: tune them again")
+    band_where_it_profits(plan)
     plan.arena, plan.least_arena = allocate(plan.input, plan.steps, plan.output)
     return plan
 

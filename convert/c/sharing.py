@@ -55,7 +55,7 @@ def turns(plan: Plan) -> Iterator[Turn]:
         before += [_copy(piece, reach, parts) for piece, reach in wanted]
         before += ["arrive(worker);"] if wanted else []
         copied += [piece for piece, _ in wanted]
-        if any(piece.overlaps(step.output) for piece in copied):
+        if any(piece.overlaps(value) for piece in copied for value in (step.output, *step.temporaries)):
             before.append("wait_for_all(worker, workers);")
             copied = []
         yield Turn(step, parts, share.units // parts, before)
@@ -66,7 +66,7 @@ def turns(plan: Plan) -> Iterator[Turn]:
 def _share(step: Step) -> Share:
     """How threads share a step; of one that they do not share, all is one unit."""
     reads = tuple(Reach(0, behind=value.size) for value in step.inputs)
-    return step.share("") or Share(1, step.output.size, reads, ())
+    return step.share() or Share(1, step.output.size, reads, ())
 
 
 def _parts(steps: Sequence[Step]) -> list[int]:

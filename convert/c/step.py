@@ -18,7 +18,7 @@ PART = "part"  # the struct of a share
 
 @dataclass(eq=False)
 class Buffer:
-    """Bytes of the arena."""
+    """Bytes of the arena. Those of a value of which only a band of rows is there at a time are fewer than its own."""
 
     size: int
     offset: int = 0
@@ -47,6 +47,15 @@ class Value:
     def pointer(self) -> str:
         """The address, in C."""
         return f"arena + {self.buffer.offset}"
+
+    @property
+    def is_band(self) -> bool:
+        """Whether only a band of its rows is there at a time."""
+        return self.buffer.size < self.size
+
+    def at_first(self, size: int) -> str:
+        """The address of row `first`, in C, where rows have so many bytes; a band begins with it."""
+        return self.pointer if self.is_band else f"{self.pointer} + first * {size}"
 
 
 @dataclass(frozen=True)
@@ -103,9 +112,19 @@ class Step:
         """The call of one of the kernel's functions."""
         return f"{function}({', '.join(map(str, self.arguments()))});"
 
-    def share(self, function: str) -> Share | None:
+    @property
+    def parts(self) -> tuple["Step", ...]:
+        """The steps that it consists of, each with a kernel."""
+        return (self,)
+
+    def share(self, function: str = "") -> Share | None:
         """How threads share the call; None if one of them computes it all."""
         return None
+
+    @property
+    def temporaries(self) -> Sequence[Value]:
+        """Values that nobody else reads."""
+        return ()
 
     def is_exact_on(self, cpu: Cpu) -> bool:
         """Whether the kernel for a CPU's own instructions gives what TFLite's reference kernel gives, for this step."""
@@ -169,11 +188,11 @@ class StructStep(Step):
             start: bytes of the input from one row of the output to the next, of an input without a border.
         """
         height = self.fields["height"]
-        changes = ["height = last - first", *([f"top -= first * {skipped}"] if skipped else [])]
         (value,) = self.inputs
-        source = f"{value.pointer} + first * {start}" if start else value.pointer
-        unit = self.output.size // height
-        lines = self.part(function, changes, source, f"{self.output.pointer} + first * {unit}")
+        unit, is_beginning = self.output.size // height, value.is_band or not skipped
+        changes = ["height = last - first", *([] if is_beginning else [f"top -= first * {skipped}"])]
+        source = value.at_first(start) if start else value.pointer
+        lines = self.part(function, changes, source, self.output.at_first(unit))
         return Share(height, unit, (reach,), lines)
 
     def part(self, function: str, changes: Iterable[str], source: str, output: str) -> list[str]:

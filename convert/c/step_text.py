@@ -31,10 +31,10 @@ def timed_calls(cpu: Cpu, steps: Sequence[Step]) -> Iterator[str]:
 def _functions(cpu: Cpu, steps: Sequence[Step]) -> Iterator[str]:
     """A function for each step, on one kind of CPU; of a step that threads share, one for some of its units."""
     for step in (step for step in steps if _compiled_for(step, cpu) is cpu):
-        kernel = _kernel(step, cpu)
-        share = step.share(kernel)
+        kernels = _kernels(step, cpu)
+        share = step.share(*kernels)
         part = ", int first, int last" if share else ""
-        lines = share.lines if share else [step.call(kernel)]
+        lines = share.lines if share else [step.call(*kernels)]
         yield _function_of(cpu, "STEP", f"{_name(step, cpu)}(int8_t *arena{part})", lines)
 
 
@@ -65,7 +65,7 @@ def _name(step: Step, cpu: Cpu) -> str:
 def _compiled_for(step: Step, cpu: Cpu) -> Cpu:
     """The lowest of the CPUs that share the function of a step."""
     lower = twin(cpu)
-    return _compiled_for(step, lower) if lower and _kernel(step, lower) == _kernel(step, cpu) else cpu
+    return _compiled_for(step, lower) if lower and _kernels(step, lower) == _kernels(step, cpu) else cpu
 
 
 def _whole(step: Step, cpu: Cpu) -> str:
@@ -76,8 +76,12 @@ def _whole(step: Step, cpu: Cpu) -> str:
 
 def _units(step: Step) -> int:
     """The units that threads share; 0 if one of them computes it all."""
-    share = step.share("")
+    share = step.share()
     return share.units if share else 0
+
+
+def _kernels(step: Step, cpu: Cpu) -> list[str]:
+    return [_kernel(part, cpu) for part in step.parts]
 
 
 def _kernel(step: Step, cpu: Cpu) -> str:

@@ -70,7 +70,7 @@ class Conv(Layer):
             pointers["scales"] = f"{self.name}_scales"
         return pointers
 
-    def share(self, function: str) -> Share | None:
+    def share(self, function: str = "") -> Share | None:
         """Rows; of a dense layer blocks."""
         if self.fields["dense"]:
             return self._share_of_blocks(function)

@@ -57,7 +57,7 @@ class Depthwise(Layer):
         takes = depthwise_x86.takes(self.fields, cpu) if is_x86 else channels >= _LEAST and taps <= _TAPS
         return takes and channels == self.fields["input_channels"] and self.is_fast
 
-    def share(self, function: str) -> Share | None:
+    def share(self, function: str = "") -> Share | None:
         """Rows."""
         fields, (value,) = self.fields, self.inputs
         reads = row_reach(value.row, fields["stride_y"], fields["kernel_height"], fields["top"])

@@ -68,16 +68,20 @@ class Pairwise(Step):
         loop = f"for (int row = 0; row < {self.rows}; row++) " if self.rows > 1 else ""
         return loop + super().call(function)
 
-    def share(self, function: str) -> Share | None:
+    def share(self, function: str = "") -> Share | None:
         """Rows of the picture."""
         if self.rows > 1 or self.output.height == 1:
             return None
-        *parameters, _ = self.arguments()
-        count, row = len(self.addresses()), self.output.row
-        start, places = parameters[:-count], parameters[-count:]
-        words = [*start, *(f"{place} + first * {row}" for place in places), f"(last - first) * {row}"]
+        row, sides = self.output.row, zip(("one", "other"), self.operands, strict=True)
+        places = [self._row_address(side, operand.content) for side, operand in sides]
+        start = self.arguments()[: -len(self.addresses()) - 1]
+        words = [*start, *places, self.output.at_first(row), f"(last - first) * {row}"]
         reads = (Reach(row),) * len(self.inputs)
         return Share(self.output.height, row, reads, [f"{function}({', '.join(map(str, words))});"])
+
+    def _row_address(self, side: str, content: Value | Bytes) -> str:
+        row = self.output.row
+        return content.at_first(row) if isinstance(content, Value) else f"{self.name}_{side} + first * {row}"
 
     def overwritable(self) -> Sequence[Value]:
         """Operands that no row repeats."""

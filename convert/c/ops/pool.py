@@ -27,7 +27,7 @@ class Pool(StructStep):
         """Which of both."""
         return (int(self.is_average),)
 
-    def share(self, function: str) -> Share | None:
+    def share(self, function: str = "") -> Share | None:
         """Rows."""
         fields, (value,) = self.fields, self.inputs
         reads = row_reach(value.row, fields["stride_y"], fields["pool_height"], fields["top"])
