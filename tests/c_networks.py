@@ -27,7 +27,7 @@ PADDING = st.sampled_from(["valid", "same"])
 RELUS = st.sampled_from([None, "relu", "relu6"])
 GOLDEN = 6
 EXTREMES = 6  # of each kind of layer
-banded.BAND = 256  # so that small pictures are in bands too
+banded.BAND, banded.WORTH = 256, 0.999  # small pictures are in bands too, for every byte
 written: list[str] = []
 sharing.SHARED_WORK = 0  # threads share these small networks too
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from convert.c.arena import ALIGNMENT, allocate
-from convert.c.step import Buffer, Step, Value
+from convert.c.banded import BAND, band_where_it_profits
+from convert.c.step import Buffer, Reach, Share, Step, Value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,3 +94,32 @@ def test_blocks_of_a_residual_network_waste_nothing() -> None:
     arena, least = allocate(first, steps, total.output)
     assert arena == least == 51_312
     assert total.output.buffer.offset == first.buffer.offset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows(Apart):
+    """A step of 32 rows, each of which reads the same row of its inputs."""
+
+    def share(self, function: str = "") -> Share:
+        return Share(32, self.output.size // 32, (Reach(self.output.size // 32),) * len(self.inputs), ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsInPlace(Rows, InPlace):
+    """The same, in the place of an input."""
+
+
+@pytest.mark.parametrize(("reads_again", "expected"), [(False, 2 * 16_400 + BAND + ALIGNMENT), (True, 3 * 16_400)])
+def test_a_sum_is_computed_in_bands_behind_its_convolution(reads_again: bool, expected: int) -> None:
+    """Unless somebody else reads the convolution's output, which then has to be whole."""
+    first = value(16_384)
+    one = step(Apart, [first], 16_384)
+    other = Rows(name="other", inputs=(one.output,), output=value(16_384))
+    total = RowsInPlace(name="total", inputs=(first, other.output), output=value(16_384))
+    last = step(Apart, [total.output, other.output] if reads_again else [total.output], 16)
+    plan = SimpleNamespace(input=first, output=last.output, steps=[one, other, total, last])
+    band_where_it_profits(plan)
+    arena, _ = allocate(first, plan.steps, last.output)
+    assert arena == expected
+    assert other.output.is_band == (not reads_again)
+    assert len(plan.steps) == (4 if reads_again else 3)

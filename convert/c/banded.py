@@ -16,7 +16,7 @@ from convert.c.plan import Plan
 from convert.c.step import Reach, Share, Step, Value
 
 BAND = 4096  # bytes, unless one row takes more
-_WORTH = 7 / 8  # of the arena, at most, for what bands cost
+WORTH = 7 / 8  # of the arena, at most, for what bands cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ def band_where_it_profits(plan: Plan) -> None:
         steps = _joined(plan.steps, pairs)
         for pair in pairs:
             pair.band.buffer.size = pair.band_bytes
-        if max(live_bytes(plan.input, steps, plan.output)) > _WORTH * max(live):
+        if max(live_bytes(plan.input, steps, plan.output)) > WORTH * max(live):
             break
         plan.steps = steps
     for pair in pairs:
