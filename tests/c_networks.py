@@ -91,6 +91,24 @@ def networks(draw):
     return keras.Model(image, x)
 
 
+def residual():
+    """A network whose sum and whose depthwise convolution need the most bytes: they are computed in bands."""
+    keras.utils.set_random_seed(0)
+    x = image = keras.Input((16, 16, 8))
+    for _ in range(2):
+        x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+    x = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2)(layers.Add()([image, x]))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 1)(x))
+    return keras.Model(image, layers.Dense(3, activation="softmax")(x))
+
+
+def converted(model) -> bytes:
+    """A model as full int8."""
+    images = np.random.default_rng(0).random((24, *model.inputs[0].shape[1:]), np.float32)
+    with quiet():
+        return tflite_from_keras(model, images)
+
+
 def write(name: str, flatbuffer: bytes, every: int = 1) -> None:
     """C for a network cut behind each of its operators, or behind every so many and the last."""
     network = read_network(name, flatbuffer)
@@ -143,10 +161,7 @@ def reference_outputs(flatbuffer, inputs):
 )
 @given(networks())
 def random_networks(model):
-    images = np.random.default_rng(0).random((24, *model.inputs[0].shape[1:]), np.float32)
-    with quiet():
-        flatbuffer = tflite_from_keras(model, images)
-    write(f"random{len({name.split('_')[0] for name in written})}", flatbuffer)
+    write(f"random{len({name.split('_')[0] for name in written})}", converted(model))
 
 
 if __name__ == "__main__":
@@ -159,6 +174,7 @@ if __name__ == "__main__":
         "".join(f"int {name}(void);\n" for name in extreme)
         + f"int extremes_test(void) {{ return {' + '.join(f'{name}()' for name in extreme)}; }}\n"
     )
+    write("residual", converted(residual()))
     random_networks()
     declared = "\n".join(f"int {name}(void);" for name in written)
     calls = "\n".join(
