@@ -102,6 +102,15 @@ def residual():
     return keras.Model(image, layers.Dense(3, activation="softmax")(x))
 
 
+def cropped():
+    """A network whose depthwise convolution of strides computes columns that nobody reads, with confusing names."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((9, 63, 16))
+    x = layers.DepthwiseConv2D(3, 2, "same", name="a")(image)  # 32 columns, of which 17 are read
+    x = layers.Conv2D(8, (3, 17), 17, activation="relu", name="a_weights")(x)
+    return keras.Model(image, layers.Dense(3, activation="softmax", name="a_bias")(layers.Flatten()(x)))
+
+
 def converted(model) -> bytes:
     """A model as full int8."""
     images = np.random.default_rng(0).random((24, *model.inputs[0].shape[1:]), np.float32)
@@ -175,6 +184,7 @@ if __name__ == "__main__":
         + f"int extremes_test(void) {{ return {' + '.join(f'{name}()' for name in extreme)}; }}\n"
     )
     write("residual", converted(residual()))
+    write("cropped", converted(cropped()))
     random_networks()
     declared = "\n".join(f"int {name}(void);" for name in written)
     calls = "\n".join(

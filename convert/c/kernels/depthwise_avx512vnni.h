@@ -24,10 +24,10 @@ INLINE int order_size(const struct depthwise *c) {
     return (int)sizeof(struct order_avx512) + c->kernel_height * c->groups * 4 * CHUNK;
 }
 
-// Bytes of a copied row; with a stride of several columns there are as many parts, of columns that are read together.
-INLINE int part_of(const struct depthwise *c) {
-    return round_up((c->width + (c->kernel_width - 1) / c->stride_x + 1) * c->channels, CHUNK) + CHUNK;
-}
+// With a stride of several columns a row is copied in as many parts, of columns that are read together.
+INLINE int part_columns(const struct depthwise *c) { return c->width + (c->kernel_width - 1) / c->stride_x + 1; }
+
+INLINE int part_of(const struct depthwise *c) { return round_up(part_columns(c) * c->channels, CHUNK) + CHUNK; }
 
 AVX512VNNI INLINE __m512i lanes_avx512(const void *one, const void *two, const void *three, const void *four) {
     const __m512i low = _mm512_inserti32x4(_mm512_castsi128_si512(_mm_loadu_si128(one)), _mm_loadu_si128(two), 1);
@@ -53,10 +53,10 @@ AVX512VNNI INLINE void order_avx512(const struct depthwise *c, struct order_avx5
     }
 }
 
-// With a stride of several columns: copies a row, apart the columns that are read together; the border around it stays.
+// Copies a row into its parts, but no columns behind the last that is read; the border around it stays.
 AVX512VNNI INLINE void part_avx512(const struct depthwise *c, const int8_t *input, uint8_t *parts) {
-    const int pixel = c->channels, part = part_of(c);
-    for (int x = c->left; x < c->left + c->input_width; x++, input += pixel)
+    const int pixel = c->channels, part = part_of(c), end = c->left + c->input_width, read = part_columns(c) * c->stride_x;
+    for (int x = c->left; x < end && x < read; x++, input += pixel)
         flip_avx512(input, parts + x % c->stride_x * part + x / c->stride_x * pixel, pixel);
 }
 
