@@ -95,7 +95,9 @@ class Plan:
         tensor = self.tensor(operator.outputs[0] if place is None else place)
         layer = layer_of(tensor.name) or operator.kind.lower()
         base = "".join(char if char.isalnum() and char.isascii() else "_" for char in layer)
-        return self.unique_name(f"layer_{base[:_LONGEST]}")  # never a kernel's name, nor a word of C
+        name = f"layer_{base[:_LONGEST]}"  # never a kernel's name, nor a word of C
+        mistakable = any(_extends(name, other) or _extends(other, name) for other in self.step_names)
+        return self.unique_name(f"{name}_1" if mistakable else name)
 
     def unique_name(self, base: str) -> str:
         """A name that no other step has."""
@@ -108,3 +110,8 @@ class Plan:
     def refusal(self, what: str) -> EdgecnnError:
         """The error for a network that C cannot be written for."""
         return EdgecnnError(f"{self.source} {what}: C is not written for that")
+
+
+def _extends(name: str, other: str) -> bool:
+    """Whether a step's name may be what a constant of another step is called: other_weights, but not other_1."""
+    return name.startswith(f"{other}_") and not name[len(other) + 1 :][:1].isdigit()
