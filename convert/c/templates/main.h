@@ -93,14 +93,17 @@ static struct kernels kernels_of_cpu(void) {
 #endif
 }
 
-// The first call looks what the CPU has, the others go straight to it.
+// The first call looks what the CPU has, the others go straight to it. Threads that call at once store the same.
 static void infer_first(int8_t *arena);
-static void (*infer)(int8_t *arena) = infer_first;
+static void (*infer_on_cpu)(int8_t *arena) = infer_first;
 
 static void infer_first(int8_t *arena) {
-    infer = kernels_of_cpu().infer;
-    infer(arena);
+    void (*const best)(int8_t *) = kernels_of_cpu().infer;
+    __atomic_store_n(&infer_on_cpu, best, __ATOMIC_RELAXED);
+    best(arena);
 }
+
+static inline void infer(int8_t *arena) { __atomic_load_n(&infer_on_cpu, __ATOMIC_RELAXED)(arena); }
 
 const char *@{lower}_kernels(void) { return kernels_of_cpu().name; }
 
