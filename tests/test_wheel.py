@@ -30,7 +30,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_is_small_and_pure(wheel: Path) -> None:
     assert wheel.name.endswith("-py3-none-any.whl")
-    assert wheel.stat().st_size < 250_000
+    assert wheel.stat().st_size < 260_000
     names = zipfile.ZipFile(wheel).namelist()
     sources = {f"edgecnn/{path.name}" for path in (ROOT / "runtime/edgecnn").iterdir() if path.is_file()}
     assert {name for name in names if not name.startswith("edgecnn-")} == sources
