@@ -94,7 +94,9 @@ def _counts(labels: npt.NDArray[Any], answers: npt.NDArray[Any], classes: int) -
     if labels.ndim == 2:
         labelled, answered = labels.astype(bool), answers.astype(bool)
         return tuple(column.sum(axis=0) for column in (labelled & answered, labelled, answered))
-    return tuple(np.bincount(places, minlength=classes) for places in (labels[labels == answers], labels, answers))
+    columns = (labels[labels == answers], labels, answers)
+    # Of 32 bits on some boards.
+    return tuple(np.bincount(column.astype(np.intp), minlength=classes) for column in columns)
 
 
 def _share(part: int, whole: int) -> float | None:
