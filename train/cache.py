@@ -1,7 +1,8 @@
-"""The user's cache of pictures: what is there may go at any time, and is made again."""
+"""The user's cache: what is there may go at any time, and is written again."""
 
 import contextlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pooch
@@ -15,6 +16,20 @@ MOST = 20 * 2**30  # bytes of all entries of a folder: the oldest go
 def cache_folder(kind: str) -> Path:
     """The folder of a kind of entries."""
     return Path(pooch.os_cache("edgecnn")) / kind
+
+
+@contextlib.contextmanager
+def new_entry(entry: Path) -> Iterator[Path]:
+    """A folder to fill, which then becomes the entry: it is whole, or not there. The caller has locked the entry."""
+    part = entry.with_name(f".{entry.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of one that was killed
+    part.mkdir(parents=True)
+    try:
+        yield part
+        shutil.rmtree(entry, ignore_errors=True)
+        part.replace(entry)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def check_room(folder: Path, size: int, cure: str) -> None:

@@ -9,6 +9,7 @@ import requests
 from edgecnn.errors import EdgecnnError
 from edgecnn.file_lock import locked
 from edgecnn.files import read_file, sha256
+from train.cache import cache_folder
 from train.idx import Split, as_splits, parse_idx
 
 FILES = {
@@ -69,7 +70,7 @@ def download(cache: Path | None = None, mirrors: tuple[str, ...] = MIRRORS) -> P
     Raises:
         UnavailableError: no mirror has a file whole.
     """
-    cache = cache or Path(pooch.os_cache("edgecnn")) / "mnist"
+    cache = cache or cache_folder("mnist")
     for name, expected in FILES.items():
         with locked(cache / name):
             fetched = _fetch(name, expected, cache, mirrors)

@@ -6,7 +6,6 @@ key is written anew. The pixels are mapped into memory and not read: ten thousan
 
 import contextlib
 import json
-import shutil
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from edgecnn import decoding, images, png_rows, raw_rows, shrinking
 from edgecnn.errors import EdgecnnError
 from edgecnn.file_lock import locked
 from edgecnn.files import sha256, write_file
-from train.cache import cache_folder, check_room, forget
+from train.cache import cache_folder, check_room, forget, new_entry
 from train.layouts import Listing
 
 _PATIENCE = 6 * 3600.0  # seconds that another training may take to read the same pictures
@@ -82,16 +81,9 @@ def _key(listing: Listing) -> str:
 
 
 def _renewed(entry: Path, key: str, decode: Callable[[Path], Pictures]) -> Pictures:
-    """Write an entry: it is whole, or not there."""
-    part = entry.with_name(f".{entry.name}.part")  # nobody else writes it: the entry is locked
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    """Write an entry, and read it."""
+    with new_entry(entry) as part:
         _save(part, key, decode(part))
-        shutil.rmtree(entry, ignore_errors=True)
-        part.replace(entry)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     pictures = _load(entry, key)
     if pictures is None:
         raise EdgecnnError(f"{entry} cannot be read again: set XDG_CACHE_HOME to a folder of another disk")

@@ -11,7 +11,6 @@ trainings that resume.
 
 import io
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +18,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import pooch
 from tqdm import tqdm
 
 from edgecnn.files import read_file, sha256, write_file
 from edgecnn.pixels import normalize
+from train.cache import cache_folder
 from train.fit import CHECKPOINT, fit
 from train.job import Job, Softs, distorted
 from train.networks import network_of, teacher_cnn
@@ -76,7 +75,7 @@ def _trained(job: Job, name: str) -> keras.Model:
 def _answers(job: Job, teachers: Sequence[keras.Model]) -> Softs:
     indices = job.fitted_indices
     answers = np.empty((min(job.recipe.copies, job.epochs), len(indices), len(job.data.labels)), np.float16)
-    bar = tqdm(range(len(answers)), desc="the teachers answer", leave=False, disable=not sys.stderr.isatty())
+    bar = tqdm(range(len(answers)), desc="the teachers answer", leave=False, disable=None)
     for copy in bar:
         inputs = normalize(distorted(job, indices, copy), job.input)
         mean = np.mean([teacher.predict(inputs, batch_size=_BATCH, verbose=0) for teacher in teachers], axis=0)
@@ -87,6 +86,6 @@ def _answers(job: Job, teachers: Sequence[keras.Model]) -> Softs:
 def _cached(kind: str, *documents: Any) -> Path:
     """The folder in the user's cache for what the documents determine."""
     key = sha256(json.dumps(documents, sort_keys=True).encode())[:16]
-    folder = Path(pooch.os_cache("edgecnn")) / "teachers" / f"{kind}-{key}"
+    folder = cache_folder("teachers") / f"{kind}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

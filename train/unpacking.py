@@ -1,7 +1,6 @@
 """A ZIP file of class folders is unpacked once, into the user's cache, and then read as a folder is."""
 
 import os
-import shutil
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,7 +10,7 @@ from edgecnn.file_lock import locked
 from edgecnn.files import sha256
 from edgecnn.image_folders import split_folders
 from edgecnn.images import SUFFIXES
-from train.cache import cache_folder, check_room, forget
+from train.cache import cache_folder, check_room, forget, new_entry
 
 _PATIENCE = 3600.0  # seconds that another training may take to unpack the same file
 
@@ -37,18 +36,13 @@ def unpacked(path: Path) -> Path:
 
 def _unpack(path: Path, entry: Path) -> None:
     """Unpack the pictures: all of them, or nothing."""
-    part = entry.with_name(f".{entry.name}.part")  # nobody else writes it: the entry is locked
-    shutil.rmtree(part, ignore_errors=True)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with new_entry(entry) as part, zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if Path(member.filename).suffix.lower() in SUFFIXES]
             if not members:
                 raise EdgecnnError(f"{path} holds no images: name a ZIP file of class folders")
             check_room(entry.parent, sum(member.file_size for member in members), "unpack it elsewhere")
             for member in members:
                 archive.extract(member, part)  # in `part`, whatever its path is, and no longer than it says
-        part.replace(entry)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
         raise EdgecnnError(f"{path} cannot be unpacked ({error}): unpack it yourself, and name the folder") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
