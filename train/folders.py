@@ -1,6 +1,5 @@
 """Your own images: a folder with a folder for each class, or with such folders in `train/`, `val/` and `test/`."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +63,7 @@ def _read_all(listing: Listing, images: Pixels) -> tuple[list[int], list[Fingerp
     places: list[int] = []
     prints, unread = [], {}
     reading = map_chunks(lambda paths: [_read(path, wanted) for path in paths], iter(listing.files), _CHUNK, cores())
-    for place, outcome in enumerate(tqdm(reading, "reading", len(listing.files), leave=False, disable=_is_file())):
+    for place, outcome in enumerate(tqdm(reading, "reading", len(listing.files), leave=False, disable=None)):
         if isinstance(outcome, str):
             unread[listing.name_of(listing.files[place])] = outcome
         else:
@@ -103,8 +102,3 @@ def _check_counts(listing: Listing, labels: Labels, unread: dict[str, str]) -> N
         raise EdgecnnError(
             f"{listing.root} has {len(labels)} images; {LEAST_IMAGES} are the least to train and judge by"
         )
-
-
-def _is_file() -> bool:
-    """Whether nobody watches a bar on stderr."""
-    return not sys.stderr.isatty()

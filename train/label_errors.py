@@ -89,8 +89,8 @@ def review_labels(job: Job, output: Path, folds: int) -> Review:
     _check_folds(whole, folds)
     probabilities = _answers(job, whole, folds)
     labels = whole.train_labels
-    found = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
-    places: Indices = np.asarray(found, np.intp)
+    ranked = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+    places: Indices = np.asarray(ranked, np.intp)
     errors = _errors(whole, probabilities, places)
     write_file(output / _CSV, _as_csv(errors))
     write_file(output / _PICTURE, _picture(whole, places, errors))

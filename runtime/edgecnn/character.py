@@ -40,8 +40,8 @@ def character_of(grey: Pixels) -> Pixels | None:
     """
     grey = _shrunk(grey)
     candidates = [candidate for light in (False, True) if (candidate := _candidate(ink_of(grey, light)))]
-    sides = [candidate for candidate in candidates if _ink_share(candidate) > _LEAST]
-    plausible = [candidate for candidate in sides if _ink_share(candidate) <= _MOST] or sides
+    shares = [(candidate, share) for candidate in candidates if (share := _ink_share(candidate)) > _LEAST]
+    plausible = [candidate for candidate, share in shares if share <= _MOST] or [candidate for candidate, _ in shares]
     if not plausible:
         return None
     return _drawing(_outer(plausible))

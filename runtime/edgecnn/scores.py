@@ -80,10 +80,10 @@ def scores_of(labels: npt.NDArray[Any], answers: npt.NDArray[Any], names: Sequen
         answers: the model's, of the same shape.
         names: of the classes.
     """
-    right, labelled, answered = (counts.tolist() for counts in _counts(labels, answers, len(names)))
+    counts = (column.tolist() for column in _counts(labels, answers, len(names)))
     classes = [
-        ClassScore(name, of_it, _share(hits, said), _share(hits, of_it), _share(2 * hits, said + of_it))
-        for name, hits, of_it, said in zip(names, right, labelled, answered, strict=True)
+        ClassScore(name, images, _share(hits, answered), _share(hits, images), _share(2 * hits, answered + images))
+        for name, hits, images, answered in zip(names, *counts, strict=True)
     ]
     classes.sort(key=lambda score: 2.0 if score.f1 is None else score.f1)
     return Scores(tuple(classes), () if labels.ndim == 2 else _confusions(labels, answers, names))
