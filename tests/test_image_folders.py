@@ -186,11 +186,16 @@ def test_a_picture_that_claims_to_be_huge_is_left_out(tmp_path: Path) -> None:
     assert "it claims more than 178,956,970 pixels, the most that are read: shrink it" in data.unread["cat/1.png"]
 
 
-def test_the_first_picture_of_a_gif_is_read_and_heic_is_left_out(tmp_path: Path) -> None:
+def test_a_still_gif_is_read_and_animations_and_heic_are_left_out(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue")]
     (tmp_path / "cat").mkdir()
-    frames[0].save(tmp_path / "cat" / "0.gif", save_all=True, append_images=frames[1:])
-    (tmp_path / "cat" / "1.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    frames[0].save(tmp_path / "cat" / "0.gif")
+    for name in ("1.gif", "2.png", "3.webp"):
+        frames[0].save(tmp_path / "cat" / name, save_all=True, append_images=frames[1:])
+    (tmp_path / "cat" / "4.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
     data = read_dataset(tmp_path, PETS)
     assert data.images[0, 0, 0].tolist() == [255, 0, 0]
-    assert "save it as JPEG" in data.unread["cat/1.heic"]
+    assert len(data) == 1
+    for name in ("1.gif", "2.png", "3.webp"):
+        assert "is an animation: save the picture of it that counts" in data.unread[f"cat/{name}"]
+    assert "save it as JPEG" in data.unread["cat/4.heic"]

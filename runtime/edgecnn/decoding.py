@@ -26,6 +26,7 @@ _FORMATS = frozenset(
     ("AVIF", "BMP", "DDS", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 )
 _WHOLE, _MOST_WHOLE = ("AVIF", "JPEG2000", "WEBP"), 25_000_000  # pixels: their libraries take up to 20 bytes a pixel
+_ANIMATED = ("AVIF", "GIF", "PNG", "WEBP")  # other formats hold a preview beside the picture, or pages
 _HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypheim", b"ftypmif1", b"ftypmsf1")  # from the fifth byte on
 
 
@@ -83,13 +84,15 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, Any]]:
 
 
 def _check(path: Path, image: Any) -> None:
-    """Refuse formats that are not read here, and pictures too large for their library.
+    """Refuse formats that are not read here, animations, and pictures too large for their library.
 
     Raises:
         EdgecnnError: with the remedy.
     """
     if image.format not in _FORMATS:
         raise EdgecnnError(f"{path} is {image.format}, which is not read here: {SAVE}")
+    if image.format in _ANIMATED and getattr(image, "is_animated", False):
+        raise EdgecnnError(f"{path} is an animation: save the picture of it that counts as JPEG or PNG")
     if image.format in _WHOLE and image.size[0] * image.size[1] > _MOST_WHOLE:
         raise EdgecnnError(f"{path} is {image.format} of more than {_MOST_WHOLE:,} pixels: {SAVE}, or shrink it")
 
