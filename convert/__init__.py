@@ -3,7 +3,7 @@
 The commands `python -m convert` (several variants), `convert.tflite`, `convert.onnx`, `convert.c`, `convert.verify`,
 `convert.debug` and `convert.adopt` turn options into words. Below them, in the order in which a model passes through:
 
-    parent.py            the float model and its images; keras_files/ loads it, foreign_model.py replaces a manifest
+    parent.py            the float model and its images; workstation/ loads it and replaces a manifest that is missing
     variant.py           the ways to export, a row each: format, quantization, which rewrites
     rewrites/            other layers with the same outputs; equivalence.py proves that they are the same
     formats/             Keras -> bytes, a file for each format; c/ writes C of the int8 TFLite bytes

@@ -21,9 +21,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from convert.foreign_model import check_labels, pixel_values, read_labels
-from convert.options import add_foreign_options
-from convert.output_kind import output_kind, within_one
 from convert.processes.engine_answers import answers, in_engine_process
 from convert.variant import quantizations
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, quiet, table
@@ -37,6 +34,8 @@ from edgecnn.manifest import Input, Manifest
 from edgecnn.model_opening import limits
 from edgecnn.modelfile import ModelFile, find_manifest, model_format, pack_model
 from edgecnn.pixels import dequantize
+from workstation.foreign_model import add_foreign_options, check_labels, pixel_values, read_labels
+from workstation.output_kind import output_kind, within_one
 from workstation.rejection import add_reject_option, check_reject, fit_rejection
 
 LAYOUTS = ("NHWC", "NCHW")

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from convert.contents import Contents
 from convert.formats import FORMATS
-from convert.layer_names import layer_in
 from convert.parent import Parent
 from convert.processes.engine_answers import answers_by_engine
 from convert.proof import Proof, largest_difference_allowed, prove, with_rejection, with_test_report
@@ -19,6 +18,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays, write_file
 from edgecnn.manifest import Calibration, Manifest
 from edgecnn.modelfile import ModelFile, pack_model
+from workstation.layer_names import layer_in
 from workstation.rejection import fit_rejection
 
 

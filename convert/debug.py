@@ -14,10 +14,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from convert.keras_files.saved_model import is_saved_model
-from convert.layer_names import layer_names
 from convert.mixed_precision import NOISE_IMAGES
-from convert.options import add_foreign_options, add_image_options
+from convert.options import add_image_options
 from convert.parent import Parent, load_parent
 from convert.processes.converter import in_own_process
 from convert.quantization_noise import Noise, layer_noise, worst_first
@@ -27,6 +25,9 @@ from edgecnn.command import OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import ModelFile, read_model
+from workstation.foreign_model import add_foreign_options
+from workstation.keras_files.saved_model import is_saved_model
+from workstation.layer_names import layer_names
 
 HEAD = ("layer", "own SQNR", "SQNR dB", "cosine", "low end", "high end", "scale", "zero")
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from convert.conversion import Conversion
 from convert.gate import convert_and_prove
-from convert.keras_files.saved_model import is_saved_model
-from convert.layer_names import layer_names
 from convert.parent import Parent
 from convert.quantization_noise import candidates, layer_noise
 from convert.variant import NONE, Variant
 from edgecnn.errors import EdgecnnError
+from workstation.keras_files.saved_model import is_saved_model
+from workstation.layer_names import layer_names
 
 AUTO = "auto"
 NOISE_IMAGES = 64  # validation images that rank layers by their noise

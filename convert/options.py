@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from convert.foreign_model import NORMALIZATIONS
 from convert.mixed_precision import AUTO
 from convert.variant import ALL, EDGE, NONE, quantizations
 from edgecnn import arguments
 from edgecnn.verdict import MAX_DROP
+from workstation.foreign_model import add_foreign_options
 from workstation.rejection import add_reject_option
 
 
@@ -26,15 +26,6 @@ def add_image_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--calibration", type=Path, metavar="SOURCE", help=".npz or folder of images (default: beside)")
     parser.add_argument("--calibration-count", type=arguments.count(), metavar="N", help="use N images drawn from it")
     parser.add_argument("--validation", type=Path, metavar="SOURCE", help=".npz or folder a label (default: beside)")
-
-
-def add_foreign_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that replace a manifest."""
-    foreign = parser.add_argument_group("for a model without a manifest")
-    foreign.add_argument("--labels", help="separated by commas, or a file with one a line")
-    foreign.add_argument("--normalization", choices=NORMALIZATIONS, help="how a raw pixel becomes an input value")
-    foreign.add_argument("--pixel-scale", type=arguments.nonzero, help="... or: pixel * scale + offset")
-    foreign.add_argument("--pixel-offset", type=float)
 
 
 def add_quantization_options(parser: argparse.ArgumentParser, model_format: str) -> None:

@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from convert.foreign_model import pixel_values, read_labels, with_manifest
-from convert.keras_files.file_format import is_hdf5
-from convert.keras_files.loading import load_keras, weights_hash
-from convert.keras_files.saved_model import is_saved_model
-from convert.keras_predict import predict
 from edgecnn.answers import as_probabilities, decided
 from edgecnn.dataset import Dataset
 from edgecnn.dataset_reading import one_answer, read_dataset
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import read_file
 from edgecnn.manifest import Manifest
-from edgecnn.modelfile import find_manifest
+from workstation.foreign_model import own_manifest, pixel_values, read_labels, with_manifest
+from workstation.keras_files.loading import load_keras, weights_hash
+from workstation.keras_predict import predict
 from workstation.rejection import check_reject
 
 if TYPE_CHECKING:
@@ -70,14 +66,6 @@ def load_parent(path: Path, options: argparse.Namespace) -> Parent:
     elif weights != manifest.weights_sha256:
         raise EdgecnnError(f"{path} holds other weights than its manifest says: train again")
     return _with_images(path, model, manifest, options)
-
-
-def own_manifest(path: Path) -> Manifest | None:
-    """The manifest inside a `.keras` file; None for a model of other tools."""
-    if is_saved_model(path):
-        return None
-    data = read_file(path)
-    return None if is_hdf5(data) else find_manifest(str(path), data)
 
 
 def _check_before_loading(path: Path, manifest: Manifest | None, options: argparse.Namespace) -> None:

@@ -17,13 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.keras_files.file_format import file_format
-from convert.keras_files.loading import load_keras
-from convert.keras_files.saved_model import is_saved_model
-from convert.keras_predict import predict
 from convert.options import add_gate_option
-from convert.output_kind import within_one
-from convert.parent import own_manifest
 from convert.processes.engine_answers import answers
 from edgecnn.answers import as_probabilities, decided
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
@@ -36,6 +30,12 @@ from edgecnn.flips import Flips, listed_images
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import read_model
 from edgecnn.verdict import Report, judge
+from workstation.foreign_model import own_manifest
+from workstation.keras_files.file_format import file_format
+from workstation.keras_files.loading import load_keras
+from workstation.keras_files.saved_model import is_saved_model
+from workstation.keras_predict import predict
+from workstation.output_kind import within_one
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _answers(model: Side, data: Dataset, manifest: Manifest) -> tuple[npt.NDArra
         raise EdgecnnError(f"{model.name} takes images of {want}, these are {have}: compare models of the same images")
     outputs = predict(network, data.images, manifest.input)
     if outputs.shape[1] == 1 and not within_one(outputs):
-        outputs = 1 / (1 + np.exp(-outputs))  # the converted model has its sigmoid inside, see convert.output_kind
+        outputs = 1 / (1 + np.exp(-outputs))  # the converted model has its sigmoid inside, see workstation.output_kind
     return as_probabilities(outputs, manifest.output), None
 
 

@@ -249,8 +249,8 @@ def saved_models(folder):
 
 def load(folder):
     """Load all models of a folder; print as JSON the largest error of each, or why it is refused."""
-    from convert.keras_files.loading import load_keras
     from edgecnn.errors import EdgecnnError
+    from workstation.keras_files.loading import load_keras
 
     results = {}
     for path in sorted(path for path in Path(folder).iterdir() if path.suffix in (".h5", ".keras") or path.is_dir()):

@@ -9,11 +9,11 @@ import pytest
 from conftest import ROOT, Once, refused, run
 from PIL import Image
 
-from convert.keras_files.loading import reason
-from convert.output_kind import output_kind
 from edgecnn import Classifier
 from edgecnn.answers import changed_answers, decided
 from edgecnn.verdict import judge
+from workstation.keras_files.loading import reason
+from workstation.output_kind import output_kind
 
 LABELS = {"one": "cat,dog", "logit": "cat,dog", "several": "cat,dog,bird"}
 

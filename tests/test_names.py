@@ -2,7 +2,7 @@
 
 import pytest
 
-from convert.layer_names import layer_in, layer_of
+from workstation.layer_names import layer_in, layer_of
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ from convert.c.tile_search import tune
 from convert.c.tiles import NO_TILES, Tiles, read_tiles, tiles_text
 from convert.conversion import Conversion
 from convert.gate import convert_and_prove, write
-from convert.keras_files.file_format import file_format
 from convert.options import add_gate_option, add_parent_options
 from convert.parent import load_parent
 from convert.processes.converter import in_own_process
@@ -40,6 +39,7 @@ from edgecnn.file_lock import locked
 from edgecnn.files import write_file
 from edgecnn.modelfile import ModelFile, newest_model, read_model
 from edgecnn.native_description import description_file, library_key
+from workstation.keras_files.file_format import file_format
 
 
 @command

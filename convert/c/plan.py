@@ -7,8 +7,8 @@ from typing import Any
 from convert.c.network import Network, NetworkTensor, Operator
 from convert.c.step import Buffer, Step, Value
 from convert.c.tiles import Tiles
-from convert.layer_names import layer_of
 from edgecnn.errors import EdgecnnError
+from workstation.layer_names import layer_of
 
 Sides = tuple[int, int]  # height and width
 Border = tuple[int, int, int, int]  # rows and columns: top, bottom, left, right

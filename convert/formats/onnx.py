@@ -7,14 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.contents import LayerOutput
-from convert.formats.frozen_graph import frozen, unrolled, with_fixed_batch
 from convert.formats.onnx_canonical import make_canonical, merge_duplicates_in_order
 from convert.formats.onnx_graph import PIXELS, layer_nodes, layer_tensors, quantized_tensors, serialised, tensor_values
 from convert.formats.onnx_quantize import prepared, quantize_dynamic, quantize_static, to_float16
-from convert.layer_names import layer_channels, marked
 from convert.parent import Parent
 from convert.variant import Variant
 from edgecnn.manifest import Input
+from workstation.frozen_graph import frozen, unrolled, with_fixed_batch
+from workstation.layer_names import layer_channels, marked
 
 if TYPE_CHECKING:
     import keras

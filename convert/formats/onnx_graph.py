@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.contents import Contents
-from convert.layer_names import by_layer
 from edgecnn.interpreters import TensorSpec
+from workstation.layer_names import by_layer
 
 PIXELS = "pixels"  # the input's name
 _INTEGER_OPERATORS = {"ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"}

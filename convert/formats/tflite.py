@@ -1,6 +1,5 @@
 """Convert a Keras model to TFLite; the outputs of its layers."""
 
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.contents import LayerOutput
-from convert.formats.frozen_graph import frozen, unrolled, with_fixed_batch
 from convert.formats.tflite_graph import layer_tensors, tensor_values
-from convert.layer_names import marked
 from convert.parent import Parent
 from convert.variant import PLAIN, VARIANTS, Variant
 from edgecnn.pixels import normalize
+from workstation.tflite_converter import tflite_converter
 
 if TYPE_CHECKING:
     import keras
@@ -47,37 +45,17 @@ def tflite_from_keras(
     Raises:
         Exception: whatever TensorFlow raises for a model that it cannot convert.
     """
-    import tensorflow as tf
 
     def samples() -> Iterator[list[npt.NDArray[np.float32]]]:
         for image in calibration:
             yield [np.repeat(image[np.newaxis], variant.batch or 1, axis=0)]
 
-    with tempfile.TemporaryDirectory() as folder:
-        with marked(model), unrolled(model, variant.is_integer or not loops):
-            _save_frozen(with_fixed_batch(model, variant.batch), folder)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    with tflite_converter(model, variant.batch, unrolls=variant.is_integer or not loops) as converter:
         _quantize(converter, variant, samples)
         if variant.kept:
             return _with_float_layers(converter, samples, _tensors_of(model, variant.kept))
         flatbuffer: bytes = converter.convert()
         return flatbuffer
-
-
-def _save_frozen(model: "keras.Model", folder: str) -> None:
-    """Save a model as a function whose weights are constants, with the signature `serving_default`.
-
-    TFLite gives the same bytes as by `from_keras_model`, which takes three times as long for a network of 150 layers,
-    mostly to save what else Keras keeps of a model.
-    """
-    import tensorflow as tf
-
-    (image,) = model.inputs
-    function = tf.function(model, input_signature=[tf.TensorSpec(image.shape, tf.float32, name=image.name)])
-    module = tf.Module()
-    module.frozen = frozen(function.get_concrete_function())
-    plain = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # they would keep the variables of a swish
-    tf.saved_model.save(module, folder, signatures=module.frozen, options=plain)
 
 
 def _quantize(converter: Any, variant: Variant, samples: Samples) -> None:

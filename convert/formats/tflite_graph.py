@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.contents import Contents
-from convert.layer_names import by_layer
 from edgecnn.interpreters import TensorSpec
 from edgecnn.manifest import Input
 from edgecnn.pixels import stored_pixels
+from workstation.layer_names import by_layer
 
 Array = npt.NDArray[Any]
 

@@ -5,11 +5,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convert.keras_predict import predict
-from convert.output_kind import ending_in_sigmoid, last_activation, output_kind, probes
+from edgecnn import arguments
 from edgecnn.errors import EdgecnnError
+from edgecnn.files import read_file
 from edgecnn.labels import split_labels
 from edgecnn.manifest import Input, Manifest
+from edgecnn.modelfile import find_manifest
+from workstation.keras_files.file_format import is_hdf5
+from workstation.keras_files.saved_model import is_saved_model
+from workstation.keras_predict import predict
+from workstation.output_kind import ending_in_sigmoid, last_activation, output_kind, probes
 
 if TYPE_CHECKING:
     import keras
@@ -24,6 +29,15 @@ NORMALIZATIONS = {
         tuple(-mean / deviation for mean, deviation in zip((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True)),
     ),
 }
+
+
+def add_foreign_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that replace a manifest."""
+    foreign = parser.add_argument_group("for a model without a manifest")
+    foreign.add_argument("--labels", help="separated by commas, or a file with one a line")
+    foreign.add_argument("--normalization", choices=NORMALIZATIONS, help="how a raw pixel becomes an input value")
+    foreign.add_argument("--pixel-scale", type=arguments.nonzero, help="... or: pixel * scale + offset")
+    foreign.add_argument("--pixel-offset", type=float)
 
 
 def pixel_values(path: Path, options: argparse.Namespace) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -61,6 +75,14 @@ def check_labels(path: Path, labels: tuple[str, ...], columns: int) -> None:
     if len(labels) != classes:
         one = ", as one value: the second one's probability" if columns == 1 else ""
         raise EdgecnnError(f"{len(labels)} labels, but {path} gives {classes} classes{one}")
+
+
+def own_manifest(path: Path) -> Manifest | None:
+    """The manifest inside a `.keras` file; None for a model of other tools."""
+    if is_saved_model(path):
+        return None
+    data = read_file(path)
+    return None if is_hdf5(data) else find_manifest(str(path), data)
 
 
 def with_manifest(

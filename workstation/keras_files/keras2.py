@@ -10,9 +10,9 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
-from convert.keras_files.keras2_calls import mend_calls
-from convert.keras_files.tf_ops import OP_LAYER, op_layer, operator
 from edgecnn.errors import EdgecnnError
+from workstation.keras_files.keras2_calls import mend_calls
+from workstation.keras_files.tf_ops import OP_LAYER, op_layer, operator
 
 SAVED_MODEL = "or save it as a SavedModel where it was made, and convert that"
 _CODE = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "FlaxLayer", "JaxLayer", "__lambda__"}

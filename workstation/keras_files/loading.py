@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convert.keras_files.keras2 import SAVED_MODEL, custom_objects
-from convert.keras_files.mended_copy import mended_copy
-from convert.keras_files.saved_model import check_operators, is_saved_model
 from edgecnn.command import quiet
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays, read_file, sha256
+from workstation.keras_files.keras2 import SAVED_MODEL, custom_objects
+from workstation.keras_files.mended_copy import mended_copy
+from workstation.keras_files.saved_model import check_operators, is_saved_model
 
 if TYPE_CHECKING:
     import keras

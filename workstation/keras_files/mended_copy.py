@@ -9,10 +9,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from convert.keras_files.file_format import is_hdf5
-from convert.keras_files.keras2 import mended
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file
+from workstation.keras_files.file_format import is_hdf5
+from workstation.keras_files.keras2 import mended
 
 _CONFIG, _METADATA = "config.json", "metadata.json"  # members of a .keras file
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from convert.keras_files.loading import reason
 from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import Input
 from edgecnn.pixels import normalize
+from workstation.keras_files.loading import reason
 
 if TYPE_CHECKING:
     import keras

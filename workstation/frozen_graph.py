@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convert.layer_names import layer_in
 from edgecnn.errors import EdgecnnError
+from workstation.layer_names import layer_in
 
 if TYPE_CHECKING:
     import keras
