@@ -8,7 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -19,6 +19,7 @@ from edgecnn import bounds
 from edgecnn.errors import EdgecnnError, NoCharacterError
 from edgecnn.images import SUFFIXES, fit_image, read_image
 from edgecnn.manifest import Input
+from edgecnn.raw_picture import RawPicture
 
 POLL = 0.2  # seconds between two looks into a folder
 
@@ -37,6 +38,8 @@ class Frame:
     seconds: float  # to decode the pixels; without the waiting
     error: str = ""
     raw: bool = False  # the pixels came as the model takes them
+    picture: RawPicture | None = None  # what the pixels were made from, of a camera, a video or stdin
+    dropped: int = 0  # frames of a camera between the last one and this one
 
 
 def folder_frames(folder: Path, wanted: Input, new_only: bool = False) -> Iterator[Frame]:
@@ -163,3 +166,12 @@ def frame_of(name: str, decode: Callable[..., npt.NDArray[np.uint8]], *arguments
     except EdgecnnError as error:
         return Frame(name, None, time.perf_counter() - start, str(error))
     return Frame(name, pixels, time.perf_counter() - start)
+
+
+def fitted_frame(name: str, picture: RawPicture, wanted: Input, dropped: int = 0) -> Frame:
+    """The frame of a camera's picture, for a model with this input."""
+
+    def fitted() -> npt.NDArray[np.uint8]:
+        return fit_image(picture.grey() if wanted.shape[2] == 1 else picture.rgb(), wanted, f"frame {name}")
+
+    return replace(frame_of(name, fitted), picture=picture, dropped=dropped)

@@ -1,113 +1,106 @@
-"""Videos, cameras and streams from the network, as frames. Needs OpenCV: the extra `camera`."""
+"""Videos, USB cameras and streams from the network, by OpenCV: the extra `camera`."""
 
 import importlib
-import re
-import threading
+import os
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 from edgecnn.device import install
 from edgecnn.errors import EdgecnnError
-from edgecnn.frames import Frame, frame_of
-from edgecnn.images import fit_image
+from edgecnn.frames import Frame, fitted_frame
 from edgecnn.manifest import Input
-from edgecnn.streams import quiet
+from edgecnn.raw_picture import Layout, RawPicture
+from edgecnn.source_names import DEVICE, is_camera, is_url, shown_name
 
-_CAMERA = "/dev/video"
-_PATIENCE = 2.0  # seconds, for a frame that is being read when the stream is left
-_NO_FRAME = (
-    "opens and sends no frame. The Raspberry Pi's own camera module is not read by OpenCV: let it fill a folder"
-    " (rpicam-still -n -t 0 --timelapse 1000 -o frames/%06d.jpg) and watch that; or use a USB camera"
-)
+_SILENT = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}  # it reports every back end that it tries
 
 
-def is_camera(source: str) -> bool:
-    """Whether a source is a camera's number or device."""
-    return source.removeprefix(_CAMERA).isdecimal()
-
-
-def is_url(source: str) -> bool:
-    """Whether a source is a stream or file of the network."""
-    return "://" in source
-
-
-def video_frames(source: str, wanted: Input) -> Iterator[Frame]:
-    """The frames of a video file; or of a camera or a live stream, by its number, device or URL, which never ends.
-
-    A live source yields its newest frame; frames that arrived meanwhile are dropped.
+class VideoCapture:
+    """A USB camera by its number or device, a stream by its URL, or a video file.
 
     Raises:
-        EdgecnnError: OpenCV is not installed, the source cannot be opened, or a live source ends.
+        EdgecnnError: OpenCV is not installed, or the source cannot be opened.
     """
-    cv2 = _opencv()
-    camera = is_camera(source)
-    with quiet():  # it reports every back end that it tries
-        capture = cv2.VideoCapture(int(source.removeprefix(_CAMERA)) if camera else source)
-    name = re.sub("//[^/@]*@", "//", source)  # no passwords in logs
-    if not capture.isOpened():
-        kind = f"camera {name}: is it connected, and are you in the group video?" if camera else f"{name} as a video"
-        raise EdgecnnError(f"cannot open {kind}")
-    live = camera or (is_url(source) and capture.get(cv2.CAP_PROP_FRAME_COUNT) <= 0)
-    frames = _NewestFrame(capture) if live else capture
-    order = cv2.COLOR_BGR2GRAY if wanted.shape[2] == 1 else cv2.COLOR_BGR2RGB
-    number = 0
-    try:
-        while (reading := frames.read())[0]:
-            yield frame_of(str(number), lambda bgr: fit_image(cv2.cvtColor(bgr, order), wanted), reading[1])
-            number += 1
-    finally:
-        frames.release()
-    if live:
-        raise EdgecnnError(_end_of_stream(name, camera, number))
+
+    def __init__(self, source: str) -> None:
+        cv2 = _opencv()
+        self._camera, self.name, self._frames = is_camera(source), shown_name(source), 0
+        self._capture = cv2.VideoCapture(int(source.removeprefix(DEVICE)) if self._camera else source)
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise EdgecnnError(_unopened(source, self._camera, self.name))
+        self.is_file = not self._camera and (not is_url(source) or self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0)
+
+    def read(self) -> RawPicture:
+        """The next frame; it waits for one.
+
+        Raises:
+            EdgecnnError: there is none any more.
+        """
+        pixels = self._next()
+        if pixels is None:
+            raise EdgecnnError(_end_of_stream(self.name, self._camera, self._frames))
+        self._frames += 1
+        return picture_of(pixels)
+
+    def pictures(self) -> Iterator[RawPicture]:
+        """All frames of a video file."""
+        try:
+            while (pixels := self._next()) is not None:
+                yield picture_of(pixels)
+        finally:
+            self.close()
+
+    def stop(self) -> None:
+        """Do nothing: OpenCV waits for its frame, or for the end of its patience."""
+
+    def close(self) -> None:
+        """Release the source."""
+        self._capture.release()
+
+    def _next(self) -> Any:
+        """The next frame as OpenCV has it; None at the end."""
+        try:
+            success, pixels = self._capture.read()
+        except Exception:  # OpenCV's: no more frames arrive
+            return None
+        return pixels if success else None
+
+
+def picture_of(pixels: Any) -> RawPicture:
+    """The picture of OpenCV's pixels: uint8, (height, width, 3), blue, green, red; or (height, width)."""
+    height, width = pixels.shape[:2]
+    return RawPicture(pixels.reshape(-1), Layout("bgr" if pixels.ndim == 3 else "grey", width, height))
+
+
+def video_frames(capture: VideoCapture, wanted: Input) -> Iterator[Frame]:
+    """All frames of a video file."""
+    for number, picture in enumerate(capture.pictures()):
+        yield fitted_frame(str(number), picture, wanted)
+
+
+def _unopened(source: str, camera: bool, name: str) -> str:
+    if not camera:
+        return f"cannot open {name} as a video"
+    from edgecnn.cameras import usb_reason
+
+    return f"cannot open {name}: {usb_reason(int(source.removeprefix(DEVICE)))}"
 
 
 def _end_of_stream(name: str, camera: bool, frames: int) -> str:
-    """The error of a live source that sends no more frames."""
+    """The line of a live source that sends no more frames."""
     if camera and not frames:
-        return f"camera {name} {_NO_FRAME}"
-    source, state = (f"camera {name}", "connected") if camera else (name, "there, and the network")
-    return f"{source} sends no more frames after {frames:,}: is it still {state}?"
-
-
-class _NewestFrame:
-    """A capture that a thread reads as fast as frames arrive: `read` waits for one that it has not returned yet."""
-
-    def __init__(self, capture: Any) -> None:
-        self._capture, self._frame, self._open = capture, None, True
-        self._change = threading.Condition()
-        self._thread = threading.Thread(target=self._follow, daemon=True)
-        self._thread.start()
-
-    def _follow(self) -> None:
-        while self._open:
-            try:
-                success, frame = self._capture.read()
-            except Exception:  # OpenCV's: no more frames arrive
-                success, frame = False, None
-            with self._change:
-                self._open = self._open and success
-                self._frame = frame if success else self._frame
-                self._change.notify()
-
-    def read(self) -> tuple[bool, Any]:
-        """Whether there is another frame, and the frame, as a capture's `read` does."""
-        with self._change:
-            self._change.wait_for(lambda: self._frame is not None or not self._open)
-            frame, self._frame = self._frame, None
-        return frame is not None, frame
-
-    def release(self) -> None:
-        """Release the capture; one that waits for the network is left to the end of the process."""
-        self._open = False
-        self._thread.join(_PATIENCE)
-        if not self._thread.is_alive():
-            self._capture.release()
+        return f"{name} opens and sends no frame: name the Raspberry Pi's own camera csi; or see edgecnn doctor"
+    state = "connected" if camera else "there, and the network"
+    return f"{name} sends no more frames after {frames:,}: is it still {state}?"
 
 
 def _opencv() -> ModuleType | Any:
+    for name, level in _SILENT.items():
+        os.environ.setdefault(name, level)
     try:
         return importlib.import_module("cv2")
     except ImportError:
         cure = install("opencv-python-headless pillow", "python3-opencv python3-pil")
-        raise EdgecnnError(f"videos and cameras need OpenCV, the extra 'camera': {cure}") from None
+        raise EdgecnnError(f"videos and USB cameras need OpenCV, the extra 'camera': {cure}") from None

@@ -1,8 +1,9 @@
 """Classify a stream of images, a line of JSON a frame; its cost is shown on stderr.
 
-The source is a folder that fills, a video file, a camera (0, /dev/video0), the URL of a stream, or - for raw frames on
-stdin. It goes on until the source ends, or Ctrl-C or SIGTERM comes; a camera or stream that is lost is an error. An
-answer less probable than the classifier's threshold is "unknown".
+The source is a folder that fills, a video file, the Raspberry Pi's camera (csi, csi:1), a USB camera (0, /dev/video0),
+auto for the first camera there is, the URL of a stream, or - for raw frames on stdin. It goes on until the source ends,
+or Ctrl-C or SIGTERM comes; a camera or stream that is lost is waited for. An answer less probable than the classifier's
+threshold is "unknown".
 """
 
 import argparse
@@ -11,19 +12,17 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NoReturn
 
 from edgecnn.classifier import Classifier
 from edgecnn.clock import Ticks, cpu_ticks
 from edgecnn.command import OK, stream_json
-from edgecnn.errors import EdgecnnError
-from edgecnn.frames import Frame, awaited, folder_frames, raw_frames
+from edgecnn.frames import Frame
 from edgecnn.manifest import Input
 from edgecnn.memory import memory_mb
 from edgecnn.model_opening import open_model
 from edgecnn.prediction import Prediction
-from edgecnn.video import is_camera, is_url, video_frames
+from edgecnn.sources import open_frames
 
 STATUS_SECONDS = 10.0
 
@@ -33,6 +32,7 @@ class Meter:
     """The cost of the stream since the last status."""
 
     frames: int = 0
+    dropped: int = 0  # of a camera, since newer ones had come
     busy: float = 0.0  # seconds spent on frames
     since: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.process_time)
@@ -44,6 +44,7 @@ class Meter:
         parts = [
             f"{self.frames} frames in {seconds:.1f} s",
             f"{self.frames / seconds:.1f} a second",
+            *([f"{self.dropped} dropped"] if self.dropped else []),
             f"duty cycle {self.busy / seconds:.1%}",
             f"{(time.process_time() - self.cpu) / seconds:.1%} of a core",
         ]
@@ -61,9 +62,10 @@ def run(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     meter = Meter()
     try:
-        for number, frame in enumerate(_paced(_open(options, classifier.manifest.input), options.fps)):
+        for number, frame in enumerate(_paced(_frames(options, classifier.manifest.input), options.fps)):
             start = time.perf_counter()
             document = answer(classifier, frame)
+            meter.dropped += frame.dropped
             meter.frames, meter.busy = meter.frames + 1, meter.busy + frame.seconds + time.perf_counter() - start
             stream_json(document)
             if start - meter.since >= STATUS_SECONDS:
@@ -94,24 +96,8 @@ def _prediction(classifier: Classifier, frame: Frame) -> Prediction:
     return classifier.predict(frame.pixels) if frame.raw else classifier.predict_fitted(frame.pixels)
 
 
-def _open(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:
-    source = Path(options.source)
-    if options.new_only and not source.is_dir():
-        raise EdgecnnError("--new-only is for a folder: leave it out")
-    if options.source == "-":
-        return raw_frames(sys.stdin.buffer, wanted, options.size)
-    if options.size:
-        raise EdgecnnError("--size is for raw frames on stdin: leave it out")
-    if source.is_dir():
-        waiting = awaited(source, options.new_only)
-        if waiting:
-            print(waiting, file=sys.stderr)
-        return folder_frames(source, wanted, options.new_only)
-    if not (source.exists() or is_camera(options.source) or is_url(options.source)):
-        raise EdgecnnError(f"{source} does not exist: name a folder, a video, a camera (0) or -")
-    if source.is_fifo():  # which OpenCV waits for, and Ctrl-C with it
-        raise EdgecnnError(f"{source} is a pipe: send raw frames to stdin (edgecnn watch - < {source})")
-    return video_frames(options.source, wanted)
+def _frames(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:
+    return open_frames(options.source, wanted, options.size, options.new_only, options.fps)
 
 
 def _paced(frames: Iterator[Frame], fps: float | None) -> Iterator[Frame]:

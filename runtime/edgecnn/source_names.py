@@ -1,0 +1,32 @@
+"""How cameras and streams are named: `auto`, `csi`, `csi:1`, `0`, `/dev/video0`, `rtsp://...`."""
+
+import re
+
+AUTO, DEVICE = "auto", "/dev/video"
+_CSI = re.compile(r"csi(:\d{1,3})?", re.ASCII)
+
+
+def is_live(source: str) -> bool:
+    """Whether a source is a camera, or a stream or file of the network."""
+    return source == AUTO or is_csi(source) or is_camera(source) or is_url(source)
+
+
+def is_camera(source: str) -> bool:
+    """Whether a source is a USB camera's number or device."""
+    return source.removeprefix(DEVICE).isdecimal()
+
+
+def is_url(source: str) -> bool:
+    """Whether a source is a stream or file of the network."""
+    return "://" in source
+
+
+def is_csi(source: str) -> bool:
+    """Whether a source is a camera at the board's ribbon cable."""
+    return bool(_CSI.fullmatch(source))
+
+
+def shown_name(source: str) -> str:
+    """A source as logs may show it: without a password."""
+    name = re.sub("//[^/@]*@", "//", source)
+    return name if is_url(source) else f"camera {name}"

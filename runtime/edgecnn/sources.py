@@ -1,0 +1,84 @@
+"""What `watch` and its kin look at, by its name: frames of a folder, a video, a camera, a stream, or stdin."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgecnn.capture import RATE, SIZE, open_capture
+from edgecnn.errors import EdgecnnError
+from edgecnn.frames import Frame, awaited, folder_frames, raw_frames
+from edgecnn.live import Live
+from edgecnn.manifest import Input
+from edgecnn.source_names import is_live, is_url
+
+_SLOWEST = 5.0  # frames a second that a camera is asked for at least: an older frame is no news
+
+
+def open_frames(
+    name: str,
+    wanted: Input,
+    size: tuple[int, int] | None = None,
+    new_only: bool = False,
+    fps: float | None = None,
+) -> Iterator[Frame]:
+    """The frames of a source.
+
+    Args:
+        name: a folder, a video, `csi`, `auto`, a USB camera's number or device, a URL, or - for stdin.
+        wanted: the model's input.
+        size: width and height of raw frames on stdin, or that a CSI camera is asked for.
+        new_only: leave out what a folder holds already.
+        fps: how many frames a second will be looked at.
+
+    Raises:
+        EdgecnnError: there is no such source, or it does not go with the options.
+    """
+    source = Path(name)
+    if new_only and not source.is_dir():
+        raise EdgecnnError("--new-only is for a folder: leave it out")
+    if name == "-":
+        return raw_frames(sys.stdin.buffer, wanted, size)
+    if is_live(name):
+        return _live_frames(name, wanted, size or SIZE, min(RATE, max(fps or RATE, _SLOWEST)))
+    if size:
+        raise EdgecnnError("--size is for raw frames on stdin, and for CSI cameras: leave it out")
+    if source.is_dir():
+        return _folder_frames(source, wanted, new_only)
+    if not source.exists():
+        raise EdgecnnError(f"{source} does not exist: name a folder, a video, a camera (csi, auto, 0) or -")
+    if source.is_fifo():  # which OpenCV waits for, and Ctrl-C with it
+        raise EdgecnnError(f"{source} is a pipe: send raw frames to stdin (edgecnn watch - < {source})")
+    return _video_frames(name, wanted)
+
+
+def _folder_frames(folder: Path, wanted: Input, new_only: bool) -> Iterator[Frame]:
+    waiting = awaited(folder, new_only)
+    if waiting:
+        print(waiting, file=sys.stderr)
+    return folder_frames(folder, wanted, new_only)
+
+
+def _video_frames(name: str, wanted: Input) -> Iterator[Frame]:
+    from edgecnn.video import VideoCapture, video_frames  # OpenCV, which others do not wait for
+
+    return video_frames(VideoCapture(name), wanted)
+
+
+def _live_frames(name: str, wanted: Input, size: tuple[int, int], rate: float) -> Iterator[Frame]:
+    """The newest frames of a camera or stream; all frames of a video file that the network has."""
+    capture = open_capture(name, size, rate)
+    if is_url(name) and capture.is_file:  # type: ignore[attr-defined]
+        from edgecnn.video import video_frames
+
+        yield from video_frames(capture, wanted)  # type: ignore[arg-type]
+        return
+    with Live(name, size, rate, tell, capture) as live:
+        before = 0
+        for shot in live.shots():
+            yield shot.frame(wanted, live.dropped - before)
+            before = live.dropped
+
+
+def tell(line: str) -> None:
+    """Say what happens to a camera on stderr."""
+    print(line, file=sys.stderr, flush=True)
