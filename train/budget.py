@@ -37,6 +37,16 @@ def parse_budget(text: str) -> Budget:
 
 
 def multiply_accumulates(model: Any) -> int:
-    """Multiply-accumulates of an image through a Keras model: kernels' weights times the places they are applied at."""
-    kernels = [layer for layer in model.layers if hasattr(layer, "kernel")]
-    return sum(prod(layer.kernel.shape) * prod(layer.output.shape[1:-1]) for layer in kernels)
+    """Multiply-accumulates of an image through a Keras model, as `convert.c` computes them.
+
+    Kernels' weights times the places that they are applied at, without those that a pooling does not read.
+    """
+    from train.flat_model import flattened  # they load TensorFlow
+    from train.positions import positions_read
+
+    flat = flattened(model)
+    positions = positions_read(flat)
+    kernels = [
+        (layer.name, weight) for layer in flat.layers for weight in layer.weights if weight.path.endswith("kernel")
+    ]
+    return sum(prod(kernel.shape) * positions[name] for name, kernel in kernels)

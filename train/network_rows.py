@@ -27,7 +27,7 @@ class NetworkRow:
 
 
 _ROWS = (
-    NetworkRow(REFERENCE, (28, 28, 1), 93_322, 2_794_240, width=None),
+    NetworkRow(REFERENCE, (28, 28, 1), 93_322, 2_378_368, width=None),
     NetworkRow("resnet8", (32, 32, 3), 78_714, 12_501_632),
     NetworkRow("ds_cnn", (28, 28, 1), 22_666, 3_864_192),
     NetworkRow("mobilenet_v1", (96, 96, 3), 221_114, 7_491_712, width=0.25, signed=True),
