@@ -74,8 +74,7 @@ class Graph:
 
     def parameters(self, kept: Kept) -> int:
         """Parameters with the units that are kept."""
-        count = sum(p.weights(kept) + p.others * kept[p.written].sum() for p in self.products)
-        return round(count)
+        return sum(p.weights(kept) + round(p.others * np.count_nonzero(kept[p.written])) for p in self.products)
 
 
 def graph_of(model: keras.Model) -> Graph:
