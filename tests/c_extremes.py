@@ -20,7 +20,7 @@ KINDS = (
     c_values.mul,
     c_values.maximum,
     c_values.mean,
-    c_values.average,
+    c_values.pool,
     c_values.softmax,
     c_values.logistic,
     c_values.hard_swish,

@@ -83,14 +83,17 @@ def mean(draw: Draw) -> bytes:
     return to.flatbuffer()
 
 
-def average(draw: Draw) -> bytes:
-    """An average pooling."""
-    scale, zero_point = draw.scale(-10, 10), draw.zero_point()
-    channels, padding, side = draw.choice([4, 12, 16, 37]), *draw.choice([(1, 4), (0, 5)])
-    to = Builder((1, 5, 5, channels), scale, zero_point)
-    sides = (1, side, side, channels)
-    to.op("AVERAGE_POOL_2D", [0], sides, scale, zero_point, options="Pool2DOptions", padding=padding, strideH=1,
-          strideW=1, filterHeight=2, filterWidth=2,
+def pool(draw: Draw) -> bytes:
+    """An average or a maximum pooling."""
+    scale, zero_point, kind = draw.scale(-10, 10), draw.zero_point(), draw.choice(["AVERAGE", "AVERAGE", "MAX"])
+    channels, step = draw.choice([4, 12, 16, 20, 70]), draw.choice([1, 2])
+    window, padding = draw.choice([((2, 2), 0), ((2, 3), 1), ((5, 5), 0), ((15, 17), 1)])  # the last: the most in 16 bits
+    height, width = window[0] + 1, window[1] + 2
+    to = Builder((1, height, width, channels), scale, zero_point)
+    reach = window if padding else (1, 1)
+    sides = ((side - part) // step + 1 for side, part in zip((height, width), reach, strict=True))
+    to.op(f"{kind}_POOL_2D", [0], (1, *sides, channels), scale, zero_point, options="Pool2DOptions", padding=padding,
+          strideH=step, strideW=step, filterHeight=window[0], filterWidth=window[1],
           fusedActivationFunction=draw.choice([0, 1, 3]))  # fmt: skip
     return to.flatbuffer()
 

@@ -26,8 +26,8 @@ INLINE void add_neon(const struct add *c, const int8_t *one, const int8_t *other
         side_neon(vld1q_s8(other + i), c->other_zero_point, c->other_multiplier, c->other_shift, b);
 #pragma GCC unroll 4
         for (int part = 0; part < 4; part++)
-            a[part] = rescale_neon(vaddq_s32(a[part], b[part]), vdupq_n_s32(c->multiplier), vdupq_n_s32(-c->shift),
-                                   c->least >= c->zero_point);
+            a[part] = rescale_neon(c->is_difference ? vsubq_s32(a[part], b[part]) : vaddq_s32(a[part], b[part]),
+                                   vdupq_n_s32(c->multiplier), vdupq_n_s32(-c->shift), c->least >= c->zero_point);
         vst1q_s8(output + i, bytes_neon(words_neon(a[0], a[1]), words_neon(a[2], a[3]), c->zero_point, c->least, c->most));
     }
     add(c, one + i, other + i, output + i, size - i);

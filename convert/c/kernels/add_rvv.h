@@ -12,7 +12,7 @@ RVV INLINE void add_rvv(const struct add *c, const int8_t *one, const int8_t *ot
         vl = __riscv_vsetvl_e8m1((size_t)size - i);
         const vint32m4_t a = side_rvv(one + i, c->one_zero_point, c->one_multiplier, c->one_shift, vl);
         const vint32m4_t b = side_rvv(other + i, c->other_zero_point, c->other_multiplier, c->other_shift, vl);
-        const vint32m4_t sum = __riscv_vadd_vv_i32m4(a, b, vl);
+        const vint32m4_t sum = c->is_difference ? __riscv_vsub_vv_i32m4(a, b, vl) : __riscv_vadd_vv_i32m4(a, b, vl);
         const vint16m2_t words = rescale_rvv(sum, c->multiplier, c->shift, c->least >= c->zero_point, vl);
         store_rvv(output + i, words, c->zero_point, c->least, c->most, vl);
     }

@@ -23,14 +23,12 @@ RVV INLINE void pool_rvv(const struct pool *c, const int8_t *input, int8_t *outp
     const int row = c->input_width * c->channels;
     for (int y = 0; y < c->height; y++)
         for (int x = 0; x < c->width; x++, output += c->channels) {
-            const int y0 = y * c->stride_y - c->top, x0 = x * c->stride_x - c->left;
-            const int y1 = clamp(y0 + c->pool_height, 0, c->input_height), x1 = clamp(x0 + c->pool_width, 0, c->input_width);
-            const int first_y = clamp(y0, 0, y1), first_x = clamp(x0, 0, x1), rows = y1 - first_y, columns = x1 - first_x;
-            const int8_t *from = input + (ptrdiff_t)first_y * row + (ptrdiff_t)first_x * c->channels;
+            const struct window window = window_of(c, y, x);
+            const int8_t *from = input + window.start;
             for (size_t channel = 0, vl; channel < (size_t)c->channels; channel += vl) {
                 vl = __riscv_vsetvl_e8m1((size_t)c->channels - channel);
-                const vint8m1_t best = is_average ? average_rvv(from + channel, row, c->channels, rows, columns, vl)
-                                                  : maximum_rvv(from + channel, row, c->channels, rows, columns, vl);
+                const vint8m1_t best = is_average ? average_rvv(from + channel, row, c->channels, window.rows, window.columns, vl)
+                                                  : maximum_rvv(from + channel, row, c->channels, window.rows, window.columns, vl);
                 const vint8m1_t least = __riscv_vmax_vx_i8m1(best, (int8_t)c->least, vl);
                 __riscv_vse8_v_i8m1(output + channel, __riscv_vmin_vx_i8m1(least, (int8_t)c->most, vl), vl);
             }

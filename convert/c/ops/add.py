@@ -16,7 +16,7 @@ from convert.c.step import StructStep
 
 @dataclass(frozen=True, kw_only=True)
 class Add(StructStep, Pairwise):
-    """The sum of two values."""
+    """The sum or the difference of two values."""
 
     kernel: ClassVar[str] = "add"
 
@@ -25,26 +25,12 @@ class Add(StructStep, Pairwise):
         return self.fields["one_factor"] > 0 if cpu.macro == "TARGET_X86" else self.fields["shift"] >= 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sub(StructStep, Pairwise):
-    """The difference of two values."""
-
-    kernel: ClassVar[str] = "sub"
-
-
-@lowers("ADD")
+@lowers("ADD", "SUB")
 def add(plan: Plan, operator: Operator) -> None:
-    """The sum of two values."""
+    """The sum or the difference of two values."""
     fields = _fields(plan, operator)
     fields = {**fields, **linear_sum(fields)}
     plan.steps.append(Add(**pairwise_fields(plan, operator), fields=fields))
-
-
-@lowers("SUB")
-def sub(plan: Plan, operator: Operator) -> None:
-    """The difference of two values."""
-    fields = _fields(plan, operator)
-    plan.steps.append(Sub(**pairwise_fields(plan, operator), fields=fields))
 
 
 def _fields(plan: Plan, operator: Operator) -> Mapping[str, int]:
@@ -70,4 +56,5 @@ def _fields(plan: Plan, operator: Operator) -> Mapping[str, int]:
         "shift": shift,
         "least": least,
         "most": most,
+        "is_difference": int(operator.kind == "SUB"),
     }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from convert.c.cpus import Cpu
 from convert.c.fixed_point import multiplier
 from convert.c.network import Operator
 from convert.c.operators import lowers
@@ -10,12 +11,19 @@ from convert.c.ops.pairwise import Pairwise, pairwise_fields
 from convert.c.plan import Plan
 from convert.c.step import StructStep
 
+_LEFT = 8  # bits to the left, at most
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prelu(StructStep, Pairwise):
     """A ReLU whose slope below zero is the second operand."""
 
     kernel: ClassVar[str] = "prelu"
+
+    def is_exact_on(self, cpu: Cpu) -> bool:
+        """Whether 32 bits hold both sides: a value less its zero point has 9 bits, its product with alpha 17."""
+        shifts = self.fields["positive_shift"], self.fields["negative_shift"]
+        return all(-_LEFT <= shift <= 31 for shift in shifts)
 
 
 @lowers("PRELU")
