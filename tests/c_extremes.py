@@ -33,6 +33,7 @@ KINDS = (
     c_values.resize,
     c_values.depth_to_space,
     c_weights.dilated,
+    c_weights.depth_multiplier,
     c_weights.transpose_conv,
     c_values.tanh,
 )

@@ -18,6 +18,7 @@ from keras import layers
 from convert.c import banded, c_text, sharing
 from convert.c.lowering import lower
 from convert.c.network import Network, read_network
+from convert.c.ops import depth_multiplier
 from convert.formats.tflite import tflite_from_keras
 from edgecnn.command import quiet
 from edgecnn.manifest import Input, Manifest
@@ -27,7 +28,7 @@ PADDING = st.sampled_from(["valid", "same"])
 RELUS = st.sampled_from([None, "relu", "relu6"])
 GOLDEN = 6
 EXTREMES = 6  # of each kind of layer
-banded.BAND, banded.WORTH = 256, 0.999  # small pictures are in bands too, for every byte
+banded.BAND, banded.WORTH, depth_multiplier.BAND = 256, 0.999, 256  # small pictures are in bands too, for every byte
 written: list[str] = []
 sharing.SHARED_WORK = 0  # threads share these small networks too
 

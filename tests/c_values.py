@@ -87,7 +87,9 @@ def pool(draw: Draw) -> bytes:
     """An average or a maximum pooling."""
     scale, zero_point, kind = draw.scale(-10, 10), draw.zero_point(), draw.choice(["AVERAGE", "AVERAGE", "MAX"])
     channels, step = draw.choice([4, 12, 16, 20, 70]), draw.choice([1, 2])
-    window, padding = draw.choice([((2, 2), 0), ((2, 3), 1), ((5, 5), 0), ((15, 17), 1)])  # the last: the most in 16 bits
+    window, padding = draw.choice(
+        [((2, 2), 0), ((2, 3), 1), ((5, 5), 0), ((15, 17), 1)]
+    )  # the last: the most in 16 bits
     height, width = window[0] + 1, window[1] + 2
     to = Builder((1, height, width, channels), scale, zero_point)
     reach = window if padding else (1, 1)

@@ -107,6 +107,24 @@ def dilated(draw: Draw) -> bytes:
     return to.flatbuffer()
 
 
+def depth_multiplier(draw: Draw) -> bytes:
+    """A depthwise convolution of several outputs a channel, which is one of all channels if there is one."""
+    channels, times = draw.choice([(1, 8), (3, 7), (4, 3), (8, 2), (12, 2), (16, 4)])
+    (kernel, step), padding = draw.choice([((3, 3), 1), ((3, 3), 2), ((5, 2), 2), ((1, 4), 1)]), draw.choice([0, 1])
+    first, output = _ends(draw)
+    real = multipliers(draw, channels * times)
+    weights, bias = _filled(draw, real, real, *kernel)
+    weights = np.ascontiguousarray(weights.transpose(1, 2, 0))[np.newaxis]
+    reach = kernel if padding else (1, 1)
+    sides = ((side - part) // step + 1 for side, part in zip((9, 11), reach, strict=True))
+    to = Builder((1, 9, 11, channels), first, draw.zero_point())
+    inputs = [0, to.tensor(weights.shape, real, 0, weights, 3), to.tensor(bias.shape, first * real, 0, bias)]
+    to.op("DEPTHWISE_CONV_2D", inputs, (1, *sides, len(real)), output, draw.zero_point(), padding=padding, strideH=step,
+          strideW=step, options="DepthwiseConv2DOptions", dilationHFactor=1, dilationWFactor=1, depthMultiplier=times,
+          fusedActivationFunction=draw.choice([0, 1, 3]))  # fmt: skip
+    return to.flatbuffer()
+
+
 def transpose_conv(draw: Draw) -> bytes:
     """A transposed convolution."""
     kernel, stride = draw.choice([1, 2, 3, 4]), draw.choice([(1, 1), (2, 2), (2, 1), (3, 3)])

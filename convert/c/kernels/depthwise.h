@@ -7,7 +7,7 @@ struct depthwise {
     const int32_t *unsigned_bias;   // the same for inputs plus 128
     const int32_t *multiplier, *shift;
     int kernel_height, kernel_width, groups, stride_y, stride_x, top, left;
-    int input_height, input_width, input_channels, input_zero_point;
+    int input_height, input_width, input_zero_point;
     int height, width, channels;
     int zero_point, least, most;
 };

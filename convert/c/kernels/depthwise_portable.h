@@ -1,5 +1,4 @@
 INLINE void depthwise_some(const struct depthwise *c, const int8_t *input, int8_t *output, int y, int x, int first, int count) {
-    const int times = c->channels / c->input_channels;  // the depth multiplier
     int32_t sum[16];
     for (int o = 0; o < count; o++) sum[o] = c->bias[first + o];
     for (int i = 0; i < c->kernel_height; i++)
@@ -10,8 +9,8 @@ INLINE void depthwise_some(const struct depthwise *c, const int8_t *input, int8_
                 for (int o = 0; o < count; o++) sum[o] = plus(sum[o], c->input_zero_point * w[o]);
                 continue;
             }
-            const int8_t *from = input + ((ptrdiff_t)from_y * c->input_width + from_x) * c->input_channels;
-            for (int o = 0; o < count; o++) sum[o] = plus(sum[o], from[(first + o) / times] * w[o]);
+            const int8_t *from = input + ((ptrdiff_t)from_y * c->input_width + from_x) * c->channels + first;
+            for (int o = 0; o < count; o++) sum[o] = plus(sum[o], from[o] * w[o]);
         }
     for (int o = 0; o < count; o++) {
         const int32_t value = rescale(sum[o], c->multiplier[first + o], c->shift[first + o]);

@@ -4,7 +4,7 @@ import numpy as np
 
 from convert.c.network import Operator
 from convert.c.operators import lowers
-from convert.c.ops.conv import Rescaling, conv_step
+from convert.c.ops.conv_layer import Rescaling, conv_step
 from convert.c.ops.layer import folded_bias, multipliers, output_fields, reals, sums_reached
 from convert.c.ops.walk import walk
 from convert.c.plan import Plan

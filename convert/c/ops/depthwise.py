@@ -1,4 +1,4 @@
-"""DEPTHWISE_CONV_2D: a convolution of each channel by itself."""
+"""A convolution of each channel by itself."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from convert.c.cpus import Cpu, only
 from convert.c.fixed_point import LEAST
 from convert.c.initializers import array
 from convert.c.network import Operator
-from convert.c.operators import lowers
 from convert.c.ops import depthwise_x86
+from convert.c.ops.depth_multiplier import DepthMultiplier, band_of
 from convert.c.ops.layer import (
     BLOCK,
     Layer,
@@ -21,7 +21,7 @@ from convert.c.ops.layer import (
     sums_reached,
     whole_blocks,
 )
-from convert.c.ops.windows import dilated, kernel_reads, row_reach, window_fields
+from convert.c.ops.windows import row_reach, window_fields
 from convert.c.plan import Plan
 from convert.c.rounding import vectors_are_exact
 from convert.c.step import Bytes, Ints, Share, Value
@@ -53,9 +53,9 @@ class Depthwise(Layer):
     def is_exact_on(self, cpu: Cpu) -> bool:
         """Whether the kernel for a CPU's own instructions is exact, and written for so many channels and taps."""
         channels, taps = self.fields["channels"], self.fields["kernel_height"] * self.fields["kernel_width"]
-        is_x86 = cpu.macro == "TARGET_X86"
+        is_x86 = cpu.macro in depthwise_x86.MACROS
         takes = depthwise_x86.takes(self.fields, cpu) if is_x86 else channels >= _LEAST and taps <= _TAPS
-        return takes and channels == self.fields["input_channels"] and self.is_fast
+        return takes and self.is_fast
 
     def share(self, function: str = "") -> Share | None:
         """Rows."""
@@ -74,16 +74,18 @@ class Depthwise(Layer):
         return sizes.get(macro, 0)
 
 
-@lowers("DEPTHWISE_CONV_2D", reads=kernel_reads)
-def depthwise(plan: Plan, operator: Operator) -> None:
-    """A depthwise convolution."""
-    add_depthwise(plan, operator, dilated(operator, plan.constant(operator.inputs[1])))
-
-
 def add_depthwise(plan: Plan, operator: Operator, weights: Bytes) -> None:
-    """Append the step of a depthwise convolution, weights (1, height, width, channels)."""
+    """Append the step of a depthwise convolution, weights (1, height, width, channels).
+
+    Raises:
+        EdgecnnError: the channels are no multiple of the input's.
+    """
     name, value = plan.name(operator), plan.value(operator.inputs[0])
     output = plan.output_value_read(operator.outputs[0])
+    fields = _window_fields(plan, operator, weights, value) | output_fields(plan, output, operator)
+    has_band = output.channels > value.channels
+    if output.channels % value.channels:
+        raise plan.refusal(f"has a depthwise convolution of {output.channels} channels over {value.channels}, {name!r}")
     multiplier, shift = multipliers(plan, operator, weights.shape[3])
     by_channel = np.moveaxis(weights, 3, 0)
     reach = sums_reached(plan, operator, by_channel)
@@ -91,7 +93,7 @@ def add_depthwise(plan: Plan, operator: Operator, weights: Bytes) -> None:
     unsigned = bias - 128 * weights.sum(axis=(0, 1, 2), dtype=np.int32)
     step = Depthwise(
         name=name,
-        inputs=(value,),
+        inputs=(band_of(value, output, fields) if has_band else value,),
         output=output,
         weights=np.append(weights, np.zeros(_OVERREAD, np.int8)),
         grouped_weights=_grouped(weights[0]),
@@ -99,11 +101,11 @@ def add_depthwise(plan: Plan, operator: Operator, weights: Bytes) -> None:
         unsigned_bias=whole_blocks(unsigned),
         multiplier=whole_blocks(multiplier),
         shift=whole_blocks(shift),
-        fields=_window_fields(plan, operator, weights, value) | output_fields(plan, output, operator),
+        fields=fields,
         multiply_accumulates=output.height * output.width * weights.size,
         is_fast=bool((weights > LEAST).all()) and vectors_are_exact(*reach, multiplier, shift),
     )
-    plan.steps.append(step)
+    plan.steps.append(DepthMultiplier(name=name, inputs=(value,), output=output, depthwise=step) if has_band else step)
 
 
 def _window_fields(plan: Plan, operator: Operator, weights: Bytes, value: Value) -> dict[str, int]:
@@ -114,7 +116,6 @@ def _window_fields(plan: Plan, operator: Operator, weights: Bytes, value: Value)
         "kernel_width": kernel_width,
         "groups": -(-kernel_width // _GROUP),
         **window_fields(plan, operator, (kernel_height, kernel_width), value),
-        "input_channels": value.channels,
         "input_zero_point": plan.tensor(operator.inputs[0]).zero_point,
     }
 

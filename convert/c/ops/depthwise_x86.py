@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from convert.c.cpus import Cpu
 
-_CHUNK = 64  # bytes of a row of outputs that AVX-512 computes at once
+MACROS = ("TARGET_X86", "TARGET_AVXVNNI")
+_CHUNKS = (64, 32)  # bytes of a row of outputs that AVX-512 and AVX-VNNI compute at once
 _NEAR = 24_576  # bytes of the rows that AVX2 widens at once
-_ROWS, _TAPS = 16, 64  # of a kernel, at most, for AVX-512 and AVX2
+_ROWS, _TAPS = 16, 64  # of a kernel, at most, for both and for AVX2
 
 
 def takes(fields: Mapping[str, int], cpu: Cpu) -> bool:
@@ -20,21 +21,21 @@ def takes(fields: Mapping[str, int], cpu: Cpu) -> bool:
 
 def scratch_bytes(fields: Mapping[str, int]) -> int:
     """Bytes for the kernel that wants most."""
-    return max(_spread_bytes(fields), _widened_bytes(fields)) + _CHUNK
+    return max(*(_spread_bytes(fields, chunk) for chunk in _CHUNKS), _widened_bytes(fields)) + max(_CHUNKS)
 
 
-def _spread_bytes(fields: Mapping[str, int]) -> int:
-    """Of depthwise_avx512vnni.h: weights in its order, rows spread, a row in parts."""
+def _spread_bytes(fields: Mapping[str, int], chunk: int) -> int:
+    """Of depthwise_avx512vnni.h and depthwise_avxvnni.h: weights in their order, rows spread, a row in parts."""
     channels, taps = fields["channels"], fields["kernel_height"] * fields["groups"]
     row = fields["width"] * channels
-    orders = channels // min(channels & -channels, _CHUNK) * (_CHUNK * (4 + 4 * 4 + 4 * taps))
+    orders = channels // min(channels & -channels, chunk) * (chunk * (4 + 4 * 4 + 4 * taps))
     extra = (fields["kernel_width"] - 1) // fields["stride_x"] + 1
-    parts = fields["stride_x"] * (_chunks(row + extra * channels) + _CHUNK)
-    return orders + 4 * taps * _chunks(row) + (parts if fields["stride_x"] > 1 else 0)
+    parts = fields["stride_x"] * (_whole(row + extra * channels, chunk) + chunk)
+    return orders + 4 * taps * _whole(row, chunk) + parts
 
 
-def _chunks(size: int) -> int:
-    return -(-size // _CHUNK) * _CHUNK
+def _whole(size: int, chunk: int) -> int:
+    return -(-size // chunk) * chunk
 
 
 def _widened_bytes(fields: Mapping[str, int]) -> int:

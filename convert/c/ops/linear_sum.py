@@ -1,4 +1,4 @@
-"""A sum or a difference of two int8 as one product of integers, where it gives what TFLite's reference kernel gives for all pairs."""
+"""A sum or a difference of two int8 as one product of integers, where it is TFLite's for all pairs."""
 
 import math
 from collections.abc import Mapping

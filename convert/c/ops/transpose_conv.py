@@ -11,7 +11,7 @@ import numpy as np
 
 from convert.c.network import Operator
 from convert.c.operators import lowers
-from convert.c.ops.conv import Rescaling, conv_step
+from convert.c.ops.conv_layer import Rescaling, conv_step
 from convert.c.ops.gather import add_gather
 from convert.c.ops.layer import multipliers, output_fields, stored_bias
 from convert.c.ops.walk import walk
