@@ -15,6 +15,7 @@ from edgecnn import bounds
 from edgecnn.answers import THRESHOLD, columns
 from edgecnn.engine_loading import load_engine
 from edgecnn.errors import EdgecnnError, NoCharacterError
+from edgecnn.files import sha256
 from edgecnn.interpreters import Array, Engine
 from edgecnn.modelfile import ModelFile, read_model
 from edgecnn.pixels import dequantize, writer
@@ -45,6 +46,7 @@ class Classifier:
     Attributes:
         path: the model file.
         manifest: the file's manifest.
+        sha256: the SHA-256 of the file, in hexadecimal.
         engine: the name of the engine.
         threads: threads for one inference.
         batch: images that the file takes at once.
@@ -73,6 +75,7 @@ class Classifier:
 
     def _open(self, model: ModelFile, engine: str, threads: int) -> None:
         self.path, self.manifest, self.threads = model.path, model.manifest, usable_threads(threads)
+        self.sha256 = sha256(model.data)
         load = partial(
             load_engine,
             data=model.data,

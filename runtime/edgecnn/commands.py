@@ -1,6 +1,7 @@
 """The commands `edgecnn info`, `classify` and `check`."""
 
 import argparse
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from edgecnn.files import sha256
 from edgecnn.flips import listed_images
 from edgecnn.image_folders import left_out
 from edgecnn.manifest import Manifest
+from edgecnn.message import Message, answer_message
 from edgecnn.model_opening import open_model
 from edgecnn.modelfile import read_model
 from edgecnn.prediction import Prediction
@@ -81,8 +83,9 @@ def classify(options: argparse.Namespace) -> int:
     answers, unread = [], []
     with quiet():  # decoders murmur on stderr
         for path in options.images or [classifier.path.with_name(PICTURE)]:
+            start = time.perf_counter()
             try:
-                answers.append((str(path), classifier.classify(path)))
+                answers.append((path, classifier.classify(path), time.perf_counter() - start))
             except EdgecnnError as error:
                 unread.append(str(error))
     if answers:
@@ -92,14 +95,18 @@ def classify(options: argparse.Namespace) -> int:
     return OK
 
 
-def _print_answers(classifier: Classifier, answers: list[tuple[str, Prediction]], as_json: bool) -> None:
+def _print_answers(classifier: Classifier, answers: list[tuple[Path, Prediction, float]], as_json: bool) -> None:
     if as_json:
-        print_json([{"image": path, **prediction.document()} for path, prediction in answers])
+        print_json([{"image": str(answer[0])} | _message(classifier, *answer) for answer in answers])
     elif classifier.manifest.multi_label:
-        print(table(("image", "labels"), [(path, _several(prediction)) for path, prediction in answers]))
+        print(table(("image", "labels"), [(str(path), _several(prediction)) for path, prediction, _ in answers]))
     else:
-        rows = [(path, prediction.label, f"{prediction.probability:.3f}") for path, prediction in answers]
+        rows = [(str(path), prediction.label, f"{prediction.probability:.3f}") for path, prediction, _ in answers]
         print(table(("image", "label", "probability"), rows))
+
+
+def _message(classifier: Classifier, path: Path, prediction: Prediction, seconds: float) -> Message:
+    return answer_message(classifier, prediction, str(path.parent), path.name, seconds)
 
 
 def _several(prediction: Prediction) -> str:

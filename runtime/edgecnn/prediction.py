@@ -13,6 +13,7 @@ from edgecnn.manifest import Manifest
 from edgecnn.pixels import dequantize
 
 UNKNOWN = "unknown"  # instead of a label
+TOP = 3  # labels in a document, the most probable ones
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,17 @@ class Output:
 
 
 class Prediction:
-    """The answer of a model to one image; it computes probabilities when they are read.
+    """The answer of a model to one image; it computes probabilities when they are first read.
 
     Attributes:
         index: of the most probable label, among the manifest's labels; also of an image that is `unknown`.
     """
 
-    __slots__ = ("_output", "_stored", "index")
+    __slots__ = ("_output", "_probabilities", "_stored", "index")
 
     def __init__(self, index: int, stored: bytes, output: Output) -> None:
         self.index, self._stored, self._output = index, stored, output
+        self._probabilities: npt.NDArray[np.float32] | None = None
 
     @classmethod
     def mean(cls, predictions: "Sequence[Prediction]") -> "Prediction":
@@ -75,11 +77,13 @@ class Prediction:
 
     @property
     def probabilities(self) -> npt.NDArray[np.float32]:
-        """Of all labels, float32, (labels,), at the manifest's temperature."""
-        rejection = self._output.manifest.rejection
-        if rejection is None:
-            return self.raw_probabilities
-        return at_temperature(self.raw_probabilities, rejection.temperature, rejection.floor)
+        """Of all labels, float32, (labels,), at the manifest's temperature; read-only."""
+        if self._probabilities is None:
+            rejection, raw = self._output.manifest.rejection, self.raw_probabilities
+            shares = at_temperature(raw, rejection.temperature, rejection.floor) if rejection else raw
+            shares.flags.writeable = False
+            self._probabilities = shares
+        return self._probabilities
 
     @property
     def raw_probabilities(self) -> npt.NDArray[np.float32]:
@@ -87,12 +91,21 @@ class Prediction:
         tensor, manifest = self._output.tensor, self._output.manifest
         return as_probabilities(dequantize(np.frombuffer(self._stored, tensor.dtype), tensor), manifest.output)
 
+    def top(self, count: int = TOP) -> dict[str, float]:
+        """The most probable labels, the first before the second, with their probabilities."""
+        shares, labels = self.probabilities, self._output.manifest.labels
+        return {labels[place]: float(shares[place]) for place in np.argsort(-shares, kind="stable")[:count].tolist()}
+
     def document(self) -> dict[str, Any]:
-        """For JSON: the label, or `unknown`, and its probability; of a multi-label model also the labels shown."""
-        document = {"label": self.label, "probability": round(self.probability, 6)}
-        if not self._output.manifest.multi_label:
-            return document
-        return document | {"labels": {label: round(value, 6) for label, value in self.shown().items()}}
+        """For JSON: the label, its probability, the most probable labels; of a multi-label model the labels shown."""
+        document = {"label": self.label, "probability": _rounded(self.probability), "unknown": not self.is_known}
+        if self._output.manifest.multi_label:
+            document["labels"] = {label: _rounded(share) for label, share in self.shown().items()}
+        return document | {"top": {label: _rounded(share) for label, share in self.top().items()}}
 
     def __repr__(self) -> str:
         return f"Prediction(label={self.label!r}, index={self.index}, probability={self.probability:.6f})"
+
+
+def _rounded(probability: float) -> float:
+    return round(probability, 6)

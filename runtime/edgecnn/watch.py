@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from edgecnn.classifier import Classifier
 from edgecnn.clock import Ticks, cpu_ticks
@@ -20,6 +20,7 @@ from edgecnn.command import OK, stream_json
 from edgecnn.frames import Frame
 from edgecnn.manifest import Input
 from edgecnn.memory import memory_mb
+from edgecnn.message import Message, answer_message, error_message
 from edgecnn.model_opening import open_model
 from edgecnn.prediction import Prediction
 from edgecnn.sources import open_frames
@@ -64,10 +65,10 @@ def run(options: argparse.Namespace) -> int:
     try:
         for number, frame in enumerate(_paced(_frames(options, classifier.manifest.input), options.fps)):
             start = time.perf_counter()
-            document = answer(classifier, frame)
+            message = answer(classifier, frame, options.source)
             meter.dropped += frame.dropped
             meter.frames, meter.busy = meter.frames + 1, meter.busy + frame.seconds + time.perf_counter() - start
-            stream_json(document)
+            stream_json(message)
             if start - meter.since >= STATUS_SECONDS:
                 print(meter.status(), file=sys.stderr)
                 meter = Meter()
@@ -79,15 +80,14 @@ def run(options: argparse.Namespace) -> int:
     return OK
 
 
-def answer(classifier: Classifier, frame: Frame) -> dict[str, Any]:
-    """The document that is printed for a frame."""
-    document = {"time": round(time.time(), 3), "frame": frame.name}
+def answer(classifier: Classifier, frame: Frame, source: str) -> Message:
+    """The message that is printed for a frame."""
     if frame.error:
-        return document | {"label": None, "error": frame.error}
+        return error_message(classifier, frame.error, source, frame.name, frame.seconds)
     start = time.perf_counter()
     prediction = _prediction(classifier, frame)
     seconds = frame.seconds + time.perf_counter() - start
-    return document | prediction.document() | {"ms": round(1000 * seconds, 3)}
+    return answer_message(classifier, prediction, source, frame.name, seconds)
 
 
 def _prediction(classifier: Classifier, frame: Frame) -> Prediction:
