@@ -18,8 +18,9 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays, write_file
 from edgecnn.manifest import Calibration, Manifest
 from edgecnn.modelfile import ModelFile, pack_model
+from edgecnn.reference import reference_of
 from workstation.layer_names import layer_in
-from workstation.rejection import fit_rejection
+from workstation.rejection import at_temperature_of, fit_rejection
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def proved(
 
 
 def reported(parent: Parent, variant: Variant, conversion: Conversion, max_drop: float) -> Conversion:
-    """Set a conversion's threshold for `unknown`, run it over the test split too, and write both into its manifest.
+    """Set a conversion's threshold for `unknown` and its reference, run it over the test split, and note all of it.
 
     Raises:
         EdgecnnError: no engine runs it.
@@ -114,15 +115,17 @@ def reported(parent: Parent, variant: Variant, conversion: Conversion, max_drop:
     engine, proof = conversion.reference()
     rejection, missed = fit_rejection(proof.answers_to(parent.validation), parent.validation_labels, parent.reject)
     manifest = replace(_manifest(parent, variant, conversion.rewrites), rejection=rejection)
+    answers = at_temperature_of(rejection, proof.answers_to(parent.validation))
+    manifest = replace(manifest, reference=reference_of(parent.validation.images, answers))
     proofs = {
         name: with_rejection(manifest, other, parent.validation, missed if name == engine else "")
         for name, other in conversion.proofs.items()
     }
     if (test := parent.evaluation) is not None:
         model = ModelFile(Path(variant.file_name), conversion.data, manifest)
-        answers = answers_by_engine(model, test.images)
+        tested = answers_by_engine(model, test.images)
         proofs = {
-            name: with_test_report(manifest, other, test, answers[name], max_drop) for name, other in proofs.items()
+            name: with_test_report(manifest, other, test, tested[name], max_drop) for name, other in proofs.items()
         }
     conversion = replace(conversion, proofs=proofs)
     _, proof = conversion.reference()
@@ -142,6 +145,7 @@ def _manifest(parent: Parent, variant: Variant, rewrites: tuple[str, ...]) -> Ma
         quantization=variant.quantize,
         rewrites=rewrites,
         rejection=None,
+        reference=None,
         input=replace(parent.manifest.input, raw=file_format.takes_raw_pixels),
         calibration=Calibration(len(parent.calibration), hash_arrays([parent.calibration.images])),
         tools={name: import_module(name).__version__ for name in file_format.tools},

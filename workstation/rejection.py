@@ -65,9 +65,14 @@ def fit_rejection(probabilities: Floats, labels: Labels, share: float) -> tuple[
 
 def rejected(rejection: Rejection | None, probabilities: Floats, labels: Labels) -> Reliability:
     """The reliability of a model with probabilities (n, classes), as it gives them, and with these labels (n,)."""
-    scaled = at_temperature(probabilities, rejection.temperature, rejection.floor) if rejection else probabilities
+    scaled = at_temperature_of(rejection, probabilities)
     right = probabilities.argmax(axis=1) == labels
     return reliability(probabilities.max(axis=1), scaled.max(axis=1), right, rejection.threshold if rejection else 0.0)
+
+
+def at_temperature_of(rejection: Rejection | None, probabilities: Floats) -> Floats:
+    """Probabilities at the temperature of a manifest; as they are where it has none."""
+    return at_temperature(probabilities, rejection.temperature, rejection.floor) if rejection else probabilities
 
 
 def _fit_temperature(probabilities: Floats, labels: Labels) -> tuple[float, float]:

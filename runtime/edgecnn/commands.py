@@ -69,6 +69,8 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
         rows.append(("commit", training.commit or "unknown"))
     if manifest.rejection:
         rows.append(("unknown", manifest.rejection.words))
+    if manifest.reference:
+        rows.append(("reference", f"{manifest.reference.images:,} validation images, for drift"))
     for agreement in filter(None, (manifest.agreement, manifest.reported)):
         accuracy = f"accuracy {agreement.accuracy:.4f} on {agreement.split} ({agreement.engine})"
         rows.append(("converted", f"{accuracy}, {agreement.lost} lost and {agreement.gained} gained against float"))

@@ -13,9 +13,11 @@ from typing import ClassVar
 from edgecnn import bounds
 from edgecnn.bounded import Bounded, from_json_value
 from edgecnn.errors import EdgecnnError
+from edgecnn.reference import Reference
 
 # 2: rewrites; 3: commit, teacher_seeds, reported; 4: without CharacterFrame.dropped; 5: sigmoid, sigmoids; 6: rejection
-SCHEMA = 6
+# 7: reference
+SCHEMA = 7
 FORMATS, LAYOUTS = ("keras", "tflite", "onnx"), ("NHWC", "NCHW")
 OUTPUTS = ("probabilities", "logits", "sigmoid", "sigmoids")  # see edgecnn.answers
 _SCALE = 1e6  # of a pixel's factor and offset
@@ -172,6 +174,7 @@ class Manifest(Bounded):
     reported: Agreement | None = None  # on the test split, by which nothing decides
     calibration: Calibration | None = None
     rejection: Rejection | None = None  # None: every answer is one of the labels
+    reference: Reference | None = None  # of validation, see edgecnn.drift
     tools: dict[str, str] = dataclasses.field(default_factory=dict)  # versions of the packages that wrote it
 
     def __post_init__(self) -> None:
@@ -182,6 +185,8 @@ class Manifest(Bounded):
             raise EdgecnnError("there are no labels")
         if self.output == "sigmoid" and len(self.labels) != 2:
             raise EdgecnnError(f"there are {len(self.labels)} labels, but one sigmoid tells two apart")
+        if self.reference and len(self.reference.labels) != len(self.labels):
+            raise EdgecnnError(f"the reference has {len(self.reference.labels)} labels, not {len(self.labels)}")
         if self.rejection and self.multi_label:
             raise EdgecnnError("there is a threshold for unknown images, but an image may show none of the labels")
 

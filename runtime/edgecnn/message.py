@@ -1,20 +1,13 @@
 """The message of an answer: one JSON document for stdout, HTTP and MQTT (docs/field.md lists its fields)."""
 
-import re
 import time
 from typing import Any
 
 from edgecnn.classifier import Classifier
 from edgecnn.prediction import Prediction
+from edgecnn.source_names import shown_name
 
 Message = dict[str, Any]
-
-_PASSWORD = re.compile("//[^/@]*@")  # of a URL, with the user before it
-
-
-def public(source: str) -> str:
-    """A source's name without the user and the password of a URL."""
-    return _PASSWORD.sub("//", source)
 
 
 def answer_message(
@@ -41,7 +34,7 @@ def error_message(
 
 
 def _head(source: str, frame: str, now: float | None) -> Message:
-    return {"time": round(time.time() if now is None else now, 3), "source": public(source), "frame": frame}
+    return {"time": round(time.time() if now is None else now, 3), "source": shown_name(source), "frame": frame}
 
 
 def _tail(classifier: Classifier, seconds: float) -> Message:

@@ -32,11 +32,12 @@ class Prediction:
         index: of the most probable label, among the manifest's labels; also of an image that is `unknown`.
     """
 
-    __slots__ = ("_output", "_probabilities", "_stored", "index")
+    __slots__ = ("_output", "_plain", "_probabilities", "_stored", "index")
 
     def __init__(self, index: int, stored: bytes, output: Output) -> None:
         self.index, self._stored, self._output = index, stored, output
         self._probabilities: npt.NDArray[np.float32] | None = None
+        self._plain: Prediction | None = None
 
     @classmethod
     def mean(cls, predictions: "Sequence[Prediction]") -> "Prediction":
@@ -45,7 +46,14 @@ class Prediction:
         manifest = output.manifest if output.manifest.multi_label else replace(output.manifest, output="probabilities")
         shares = np.mean([prediction.raw_probabilities for prediction in predictions], axis=0, dtype=np.float32)
         tensor = TensorSpec((1, len(shares)), shares.dtype)
-        return cls(int(shares.argmax()), shares.tobytes(), Output(tensor, manifest, output.threshold))
+        mean = cls(int(shares.argmax()), shares.tobytes(), Output(tensor, manifest, output.threshold))
+        mean._plain = predictions[0].plain
+        return mean
+
+    @property
+    def plain(self) -> "Prediction":
+        """The answer to the image itself, if this is the mean over several views of it."""
+        return self._plain or self
 
     @property
     def label(self) -> str:
