@@ -1,14 +1,25 @@
 """The Raspberry Pi's camera, by a stand-in for rpicam-vid: colours, newest frames, and a camera that comes back."""
 
+import errno
+import importlib.machinery
+import json
+import os
+import struct
+import subprocess
+import sys
 import time
+import types
 from pathlib import Path
 
 import fake_rpicam
 import numpy as np
 import pytest
 from PIL import Image
+from test_commands import DRAWN, digit_file
 
-from edgecnn import EdgecnnError, live
+import edgecnn.rpicam
+from edgecnn import EdgecnnError, cameras, live
+from edgecnn.cameras import Camera
 from edgecnn.classifier import Classifier
 from edgecnn.live import Live
 from edgecnn.raw_picture import Layout, RawPicture
@@ -113,13 +124,13 @@ def test_a_camera_that_disappears_comes_back(rpicam: Path, monkeypatch: pytest.M
         assert numbers == sorted(set(numbers))
         assert numbers[-1] >= 3  # of the second life
         assert camera.reconnections >= 1
-    assert lines[0].startswith("camera csi ended")
+    assert lines[0].startswith("camera csi: ended (status 0)")
     assert lines[1] == "camera csi is back"
 
 
 def test_a_camera_that_never_sends_is_an_error(rpicam: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_ERROR", "ERROR: *** no cameras available ***")
-    with Live("csi") as camera, pytest.raises(EdgecnnError, match="camera csi ended"):
+    with Live("csi") as camera, pytest.raises(EdgecnnError, match="camera csi: no camera answers"):
         camera.newest()
 
 
@@ -129,3 +140,149 @@ def test_a_shot_becomes_the_models_input(rpicam: Path) -> None:
         frame = next(camera.shots()).frame(wanted, dropped=3)
     assert frame.pixels is None or frame.pixels.shape == wanted.shape
     assert (frame.dropped, frame.picture.layout.width) == (3, 128)  # type: ignore[union-attr]
+
+
+def run(*words: object, octets: bytes = b"", **environment: str) -> "subprocess.CompletedProcess[bytes]":
+    command = [sys.executable, "-m", "edgecnn", *map(str, words)]
+    return subprocess.run(command, input=octets, capture_output=True, check=False, env={**os.environ, **environment})
+
+
+def test_watch_and_classify_take_the_camera(rpicam: Path) -> None:
+    done = run("watch", "csi", "--frames", 3, "--fps", 20)
+    assert done.returncode == 0, done.stderr
+    frames = [int(json.loads(line)["frame"]) for line in done.stdout.splitlines()]
+    assert len(set(frames)) == 3
+    answers = json.loads(run("classify", "--camera", "csi:1", "--json").stdout)
+    assert answers[0]["image"].startswith("csi:1/")
+    assert b"leave the images out" in run("classify", "--camera", "csi", "a.png").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("ERROR: *** no cameras available ***", "push the cable home at both ends"),
+        ("ERROR: *** failed to acquire camera /base/soc/i2c0mux/i2c@1/imx219@10 ***", "another process holds it"),
+        ("ERROR: the system appears to be configured for the legacy camera stack", "sudo raspi-config"),
+        ("ERROR: *** selected camera is not available ***", "is not there: rpicam-hello --list-cameras"),
+        ("something new", "ended (something new)"),
+    ],
+)
+def test_a_camera_that_cannot_be_used_gets_a_line_that_says_why(rpicam: Path, words: str, line: str) -> None:
+    done = run("watch", "csi", FAKE_ERROR=words)
+    assert done.returncode == 2
+    assert line in done.stderr.decode()
+    assert done.stderr.count(b"error:") == 1
+
+
+def test_without_the_program_the_line_says_what_to_install(rpicam: Path) -> None:
+    (rpicam / "rpicam-vid").unlink()
+    assert b"camera csi: it needs rpicam-vid: sudo apt install" in run("watch", "csi").stderr
+    fake_rpicam.install(rpicam, "libcamera-vid")  # as it is called on older systems
+    assert run("watch", "csi", "--frames", 1).returncode == 0
+
+
+def test_an_odd_height_is_refused(rpicam: Path) -> None:
+    assert b"a CSI camera's height is even: give 100x100" in run("watch", "csi", "--size", "100x99").stderr
+
+
+def test_a_program_that_stalls_is_given_up(rpicam: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_STALL", "0")
+    monkeypatch.setattr(edgecnn.rpicam, "STALL", 0.5)
+    with Live("csi") as camera, pytest.raises(EdgecnnError, match="has sent nothing for 0 s: is its cable firm"):
+        camera.newest()
+
+
+LISTED = "Available cameras\n---\n0 : imx219 [3280x2464] (/base/a)\n    Modes: x\n1 : imx477 [4056x3040] (/base/b)\n"
+
+
+def test_the_doctor_lists_cameras(rpicam: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_CAMERAS", LISTED)
+    assert cameras.csi_cameras("Raspberry Pi 5") == [Camera("csi", "imx219"), Camera("csi:1", "imx477")]
+    assert cameras.present() == "csi"
+    monkeypatch.setenv("FAKE_CAMERAS", "No cameras available!")
+    (camera,) = cameras.csi_cameras("Raspberry Pi 5")
+    assert "camera_auto_detect=1" in str(camera.reason)
+    assert cameras.csi_cameras("a PC") == []
+    (rpicam / "rpicam-vid").unlink()
+    assert "apt install rpicam-apps-lite" in str(cameras.csi_cameras("Raspberry Pi 5")[0].reason)
+
+
+def capability(driver: str, card: str, whole: int, own: int) -> bytes:
+    return struct.pack("16s32s32sIII12x", driver.encode(), card.encode(), b"usb-1", 0, whole, own)
+
+
+def test_usb_cameras_are_told_from_the_rest() -> None:
+    camera = cameras.camera_of("/dev/video0", capability("uvcvideo", "HD Webcam", 0x84A00001, 0x04200001))
+    assert camera == Camera("/dev/video0", "HD Webcam")
+    assert cameras.camera_of("/dev/video1", capability("uvcvideo", "HD Webcam", 0x84A00001, 0x04A00000)) is None
+    assert cameras.camera_of("/dev/video0", capability("unicam", "unicam", 0x85200001, 0x05200001)) is None
+    legacy = cameras.camera_of("/dev/video0", capability("bm2835 mmal", "mmal service 16.1", 0x85200005, 0x05200005))
+    assert "legacy camera stack is on" in str(legacy and legacy.reason)
+    assert "usermod -aG video" in cameras._closed(PermissionError(errno.EACCES, "Permission denied"))
+    assert "is it connected?" in cameras._closed(FileNotFoundError(errno.ENOENT, "No such file"))
+
+
+def test_who_holds_a_camera_is_named(tmp_path: Path) -> None:
+    (tmp_path / "4711" / "fd").mkdir(parents=True)
+    (tmp_path / "4711" / "comm").write_text("motion\n")
+    (tmp_path / "4711" / "fd" / "7").symlink_to("/dev/video2")
+    assert cameras.held("video2", processes=tmp_path) == "motion holds it: end it (kill 4711)"
+    assert cameras.held("media", "video", processes=tmp_path)
+    assert cameras.held("video20", processes=tmp_path) is None
+
+
+@pytest.mark.parametrize("pixels", ["yuv420", "nv12", "grey", "rgb", "bgr"])
+def test_raw_frames_of_every_layout_on_stdin_get_the_same_answer(tmp_path: Path, pixels: str) -> None:
+    grey = np.asarray(Image.open(digit_file(tmp_path)).convert("L"))
+    height, width = grey.shape
+    if pixels in ("rgb", "bgr"):
+        grey = grey.repeat(3, axis=1)
+    stride = grey.shape[1] + 6
+    octets = padded(grey, stride)
+    if pixels in ("yuv420", "nv12"):
+        octets += bytes([128]) * (Layout(pixels, width, height, stride).size - len(octets))
+    words = ("--size", f"{width}x{height}", "--pixels", pixels, "--stride", stride)
+    done = run("watch", "-", *words, octets=2 * octets)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["label"] for line in done.stdout.splitlines()] == [DRAWN] * 2
+
+
+def test_options_of_raw_frames_are_for_them(tmp_path: Path) -> None:
+    assert b"--pixels and --stride are for raw frames on stdin" in run("watch", tmp_path, "--pixels", "grey").stderr
+    assert b"the stride cannot be 5" in run("watch", "-", "--stride", 5).stderr
+    assert b"pixels of a frame is" in run("watch", "-", "--size", "32768x32768").stderr
+
+
+def test_picamera2_is_read_where_there_is_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a module that answers as picamera2 does: rows of its stride, colours two rows in one."""
+    picture = fake_rpicam.frame(100, 50, 64, 7)
+
+    class Picamera2:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def create_video_configuration(self, **options: object) -> dict[str, object]:
+            return options
+
+        def configure(self, options: dict[str, object]) -> None:
+            assert options["main"] == {"size": (100, 50), "format": "YUV420"}
+            assert options["colour_space"] == "sycc"
+
+        def start(self) -> None: ...
+        def close(self) -> None: ...
+        def capture_array(self, name: str) -> np.ndarray:
+            time.sleep(0.01)
+            return np.frombuffer(picture, np.uint8).reshape(-1, 128)
+
+    module = types.ModuleType("picamera2")
+    module.Picamera2 = Picamera2  # type: ignore[attr-defined]
+    module.__spec__ = importlib.machinery.ModuleSpec("picamera2", None)
+    colours = types.SimpleNamespace(ColorSpace=types.SimpleNamespace(Sycc=lambda: "sycc"))
+    monkeypatch.setitem(sys.modules, "picamera2", module)
+    monkeypatch.setitem(sys.modules, "libcamera", colours)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with Live("csi", (100, 50)) as camera:
+        shot = camera.newest(timeout=20)
+    assert shot is not None
+    assert np.abs(shot.picture.rgb()[1:, 0].astype(int) - RED).max() <= 2
+    assert np.abs(shot.picture.rgb()[1:, 99].astype(int) - BLUE).max() <= 2

@@ -42,7 +42,7 @@ COMMANDS = (
     "deploy.fleet",
     "edgecnn",
 )
-SUBCOMMANDS = ("doctor", "info", "classify", "check", "golden", "bench", "tune", "watch")
+SUBCOMMANDS = ("doctor", "info", "classify", "check", "golden", "bench", "tune", "watch", "service")
 
 
 @pytest.mark.parametrize("name", [(name,) for name in COMMANDS] + [("edgecnn", name) for name in SUBCOMMANDS])

@@ -1,5 +1,6 @@
 """The guides: their tables are those of the committed results, and what they name is there; nothing else is."""
 
+import argparse
 import json
 import re
 import shlex
@@ -167,6 +168,7 @@ def test_every_option_in_the_guides_exists(monkeypatch: pytest.MonkeyPatch) -> N
     known = set().union(*(options(name, monkeypatch) for name in NAMES))
     known |= set(re.findall(r'"(--[a-z-]+)"', Path(install.__file__).read_text()))
     known |= {"--bench", "--system-site-packages", "--now", "--version"}  # of the C program, venv, systemctl, edgecnn
+    known |= {"--codec", "--width", "--height"}  # of rpicam-vid
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) <= known
 
 
@@ -175,8 +177,14 @@ def options(name: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     parsers = collect(monkeypatch)
     module, *part = name.split()
     main_of(module)([*part, "--help"])
-    actions = sub_parser(parsers[-1], part)._actions
-    return {option for action in actions for option in action.option_strings if option.startswith("--")}
+    return long_options(sub_parser(parsers[-1], part))
+
+
+def long_options(parser: argparse.ArgumentParser) -> set[str]:
+    """The long options of a parser and of those within it."""
+    words = {word for action in parser._actions for word in action.option_strings if word.startswith("--")}
+    inner = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return words.union(*(long_options(part) for choices in inner for part in choices.values()))
 
 
 def test_the_first_lines_of_python_run(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,6 +246,6 @@ def test_mistakes_are_refused(tmp_path: Path) -> None:
     refused(run_here("edgecnn", "watch", tmp_path / "clip.mp4"), "cannot open")
     done = watched("-", input=bytes(800))
     assert done.returncode == 2
-    assert b"stdin ended within a frame: a frame is 28x28x1 bytes" in done.stderr
+    assert b"stdin ended within a frame: a frame is 28x28, grey, 784 bytes" in done.stderr
     for words in (("--size", "28"), ("--frames", "0"), ("--fps", "x")):
         refused(run_here("edgecnn", "watch", "-", *words))

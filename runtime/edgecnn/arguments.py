@@ -118,3 +118,10 @@ def words(text: str) -> str:
     if not text.strip():
         raise ArgumentTypeError(f"{bounds.short(text)} is empty: give a name")
     return text
+
+
+def unit(text: str) -> str:
+    """A type for the name of a service: small letters, digits and hyphens."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", text, re.ASCII):
+        raise ArgumentTypeError(f"{bounds.short(text)} is no name of a service: give small letters, digits and hyphens")
+    return text

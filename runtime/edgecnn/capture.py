@@ -54,9 +54,12 @@ def _usb(source: str, size: tuple[int, int], rate: float) -> Capture:
 
 
 def _csi(source: str, size: tuple[int, int], rate: float) -> Capture:
+    from edgecnn.picamera import PicameraCapture, has_picamera2
     from edgecnn.rpicam import RpicamCapture
+    from edgecnn.rpicam_program import program
 
-    return RpicamCapture(int(source.partition(":")[2] or 0), size, rate)
+    kind = PicameraCapture if program() is None and has_picamera2() else RpicamCapture
+    return kind(int(source.partition(":")[2] or 0), size, rate)
 
 
 def _auto(source: str, size: tuple[int, int], rate: float) -> Capture:

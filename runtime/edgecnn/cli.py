@@ -8,6 +8,7 @@ edgecnn golden FOLDER           answers beside those of the machine that convert
 edgecnn bench [MODEL]           latency and throughput on this machine
 edgecnn tune FOLDER             the fastest of a folder's models, engines and thread counts that passes check
 edgecnn watch SOURCE            a label for each frame of a folder that fills, a video, a camera, or stdin
+edgecnn service ACTION          keeps watch or serve running, from boot on
 
 The default model is the MNIST classifier inside this package; in a bundle, the bundle's models. The default image is
 the picture beside the model.
@@ -24,6 +25,7 @@ from edgecnn.command import add_json, command
 from edgecnn.engines import ENGINES, engine_names
 from edgecnn.errors import EdgecnnError
 from edgecnn.option_parser import Parser
+from edgecnn.source_names import WIDTHS
 
 
 @command
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     classify.add_argument(
         "images", type=Path, nargs="*", metavar="IMAGE", help="PNG, JPEG, … (default: picture.png beside the model)"
     )
+    classify.add_argument("--camera", metavar="SOURCE", help="what a camera sees now: csi, auto, 0, a stream's URL")
     _add_model(classify)
     _add_threshold(classify)
     _add_engine(classify)
@@ -107,17 +110,53 @@ def _parser() -> argparse.ArgumentParser:
     _add_watch_options(
         add("watch", "a line of JSON for each frame of a folder that fills, a video, a camera, or stdin", "watch")
     )
+    _add_service(add("service", "keeps watch or serve running, from boot on, by systemd", "service", "status"))
     return top
 
 
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """The options of a command line, checked."""
+    return _parser().parse_args(words)
+
+
+def _add_service(service: argparse.ArgumentParser) -> None:
+    add_json(service)
+    actions = service.add_subparsers(required=True, metavar="ACTION")
+    purposes = {
+        "install": "write a unit for this command, start it now and at each boot",
+        "status": "whether it runs",
+        "logs": "what it printed",
+        "remove": "stop it, and remove the unit",
+    }
+    for name, purpose in purposes.items():
+        action = actions.add_parser(name, help=purpose, description=purpose)
+        action.set_defaults(run=("edgecnn.service", name))
+        action.add_argument("--name", type=arguments.unit, help="of the service (default: edgecnn-watch)")
+        if name == "logs":
+            action.add_argument("--lines", type=arguments.count(), default=50, help="of the journal (default 50)")
+            action.add_argument("--follow", action="store_true", help="and those to come")
+        if name == "install":
+            action.add_argument("--print", action="store_true", help="show the unit, and do nothing")
+            action.add_argument(
+                "--write", type=Path, action="append", default=[], metavar="FOLDER", help="a folder that it may write"
+            )
+            action.add_argument(
+                "words", nargs=argparse.PARSER, metavar="COMMAND", help="watch or serve, with its arguments"
+            )
+
+
 def _add_watch_options(watch: argparse.ArgumentParser) -> None:
-    watch.add_argument("source", metavar="SOURCE", help="a folder, a video, a camera (0), or - for raw frames on stdin")
+    watch.add_argument(
+        "source", metavar="SOURCE", help="a folder, a video, a camera (csi, auto, 0), a URL, or - for stdin"
+    )
     _add_model(watch)
     watch.add_argument("--new-only", action="store_true", help="leave out the pictures that a folder holds already")
     watch.add_argument("--fps", type=arguments.positive, help="at most so many frames a second")
     _add_threshold(watch)
     watch.add_argument("--frames", type=arguments.count(1, 10**12), help="stop after so many")
     watch.add_argument("--size", type=arguments.size, metavar="WxH", help="of raw frames (default: the model's own)")
+    watch.add_argument("--pixels", choices=WIDTHS, help="of raw frames (default: grey or rgb, as the model)")
+    watch.add_argument("--stride", type=arguments.count(), help="bytes from row to row of raw frames with gaps")
     _add_engine(watch)
 
 

@@ -25,6 +25,7 @@ from edgecnn.modelfile import read_model
 from edgecnn.prediction import Prediction
 from edgecnn.verdict import Report
 
+_SETTLING = 1.0  # seconds that a camera gets for its exposure
 _SHOWN = 12  # of the files left out, with the reason; --json has all
 
 
@@ -82,6 +83,11 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
 def classify(options: argparse.Namespace) -> int:
     """The command `edgecnn classify`; if some images cannot be read, it answers the others first."""
     classifier = open_model(options.model, options.engine, options.threads, options.threshold)
+    if options.camera:
+        if options.images:
+            raise EdgecnnError("--camera takes a picture of its own: leave the images out")
+        _print_answers(classifier, [_looked(classifier, options.camera)], options.json)
+        return OK
     answers, unread = [], []
     with quiet():  # decoders murmur on stderr
         for path in options.images or [classifier.path.with_name(PICTURE)]:
@@ -95,6 +101,19 @@ def classify(options: argparse.Namespace) -> int:
     if unread:
         raise EdgecnnError("; ".join(dict.fromkeys(unread)))  # without Pillow all say the same
     return OK
+
+
+def _looked(classifier: Classifier, source: str) -> tuple[Path, Prediction, float]:
+    """What a camera sees, once its exposure has settled: its name and the frame's number, the answer, seconds."""
+    from edgecnn.live import Live  # not for who has pictures
+
+    settled = time.monotonic() + _SETTLING
+    with Live(source) as live:
+        shot = next(shot for shot in live.shots() if time.monotonic() >= settled)
+        name = Path(live.name.removeprefix("camera "), str(shot.number))
+    start = time.perf_counter()
+    prediction = classifier.classify(shot.picture.channels(classifier.manifest.input.shape[2]))
+    return name, prediction, time.perf_counter() - start
 
 
 def _print_answers(classifier: Classifier, answers: list[tuple[Path, Prediction, float]], as_json: bool) -> None:

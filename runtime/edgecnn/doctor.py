@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecnn.cameras import Camera, cameras
 from edgecnn.command import GATE_FAILED, OK, print_json, table
 from edgecnn.device import DEBIANS, Device, describe, install
 from edgecnn.engine_findings import Finding, examine_engine
@@ -23,6 +24,7 @@ class Diagnosis:
     device: Device
     warnings: tuple[str, ...]
     engines: tuple[Finding, ...]
+    cameras: tuple[Camera, ...]
     pillow: bool
     command: str | None  # that installs; None if an engine works and none is broken, or if nothing would help
 
@@ -45,8 +47,8 @@ def examine() -> Diagnosis:
     """Describe this machine, and try every engine on it."""
     device = describe()
     engines = tuple(examine_engine(kind, device) for kind in packaged())
-    pillow = importlib.util.find_spec("PIL") is not None
-    return Diagnosis(device, tuple(_warnings(device)), engines, pillow, _command(engines, device))
+    pillow, seen = importlib.util.find_spec("PIL") is not None, tuple(cameras(device.board))
+    return Diagnosis(device, tuple(_warnings(device)), engines, seen, pillow, _command(engines, device))
 
 
 def _warnings(device: Device) -> list[str]:
@@ -106,7 +108,13 @@ def screen(diagnosis: Diagnosis) -> str:
             "no engine has a wheel for this machine: use a 64-bit system, or Python 3.11, or --engine native with a"
             " library that python -m convert.c builds"
         )
-    return "\n\n".join((table(("", "this device"), _facts(diagnosis.device)), engines, *lines, *pillow))
+    seen = [table(("camera", "name", "state"), list(map(_seen, diagnosis.cameras)))] if diagnosis.cameras else []
+    lines += [f"{camera.source}: {camera.reason}" for camera in diagnosis.cameras if camera.reason]
+    return "\n\n".join((table(("", "this device"), _facts(diagnosis.device)), engines, *seen, *lines, *pillow))
+
+
+def _seen(camera: Camera) -> tuple[str, str, str]:
+    return camera.source, camera.name, "cannot be used" if camera.reason else "can be used"
 
 
 def _row(finding: Finding) -> tuple[str, str, str]:

@@ -19,7 +19,7 @@ from edgecnn import bounds
 from edgecnn.errors import EdgecnnError, NoCharacterError
 from edgecnn.images import SUFFIXES, fit_image, read_image
 from edgecnn.manifest import Input
-from edgecnn.raw_picture import RawPicture
+from edgecnn.raw_picture import Layout, RawPicture
 
 POLL = 0.2  # seconds between two looks into a folder
 
@@ -131,29 +131,35 @@ def awaited(folder: Path, new_only: bool) -> str | None:
     return f"waiting for pictures ({' '.join(_SUFFIXES)}) in {folder}{beside}{inside}"
 
 
-def raw_frames(stream: BinaryIO, wanted: Input, size: tuple[int, int] | None) -> Iterator[Frame]:
-    """Raw frames, uint8, one after the other: grey for a model with one channel, else red, green, blue.
+def raw_frames(stream: BinaryIO, wanted: Input, layout: Layout | None = None) -> Iterator[Frame]:
+    """Raw frames, uint8, one after the other.
 
     Args:
         stream: the bytes of the frames.
         wanted: the model's input.
-        size: width and height; without it the frames are of the model's own size and stay as they are.
+        layout: of the frames; without it they are as the model takes them, and stay so.
 
     Raises:
         EdgecnnError: the stream ends within a frame.
     """
-    height, width, channels = wanted.shape if size is None else (size[1], size[0], wanted.shape[2])
-    shape = (height, width, channels)
+    form = layout or model_layout(wanted)
     number = 0
-    while data := stream.read(height * width * channels):
-        if len(data) < height * width * channels:
-            raise EdgecnnError(f"stdin ended within a frame: a frame is {width}x{height}x{channels} bytes (--size)")
-        pixels = np.frombuffer(data, np.uint8).reshape(shape)
-        if size is None:
-            yield Frame(str(number), pixels, 0.0, raw=True)
+    while octets := stream.read(form.size):
+        if len(octets) < form.size:
+            shape = f"{form.width}x{form.height}, {form.pixels}, {form.size:,} bytes"
+            raise EdgecnnError(f"stdin ended within a frame: a frame is {shape} (--size, --pixels, --stride)")
+        picture = RawPicture(np.frombuffer(octets, np.uint8), form)
+        if layout is None:
+            yield Frame(str(number), picture.octets.reshape(wanted.shape), 0.0, raw=True, picture=picture)
         else:
-            yield frame_of(str(number), fit_image, pixels[..., 0] if channels == 1 else pixels, wanted)
+            yield fitted_frame(str(number), picture, wanted)
         number += 1
+
+
+def model_layout(wanted: Input) -> Layout:
+    """The layout of a raw frame that is as the model takes it."""
+    height, width, channels = wanted.shape
+    return Layout("grey" if channels == 1 else "rgb", width, height)
 
 
 def frame_of(name: str, decode: Callable[..., npt.NDArray[np.uint8]], *arguments: object) -> Frame:
@@ -172,6 +178,6 @@ def fitted_frame(name: str, picture: RawPicture, wanted: Input, dropped: int = 0
     """The frame of a camera's picture, for a model with this input."""
 
     def fitted() -> npt.NDArray[np.uint8]:
-        return fit_image(picture.grey() if wanted.shape[2] == 1 else picture.rgb(), wanted, f"frame {name}")
+        return fit_image(picture.channels(wanted.shape[2]), wanted, f"frame {name}")
 
     return replace(frame_of(name, fitted), picture=picture, dropped=dropped)

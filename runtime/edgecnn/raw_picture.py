@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
+from edgecnn.source_names import WIDTHS
 
 Pixels = npt.NDArray[np.uint8]
-
-WIDTHS = {"grey": 1, "rgb": 3, "bgr": 3, "yuv420": 1, "nv12": 1}  # bytes a pixel in the first plane, by layout
 
 _DISTANCE = np.arange(256) - 128  # of blueness and redness from grey
 _RED, _BLUE = (np.rint(factor * _DISTANCE).astype(np.int16) for factor in (1.402, 1.772))
@@ -43,6 +43,8 @@ class Layout:
     left: int = 0
 
     def __post_init__(self) -> None:
+        bounds.whole(self.width * self.height, "pixels of a frame", 1, bounds.VALUES)
+        bounds.whole(self.stride, "the stride", 0, bounds.SIDE * 4)
         least = (self.left + self.width) * WIDTHS[self.pixels]
         if self.stride and self.stride < least:
             raise EdgecnnError(f"a row has {least} bytes at least: the stride cannot be {self.stride}")
@@ -79,6 +81,10 @@ class RawPicture:
 
     octets: Pixels
     layout: Layout
+
+    def channels(self, number: int) -> Pixels:
+        """As a model with so many channels takes it: grey for one, else red, green, blue."""
+        return self.grey() if number == 1 else self.rgb()
 
     def grey(self) -> Pixels:
         """Brightness, uint8, (height, width); of the first plane where that is brightness: then nothing is copied."""

@@ -11,7 +11,6 @@ raspberrypi/linux pull request 4419; raspberrypi/picamera2 issues 1035 and 1182.
 import contextlib
 import os
 import select
-import shutil
 import signal
 import subprocess
 import threading
@@ -22,17 +21,12 @@ import numpy as np
 
 from edgecnn.errors import EdgecnnError
 from edgecnn.raw_picture import Layout, RawPicture
+from edgecnn.rpicam_program import INSTALL, csi_reason, program
 
-PROGRAMS = ("rpicam-vid", "libcamera-vid")
 STALL = 10.0  # seconds without a byte, after which the program is ended
 ALIGNMENT = 128  # bytes; see above
 _LINES = 20  # of its last words
 _GRACE = 2.0  # seconds between the two ways to end it
-
-
-def program() -> str | None:
-    """The path of the program; None if neither is installed."""
-    return next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
 class RpicamCapture:
@@ -51,7 +45,7 @@ class RpicamCapture:
         self.name = f"camera csi:{number}" if number else "camera csi"
         path = program()
         if path is None:
-            raise EdgecnnError(f"{self.name} needs rpicam-vid: sudo apt install rpicam-apps-lite (see edgecnn doctor)")
+            raise EdgecnnError(f"{self.name}: {INSTALL}")
         self._layout = layout_of(*size)
         self._process = subprocess.Popen(
             _words(path, number, self._layout, rate),
@@ -111,7 +105,7 @@ class RpicamCapture:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_GRACE)
         self._listener.join(_GRACE)
-        return f"{self.name} {csi_reason(list(self._words), self._process.returncode)}"
+        return f"{self.name}: {csi_reason(list(self._words), self._process.returncode)}"
 
 
 def layout_of(width: int, height: int) -> Layout:
@@ -127,8 +121,3 @@ def _words(path: str, number: int, layout: Layout, rate: float) -> list[str]:
     camera = ["--camera", str(number), "--width", str(layout.row), "--height", str(layout.height)]
     output = ["--framerate", f"{rate:g}", "--codec", "yuv420", "--flush", "--output", "-"]
     return [path, "--timeout", "0", "--nopreview", "--verbose", "0", *camera, *output]
-
-
-def csi_reason(words: list[str], status: int) -> str:
-    """Why rpicam-vid ended, by its last words and its exit status."""
-    return f"ended ({words[-1] if words else f'status {status}'}): see edgecnn doctor"

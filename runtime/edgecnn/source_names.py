@@ -1,7 +1,8 @@
-"""How cameras and streams are named: `auto`, `csi`, `csi:1`, `0`, `/dev/video0`, `rtsp://...`."""
+"""Names of cameras and streams (`auto`, `csi:1`, `0`, `/dev/video0`, `rtsp://...`), and of layouts of pixels."""
 
 import re
 
+WIDTHS = {"grey": 1, "rgb": 3, "bgr": 3, "yuv420": 1, "nv12": 1}  # bytes a pixel in the first plane, by layout
 AUTO, DEVICE = "auto", "/dev/video"
 _CSI = re.compile(r"csi(:\d{1,3})?", re.ASCII)
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from edgecnn.capture import RATE, SIZE, open_capture
 from edgecnn.errors import EdgecnnError
-from edgecnn.frames import Frame, awaited, folder_frames, raw_frames
+from edgecnn.frames import Frame, awaited, folder_frames, model_layout, raw_frames
 from edgecnn.live import Live
 from edgecnn.manifest import Input
+from edgecnn.raw_picture import Layout
 from edgecnn.source_names import is_live, is_url
 
 _SLOWEST = 5.0  # frames a second that a camera is asked for at least: an older frame is no news
@@ -20,6 +21,8 @@ def open_frames(
     size: tuple[int, int] | None = None,
     new_only: bool = False,
     fps: float | None = None,
+    pixels: str | None = None,
+    stride: int | None = None,
 ) -> Iterator[Frame]:
     """The frames of a source.
 
@@ -29,6 +32,8 @@ def open_frames(
         size: width and height of raw frames on stdin, or that a CSI camera is asked for.
         new_only: leave out what a folder holds already.
         fps: how many frames a second will be looked at.
+        pixels: the layout of raw frames on stdin, one of `edgecnn.raw_picture.WIDTHS`.
+        stride: bytes from row to row of raw frames on stdin.
 
     Raises:
         EdgecnnError: there is no such source, or it does not go with the options.
@@ -37,7 +42,9 @@ def open_frames(
     if new_only and not source.is_dir():
         raise EdgecnnError("--new-only is for a folder: leave it out")
     if name == "-":
-        return raw_frames(sys.stdin.buffer, wanted, size)
+        return raw_frames(sys.stdin.buffer, wanted, _layout(wanted, size, pixels, stride))
+    if pixels or stride:
+        raise EdgecnnError("--pixels and --stride are for raw frames on stdin (-): leave them out")
     if is_live(name):
         return _live_frames(name, wanted, size or SIZE, min(RATE, max(fps or RATE, _SLOWEST)))
     if size:
@@ -49,6 +56,15 @@ def open_frames(
     if source.is_fifo():  # which OpenCV waits for, and Ctrl-C with it
         raise EdgecnnError(f"{source} is a pipe: send raw frames to stdin (edgecnn watch - < {source})")
     return _video_frames(name, wanted)
+
+
+def _layout(wanted: Input, size: tuple[int, int] | None, pixels: str | None, stride: int | None) -> Layout | None:
+    """The layout of raw frames; None if they are as the model takes them."""
+    own = model_layout(wanted)
+    if not (size or pixels or stride):
+        return None
+    width, height = size or (own.width, own.height)
+    return Layout(pixels or own.pixels, width, height, stride or 0)
 
 
 def _folder_frames(folder: Path, wanted: Input, new_only: bool) -> Iterator[Frame]:

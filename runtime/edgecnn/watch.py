@@ -97,7 +97,9 @@ def _prediction(classifier: Classifier, frame: Frame) -> Prediction:
 
 
 def _frames(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:
-    return open_frames(options.source, wanted, options.size, options.new_only, options.fps)
+    return open_frames(
+        options.source, wanted, options.size, options.new_only, options.fps, options.pixels, options.stride
+    )
 
 
 def _paced(frames: Iterator[Frame], fps: float | None) -> Iterator[Frame]:
