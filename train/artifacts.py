@@ -27,6 +27,7 @@ from train.pictures import confusion, curves, mistakes
 from train.reliability_diagram import reliability_diagram
 from workstation.rejection import fit_rejection, rejected
 
+SPLITS = ("calibration", "validation", "evaluation")
 _BATCH = 256
 
 
@@ -77,6 +78,14 @@ def write(output: Path, fitted: Fitted) -> Result:
     return Result(job.recipe.name, job.seed, *figures)
 
 
+def write_model(output: Path, fitted: Fitted) -> None:
+    """Write only the model with its manifest, and the images that a conversion needs; the test split is left alone."""
+    weights = hash_arrays(fitted.model.get_weights())
+    for split, dataset in splits(fitted, weights, ("calibration", "validation")).items():
+        dataset.save(output / f"{split}.npz")
+    write_file(output / "model.keras", pack_keras(fitted, weights, {}))
+
+
 def _fit_rejection(validation: Dataset, share: float | None) -> tuple[Rejection | None, str]:
     return fit_rejection(_probabilities(validation), np.asarray(validation.labels), share or 0.0)
 
@@ -106,7 +115,7 @@ def _decorations(
     }
 
 
-def splits(fitted: Fitted, weights: str) -> dict[str, Dataset]:
+def splits(fitted: Fitted, weights: str, wanted: Sequence[str] = SPLITS) -> dict[str, Dataset]:
     """The images for calibration, validation and evaluation, with the network's probabilities."""
     data = fitted.job.data
     calibration, validation, _ = data.splits
@@ -118,7 +127,8 @@ def splits(fitted: Fitted, weights: str) -> dict[str, Dataset]:
         "evaluation": (test, np.arange(len(data.test_images)), False),
     }
     datasets = {}
-    for split, ((images, labels, names), indices, trained_on) in sources.items():
+    for split in wanted:
+        (images, labels, names), indices, trained_on = sources[split]
         inputs = normalize(images[indices], fitted.job.input)
         probabilities = fitted.model.predict(inputs, batch_size=_BATCH, verbose=0)
         source = Source(data.name, split, trained_on, weights)
@@ -160,6 +170,8 @@ def manifest_of(
             accuracy=accuracy,
             teacher_seeds=tuple(range(job.recipe.teachers)),
             commit=commit(Path(__file__).parent),
+            parent_sha256=job.network.parent_sha256,
+            budget=job.network.budget,
         ),
         baseline=data.baseline,
         rejection=rejection,

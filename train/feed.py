@@ -35,7 +35,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         indices = job.fitted_indices
         self.order = np.random.default_rng([job.seed, epoch]).permutation(len(indices))
         self.batches = math.ceil(len(indices) / job.recipe.batch)
-        self.weights = job.class_weights
+        self.weights = job.class_weights if softs is None else None  # logarithms cannot be weighed
         seed = (job.seed, epoch) if softs is None else (epoch % len(softs),)
         self.targets = targets_of(job, indices) if softs is None else softs[seed[0]].astype(np.float32)
         self.images, self.rows = job.data.train_images, indices  # they may be mapped from the disk

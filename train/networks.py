@@ -34,6 +34,8 @@ class Architecture:
     signed: bool = False  # its pixels run from -1 to 1
     pretrained: tuple[str, ...] = ()  # layers that start with weights of another training
     folded: Build | None = None  # builds the network without batch normalization, see `fold`
+    parent_sha256: str | None = None  # of the weights of the network that it is a smaller form of
+    budget: str | None = None  # that it was made for, in words
 
     def finish(self, model: keras.Model) -> keras.Model:
         """The fitted network as it is delivered."""

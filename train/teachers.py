@@ -12,7 +12,7 @@ trainings that resume.
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,39 @@ def soft_labels(job: Job) -> Softs:
     if not path.exists():
         names = [f"teacher {number + 1} of {len(jobs)}" for number in range(len(jobs))]
         teachers = [_trained(teacher, name) for teacher, name in zip(jobs, names, strict=True)]
-        buffer = io.BytesIO()
-        np.save(buffer, _answers(job, teachers))
-        write_file(path, buffer.getvalue())
+        _save(path, _answers(job, teachers))
+    return _read(path)
+
+
+def _save(path: Path, answers: Softs) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, answers)
+    write_file(path, buffer.getvalue())
+
+
+def _read(path: Path) -> Softs:
     softs: Softs = np.load(io.BytesIO(read_file(path)))
     return softs
+
+
+def parent_labels(job: Job, parent: keras.Model, weights: str) -> Softs:
+    """The answers of one larger network, whatever network learns them, and with whatever seed.
+
+    Args:
+        job: its data, and how its recipe distorts images, count.
+        parent: takes the job's images.
+        weights: their hash.
+
+    Returns:
+        As `soft_labels`; a recipe that distorts no images has one copy of each, undistorted.
+    """
+    job = replace(job, recipe=replace(job.recipe, copies=job.recipe.copies if job.recipe.distortion else 1))
+    copies = min(job.recipe.copies, job.epochs)
+    parts = {name: job.as_document()[name] for name in ("data", "tools")}
+    path = _cached("answers", weights, parts, asdict(job.recipe)["distortion"], copies, job.holds_out) / "answers.npy"
+    if not path.exists():
+        _save(path, _answers(job, [parent]))
+    return _read(path)
 
 
 def _teacher(job: Job, number: int) -> Job:

@@ -16,7 +16,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.reference import Reference
 
 # 2: rewrites; 3: commit, teacher_seeds, reported; 4: without CharacterFrame.dropped; 5: sigmoid, sigmoids; 6: rejection
-# 7: reference
+# 7: reference, parent_sha256, budget
 SCHEMA = 7
 FORMATS, LAYOUTS = ("keras", "tflite", "onnx"), ("NHWC", "NCHW")
 OUTPUTS = ("probabilities", "logits", "sigmoid", "sigmoids")  # see edgecnn.answers
@@ -85,6 +85,8 @@ class Training(Bounded):
     accuracy: dict[str, float]  # of the float model, by split
     teacher_seeds: tuple[int, ...] = ()  # of the larger networks whose answers it was fitted to
     commit: str | None = None  # of the checkout that trained it, with a `+` if files differed
+    parent_sha256: str | None = None  # of the weights of the larger network that it was made from
+    budget: str | None = None  # that it was made for, in words
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,0 +1,117 @@
+"""Batch normalization while a network is fitted: layers that lack it get it, and it is folded away afterwards.
+
+It begins as the identity, with mean and deviation of what the layer gives now, so that no output changes.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers
+
+from train.flat_model import nodes_of, with_layers
+
+_MOMENTUM = 0.9
+_NORM, _ACTIVATION = "_shrink_norm", "_shrink_activation"
+
+
+def normalized(plain: keras.Model, inputs: npt.NDArray[np.float32] | None) -> keras.Model:
+    """The network with batch normalization behind each hidden layer that has a bias of its own instead.
+
+    Args:
+        plain: functional; it keeps its weights.
+        inputs: images, (n, height, width, channels), that set the first mean and deviation; None: all weights are new.
+    """
+    names = _hidden(plain)
+
+    def copy(operation: Any) -> Any:
+        return _spread(operation, copies) if operation.name in names else copies(operation)
+
+    copies = _Copies()
+    model = with_layers(plain, copy)
+    if inputs is not None:
+        for layer in plain.layers:
+            if layer.weights:
+                _set(model, layer, layer.name in names)
+        _begin(model, names, inputs)
+    return model
+
+
+def folded(fitted: keras.Model, plain: keras.Model) -> keras.Model:
+    """Set the weights of `plain` so that it computes what `fitted` does (see `train.networks.fold`)."""
+    names = _hidden(plain)
+    for layer in plain.layers:
+        weights = fitted.get_layer(layer.name).get_weights()
+        if layer.name in names:
+            norm = fitted.get_layer(f"{layer.name}{_NORM}")
+            gamma, beta, mean, variance = norm.get_weights()
+            scale = gamma / np.sqrt(variance + norm.epsilon)
+            weights = [weights[0] * scale, beta - mean * scale]
+        layer.set_weights(weights)
+    return plain
+
+
+class _Copies:
+    """New layers in place of a model's, one for each."""
+
+    def __init__(self) -> None:
+        self._copies: dict[int, Any] = {}
+
+    def __call__(self, operation: Any, **changes: Any) -> Any:
+        if not isinstance(operation, layers.Layer):
+            return operation
+        if id(operation) not in self._copies:
+            self._copies[id(operation)] = type(operation).from_config(operation.get_config() | changes)
+        return self._copies[id(operation)]
+
+
+def _hidden(plain: keras.Model) -> set[str]:
+    """Names of convolutions and dense layers with a bias, called once, which no batch normalization follows."""
+    nodes = nodes_of(plain)
+    ends = {id(tensor) for tensor in plain.outputs}
+    followed = {
+        id(tensor)
+        for node in nodes
+        if isinstance(node.operation, layers.BatchNormalization)
+        for tensor in node.input_tensors
+    }
+    calls = [node.operation.name for node in nodes]
+    return {
+        node.operation.name
+        for node in nodes
+        if type(node.operation) in (layers.Conv2D, layers.Dense) and node.operation.use_bias
+        if calls.count(node.operation.name) == 1 and not {id(node.outputs[0])} & (ends | followed)
+    }
+
+
+def _spread(layer: Any, copies: _Copies) -> Any:
+    """The layer, batch normalization and its activation."""
+    linear = copies(layer, use_bias=False, activation=None)
+    norm = layers.BatchNormalization(momentum=_MOMENTUM, name=f"{layer.name}{_NORM}")
+    activation = layers.Activation(layer.get_config()["activation"], name=f"{layer.name}{_ACTIVATION}")
+    return lambda x: activation(norm(linear(x)))
+
+
+def _set(model: keras.Model, layer: Any, is_spread: bool) -> None:
+    """Copy a layer's weights; its batch normalization is the identity and adds its bias."""
+    weights = layer.get_weights()
+    if is_spread:
+        norm = model.get_layer(f"{layer.name}{_NORM}")
+        kernel, bias = weights
+        ones = np.ones_like(bias)
+        norm.set_weights([ones, bias, 0 * ones, ones - norm.epsilon])
+        weights = [kernel]
+    model.get_layer(layer.name).set_weights(weights)
+
+
+def _begin(model: keras.Model, names: set[str], inputs: npt.NDArray[np.float32]) -> None:
+    """Set mean and variance to those of the images, and scale and shift so that no output changes."""
+    for name in names:
+        probe = keras.Model(model.inputs, model.get_layer(name).output)
+        sums = np.asarray(probe(inputs))
+        norm = model.get_layer(f"{name}{_NORM}")
+        _, bias, _, _ = norm.get_weights()
+        axes = tuple(range(sums.ndim - 1))
+        mean, variance = sums.mean(axis=axes), sums.var(axis=axes)
+        norm.set_weights([np.sqrt(variance + norm.epsilon), bias + mean, mean, variance])
