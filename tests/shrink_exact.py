@@ -38,6 +38,7 @@ NETWORKS = {
     "nested": networks.nested,
     "swish": networks.swish,
     "hard_swish": networks.hard_swish,
+    "gelu": networks.gelu,
 }
 
 
@@ -87,5 +88,5 @@ def tried(name: str) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    for network in sys.argv[1:] or NETWORKS:
+    for network in sys.argv[1:]:
         print(json.dumps(tried(network)))

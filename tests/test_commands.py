@@ -17,6 +17,7 @@ from PIL import Image
 
 COMMANDS = (
     "train",
+    "train.shrink",
     "convert",
     "convert.adopt",
     "convert.c",

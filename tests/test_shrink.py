@@ -1,9 +1,13 @@
 """Channels are removed from any classifier, and what is left answers as before where nothing listened to them."""
 
 import json
+from pathlib import Path
 
 import pytest
-from conftest import ROOT, run
+from conftest import ROOT, refused, run
+from PIL import Image
+
+from edgecnn.modelfile import read_model
 
 NETWORKS = ["reference", "resnet8", "ds_cnn", "mobilenet_v1", "mobilenet_v2", "joined", "nested", "swish", "hard_swish"]
 
@@ -25,3 +29,79 @@ def test_removing_what_nothing_reads_changes_no_output() -> None:
         assert counted == small < 0.6 * whole
         counted, small, whole = document["macs"]
         assert counted == small < 0.6 * whole
+
+
+@pytest.fixture(scope="module")
+def shrunk(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("front")
+    words = ("--budget", "macs=100k,params=6k", "--epochs", 2, "--recipe", "tutorial", "--output", output)
+    done = run("train.shrink", trained / "model.keras", *words)
+    assert done.returncode == 0, done.stderr
+    assert "macs=100k,params=6k" in done.stdout
+    return output
+
+
+@pytest.mark.slow
+def test_a_point_is_a_whole_folder_within_its_budget(trained: Path, shrunk: Path) -> None:
+    (point,) = json.loads((shrunk / "front.json").read_text())["points"]
+    folder = Path(point["folder"])
+    assert point["macs"] <= 100_000
+    assert point["parameters"] <= 6_000
+    native = json.loads((folder / "model_int8.native.json").read_text())
+    assert native["multiply_accumulates"] == point["macs"]
+    parent, child = (read_model(place / "model.keras").manifest for place in (trained, folder))
+    assert child.training is not None
+    assert (child.training.parent_sha256, child.training.budget) == (parent.weights_sha256, "macs=100k,params=6k")
+    assert read_model(folder / "model_int8.tflite").manifest.weights_sha256 == child.weights_sha256
+    assert point["accuracy"]["validation"]["accuracy"] > 0.5  # ten classes: it learns
+    assert {"model.keras", "calibration.npz", "validation.npz", "evaluation.npz"} <= {p.name for p in folder.iterdir()}
+    assert "macs=100k,params=6k" in (shrunk / "front.md").read_text()
+    with Image.open(shrunk / "front.png") as opened:
+        assert opened.size[0] > 600
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_only_with_the_same_options(trained: Path, shrunk: Path) -> None:
+    words = ("--budget", "macs=100k,params=6k", "--recipe", "tutorial", "--output", shrunk, "--resume", "--json")
+    model = shrunk / "macs-100k-params-6k/model.keras"
+    before = model.stat().st_mtime_ns
+    done = run("train.shrink", trained / "model.keras", *words, "--epochs", 2)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((shrunk / "front.json").read_text())
+    assert model.stat().st_mtime_ns == before
+    refused(run("train.shrink", trained / "model.keras", *words, "--epochs", 3), "other options", "--resume")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "problems"),
+    [
+        (("--budget", "macs=1"), ("the smallest network that could be made takes macs=", "a larger budget")),
+        (("--budget", "macs=5,watts=2"), ("is no budget", "flash=16k")),
+        (("--budget", "macs=5k", "--floor", 0.5), ("--budget and --floor",)),
+        (("--dataset", "mnist_of_nobody"), ("are not here", "--dataset FOLDER")),
+        (("--resume",), ("nothing to resume",)),
+    ],
+    ids=lambda words: str(words[0]),
+)
+def test_bad_input_gets_a_line_and_writes_nothing(
+    trained: Path, tmp_path: Path, words: tuple[object, ...], problems: tuple[str, ...]
+) -> None:
+    output = tmp_path / "front"
+    refused(run("train.shrink", trained / "model.keras", *words, "--epochs", 1, "--output", output), *problems)
+    assert not output.exists()
+
+
+@pytest.mark.slow
+def test_a_floor_that_no_network_holds_names_the_best(trained: Path, tmp_path: Path) -> None:
+    words = ("--floor", 1, "--points", 1, "--epochs", 1, "--output", tmp_path, "--recipe", "tutorial")
+    done = run("train.shrink", trained / "model.keras", *words)
+    assert done.returncode == 1, done.stderr
+    assert "none holds 1 on validation: the best, floor-1, has 0." in done.stderr
+
+
+@pytest.mark.slow
+def test_a_layer_that_cannot_be_pruned_is_named() -> None:
+    done = run(ROOT / "tests/shrink_exact.py", "gelu")
+    assert "cannot be pruned" in done.stderr
+    assert "LayerNormalization" in done.stderr

@@ -68,11 +68,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(parent: Parent, model: Any, graph: "Graph", options: argparse.Namespace, output: Path) -> "Run":
     from train.shrink.points import Run
+    from train.shrink.selection import check_budgets
     from train.teachers import parent_labels
 
     job = job_of(parent, options.seed)
     if not graph.families:
         raise EdgecnnError(f"{parent.path} has no layer between the image and the classes: there is nothing to remove")
+    check_budgets(graph, [limits.counted for limits in options.budget])
     _start(output, _settings(parent, options), options.resume)
     softs = parent_labels(job, model, parent.manifest.weights_sha256)
     return Run(parent, graph, job, softs, output, options.method == "uniform")

@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=METHODS,
         default="prune",
-        help="prune: by importance, from the parent's weights (default); uniform: all layers narrower alike, new weights",
+        help="prune: by importance, from the parent's weights (default); uniform: all layers alike, new weights",
     )
     parser.add_argument("--recipe", choices=RECIPES, help="how to fit again (default: the parent's)")
     parser.add_argument("--epochs", type=arguments.count(), help="for each network (default: the recipe's)")

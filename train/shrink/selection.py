@@ -4,7 +4,7 @@ Channels go by eights, since kernels compute so many at once: first until each f
 still asks for less, one by one.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -81,6 +81,16 @@ def _price(graph: Graph, importance: Importance, kept: Kept, units: Units, limit
     return float(importance[units].sum() / max(saved, 1e-12))
 
 
+def check_budgets(graph: Graph, budgets: Sequence[Mapping[str, float]]) -> None:
+    """Refuse, before hours of work, limits that no network meets.
+
+    Raises:
+        EdgecnnError: one channel in each layer takes more; the line says how much.
+    """
+    for limits in budgets:
+        list(path(graph, np.zeros(len(graph.fixed)), limits))
+
+
 def uniform(graph: Graph, importance: Importance, limits: Mapping[str, float]) -> Kept:
     """The units of a network whose layers are all narrower by one factor, the largest within limits.
 
@@ -93,7 +103,7 @@ def uniform(graph: Graph, importance: Importance, limits: Mapping[str, float]) -
             kept[family[max(1, round(len(family) * part / _WIDTHS)) :]] = False
         if excess(graph, kept, limits) == 0:
             return kept
-    list(path(graph, importance, limits))  # says what the smallest takes
+    check_budgets(graph, [limits])  # says what the smallest takes
     return kept
 
 
