@@ -20,6 +20,7 @@ from edgecnn.interpreters import Array, Engine
 from edgecnn.modelfile import ModelFile, read_model
 from edgecnn.pixels import dequantize, writer
 from edgecnn.prediction import Output, Prediction
+from edgecnn.seal import SEAL
 from edgecnn.shipped import SHIPPED
 from edgecnn.thread_engines import ThreadEngines
 from edgecnn.workers import map_chunks, usable_threads
@@ -50,6 +51,8 @@ class Classifier:
         engine: the name of the engine.
         threads: threads for one inference.
         batch: images that the file takes at once.
+        version: the first 12 digits of the file's SHA-256.
+        input_tensor: the file's own input.
         threshold: answers less probable are `unknown`; you may set it. It begins as the manifest's (`python -m train
             --reject`), and is 0 where that has none: every answer is then a label.
 
@@ -86,6 +89,7 @@ class Classifier:
         self.engine, first = load(engine)
         self._engines = ThreadEngines(partial(_loaded, load, self.engine), first)
         rejection = self.manifest.rejection
+        self.version, self.input_tensor = model.data[-SEAL:].decode("ascii", "replace")[:12], first.input
         self._output = Output(first.output, self.manifest, rejection.threshold if rejection else 0.0)
         self.batch = first.input.shape[0]
         height, width, channels = shape = self.manifest.input.shape
@@ -154,11 +158,13 @@ class Classifier:
         _invoke(engine)
         return self._read(engine.result()[0])
 
-    def classify(self, picture: Any) -> Prediction:
+    def classify(self, picture: Any, most: int | None = None) -> Prediction:
         """Classify a picture of any size; the model's input is made from it as the manifest says. Needs Pillow.
 
         Args:
-            picture: the path of an image file, a Pillow image, or pixels: uint8, (height, width) or (height, width, 3).
+            picture: the path or the bytes of an image file, a Pillow image, or pixels: uint8, (height, width) or
+                (height, width, 3).
+            most: pixels of an image file.
 
         Returns:
             The prediction; `unseen` if the model takes characters and the picture shows none.
@@ -166,13 +172,32 @@ class Classifier:
         Raises:
             EdgecnnError: Pillow is not installed, the file is missing or does not decode.
         """
-        from edgecnn.images import fit_image, read_image  # not for who has raw pixels
+        from edgecnn.decoding import MOST_PIXELS  # not for who has raw pixels
+        from edgecnn.images import fit_image, read_image
 
-        pixels = read_image if isinstance(picture, str | Path) else fit_image
+        is_file, wanted = isinstance(picture, str | Path | bytes), self.manifest.input
         try:
-            return self.predict_fitted(pixels(picture, self.manifest.input))
+            pixels = read_image(picture, wanted, most or MOST_PIXELS) if is_file else fit_image(picture, wanted)
+            return self.predict_fitted(pixels)
         except NoCharacterError:
             return self.unseen
+
+    def predict_stored(self, stored: bytes) -> Prediction:
+        """Classify one image that is the network's own input already.
+
+        Args:
+            stored: the bytes of an image as `input_tensor` stores it.
+
+        Raises:
+            EdgecnnError: they are too few or too many, or the model's answer is not a number.
+        """
+        engine = self._engines.get()
+        place = engine.feed()[0]
+        if len(stored) != place.nbytes:
+            raise EdgecnnError(f"the input has {len(stored):,} bytes; this model takes {place.nbytes:,}")
+        place[...] = np.frombuffer(stored, place.dtype).reshape(place.shape)
+        _invoke(engine)
+        return self._read(engine.result()[0])
 
     def predict_fitted(self, image: Image) -> Prediction:
         """Classify what `read_image` or `fit_image` gave; of a character in a frame, several views (`edgecnn.views`).

@@ -13,6 +13,14 @@ class NoCharacterError(EdgecnnError):
     """A picture shows no character: to a classifier it is an unknown thing."""
 
 
+class PictureFormatError(EdgecnnError):
+    """What is to be a picture is none, or is of a format that is not read here."""
+
+
+class PictureSizeError(EdgecnnError):
+    """A picture has more pixels than are read."""
+
+
 class EdgecnnWarning(UserWarning):
     """A doubt that the user may want to mend; its text is one line. The command line shows it as `warning: ...`."""
 

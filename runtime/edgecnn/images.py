@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from edgecnn.character import character_of
-from edgecnn.decoding import decode
+from edgecnn.decoding import MOST_PIXELS, decode
 from edgecnn.errors import EdgecnnError, NoCharacterError
 from edgecnn.manifest import CharacterFrame, Input
 from edgecnn.pillow import load_pillow
@@ -18,14 +18,16 @@ SUFFIXES = frozenset(
 )
 
 
-def read_image(path: Path | str, wanted: Input) -> Pixels:
+def read_image(picture: Path | str | bytes, wanted: Input, most: int = MOST_PIXELS) -> Pixels:
     """Read an image file as the pixels that a model with this input takes.
 
     Args:
-        path: PNG, JPEG or another format that Pillow reads, of any size and mode; its EXIF orientation turns it
-            upright, and its transparent parts become white (black if nothing would stand out from white).
+        picture: the path or the bytes of a PNG, JPEG or another format that Pillow reads, of any size and mode; its
+            EXIF orientation turns it upright, and its transparent parts become white (black if nothing would stand out
+            from white).
         wanted: the model's input. With a `frame` the image shows one character (see
             `frame_character`); without one it is scaled to height and width.
+        most: pixels of the picture as it is stored.
 
     Returns:
         uint8, shape `wanted.shape` (height, width, channels).
@@ -34,10 +36,12 @@ def read_image(path: Path | str, wanted: Input) -> Pixels:
         EdgecnnError: Pillow is not installed; the file is missing, does not decode, or takes more memory than there is;
             a framed image is blank.
     """
+    source = "the picture" if isinstance(picture, bytes) else str(picture)
+    file = picture if isinstance(picture, bytes) else Path(picture)
     try:
-        return _fit(decode(Path(path), *_wish(wanted)), wanted, str(path))
+        return _fit(decode(file, *_wish(wanted), most), wanted, source)
     except MemoryError:
-        raise EdgecnnError(f"{path} takes more memory than there is: make the picture smaller") from None
+        raise EdgecnnError(f"{source} takes more memory than there is: make the picture smaller") from None
 
 
 def fit_image(picture: Any, wanted: Input, source: str = "image") -> Pixels:
