@@ -20,7 +20,6 @@ from edgecnn.interpreters import Array, Engine
 from edgecnn.modelfile import ModelFile, read_model
 from edgecnn.pixels import dequantize, writer
 from edgecnn.prediction import Output, Prediction
-from edgecnn.seal import SEAL
 from edgecnn.shipped import SHIPPED
 from edgecnn.thread_engines import ThreadEngines
 from edgecnn.workers import map_chunks, usable_threads
@@ -51,7 +50,6 @@ class Classifier:
         engine: the name of the engine.
         threads: threads for one inference.
         batch: images that the file takes at once.
-        version: the first 12 digits of the file's SHA-256.
         input_tensor: the file's own input.
         threshold: answers less probable are `unknown`; you may set it. It begins as the manifest's (`python -m train
             --reject`), and is 0 where that has none: every answer is then a label.
@@ -89,7 +87,7 @@ class Classifier:
         self.engine, first = load(engine)
         self._engines = ThreadEngines(partial(_loaded, load, self.engine), first)
         rejection = self.manifest.rejection
-        self.version, self.input_tensor = model.data[-SEAL:].decode("ascii", "replace")[:12], first.input
+        self.input_tensor = first.input
         self._output = Output(first.output, self.manifest, rejection.threshold if rejection else 0.0)
         self.batch = first.input.shape[0]
         height, width, channels = shape = self.manifest.input.shape

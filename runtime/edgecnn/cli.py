@@ -8,6 +8,7 @@ edgecnn golden FOLDER           answers beside those of the machine that convert
 edgecnn bench [MODEL]           latency and throughput on this machine
 edgecnn tune FOLDER             the fastest of a folder's models, engines and thread counts that passes check
 edgecnn watch SOURCE            a label for each frame of a folder that fills, a video, a camera, or stdin
+edgecnn serve [MODEL]           a page, an inference server and metrics, for a browser and for programs
 edgecnn service ACTION          keeps watch or serve running, from boot on
 
 The default model is the MNIST classifier inside this package; in a bundle, the bundle's models. The default image is
@@ -111,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         add("watch", "a line of JSON for each frame of a folder that fills, a video, a camera, or stdin", "watch")
     )
     _add_service(add("service", "keeps watch or serve running, from boot on, by systemd", "service", "status"))
+    _add_serve_options(add("serve", "a page, an inference server and metrics", "serve.start"))
     return top
 
 
@@ -143,6 +145,31 @@ def _add_service(service: argparse.ArgumentParser) -> None:
             action.add_argument(
                 "words", nargs=argparse.PARSER, metavar="COMMAND", help="watch or serve, with its arguments"
             )
+
+
+def _add_serve_options(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument(
+        "model",
+        type=Path,
+        nargs="?",
+        default=default_model(),
+        metavar="MODEL",
+        help="a file, or a tuned folder",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
+    serve.add_argument("--port", type=arguments.count(0, 65535), default=8080, help="default 8080; 0 takes a free one")
+    serve.add_argument("--token-file", type=Path, metavar="FILE", help="holds the token that others must send")
+    serve.add_argument("--open", action="store_true", help="let everybody ask who reaches the address, without a token")
+    serve.add_argument("--camera", metavar="SOURCE", help="classify what a camera sees: csi, auto, 0, a URL")
+    serve.add_argument(
+        "--workers", type=arguments.count(1, 64), help="requests that are answered at once (default: cores)"
+    )
+    serve.add_argument(
+        "--queue", type=arguments.count(0, 10_000), default=128, help="requests that may wait beside them (default 128)"
+    )
+    _add_threshold(serve)
+    _add_engine(serve)
+    add_json(serve)
 
 
 def _add_watch_options(watch: argparse.ArgumentParser) -> None:

@@ -1,10 +1,9 @@
-"""Who may ask: a token where one is set, no other site's page, no name that leads here by surprise; and every refusal."""
+"""Who may ask: a token where one is set, no page of another site, no strange name; and what every refusal says."""
 
 import hmac
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -16,6 +15,7 @@ from edgecnn.serve.refusal import CLOSE, RefusalError
 
 PUBLIC = frozenset(("/", "/v2/health/live", "/v2/health/ready"))  # the page holds nothing secret; it asks for the token
 _LOCAL_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
+HINT = "/ is the page, /v2 the Open Inference Protocol, and POST /classify takes pictures"
 _CHALLENGE = {"www-authenticate": 'Bearer realm="edgecnn"'}
 
 
@@ -85,12 +85,13 @@ class Guard:
         if isinstance(error, RefusalError):
             return error
         if isinstance(error, HTTPException):
-            return RefusalError(error.status_code, f"{error.detail}: the page / and docs tell what there is", error.headers)
+            return RefusalError(error.status_code, f"{error.detail}: {HINT}", error.headers)
         if isinstance(error, MemoryError):
             return RefusalError(413, "this takes more memory than there is: send less at once", CLOSE)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         words = " ".join(str(error).split())[:200]
-        self._tell(f"a fault of edgecnn's: {type(error).__name__}: {words} (at {Path(frame.filename).name}:{frame.lineno})")
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        self._tell(f"a fault of edgecnn's: {type(error).__name__}: {words} (at {place})")
         return RefusalError(500, "a fault of edgecnn's, not yours: its log has a line", CLOSE)
 
 

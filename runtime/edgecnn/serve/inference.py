@@ -11,6 +11,7 @@ import numpy as np
 from edgecnn import bounds
 from edgecnn.classifier import Classifier
 from edgecnn.prediction import Prediction
+from edgecnn.serve.model import version_of
 from edgecnn.serve.refusal import RefusalError
 from edgecnn.serve.tensors import NAMES, Array, Body, parse_body, read_tensor, response_body, sole_input
 
@@ -36,10 +37,13 @@ def metadata(classifier: Classifier) -> dict[str, Any]:
         inputs.append({"name": INPUT, "datatype": NAMES[own.dtype], "shape": [-1, *own.shape[1:]]})
     return {
         "name": manifest.name,
-        "versions": [classifier.version],
+        "versions": [version_of(classifier)],
         "platform": f"{PLATFORM}_{classifier.engine}",
         "inputs": inputs,
-        "outputs": [_described(LABEL) | {"shape": [-1]}, _described(PROBABILITIES) | {"shape": [-1, len(manifest.labels)]}],
+        "outputs": [
+            _described(LABEL) | {"shape": [-1]},
+            _described(PROBABILITIES) | {"shape": [-1, len(manifest.labels)]},
+        ],
     }
 
 
@@ -60,7 +64,7 @@ def infer(classifier: Classifier, octets: bytes, json_length: str | None) -> Ans
     predictions = _predictions(classifier, body)
     values = {LABEL: _labels, PROBABILITIES: _probabilities}
     outputs = [(_described(name), values[name](predictions), is_binary) for name, is_binary in wanted]
-    document = {"model_name": classifier.manifest.name, "model_version": classifier.version}
+    document = {"model_name": classifier.manifest.name, "model_version": version_of(classifier)}
     identifier = body.document.get("id")
     if isinstance(identifier, str) and identifier:
         document["id"] = identifier[: bounds.TEXT]
@@ -110,5 +114,3 @@ def _wanted(body: Body) -> list[tuple[str, bool]]:
 def _flag(document: dict[str, Any], name: str, default: bool = False) -> bool:
     parameters = document.get("parameters")
     return bool(parameters.get(name, default)) if isinstance(parameters, dict) else default
-
-

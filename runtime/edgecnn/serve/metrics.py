@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 
 from edgecnn.clock import clock
 from edgecnn.prediction import Prediction
-from edgecnn.serve.model import ServedModel
+from edgecnn.serve.model import ServedModel, version_of
 from edgecnn.serve.pool import Pool
 from edgecnn.serve.refusal import KINDS
 
@@ -30,7 +30,7 @@ class Metrics:
         self._served, self._pool, self._camera = served, pool, camera
         self._registry, self._lock = CollectorRegistry(), threading.Lock()
         self._answers = Counter("edgecnn_answers", "Answers by label.", ["label"], registry=self._registry)
-        self._errors = Counter("edgecnn_errors", "Requests that were refused, by kind.", ["kind"], registry=self._registry)
+        self._errors = Counter("edgecnn_errors", "Refused requests by kind.", ["kind"], registry=self._registry)
         self._seconds = Histogram(
             "edgecnn_latency_seconds", "From a request's last byte to its answer, by kind.", ["kind"],
             registry=self._registry, buckets=_BUCKETS,
@@ -38,7 +38,7 @@ class Metrics:
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self.answered = 0
         self._clock, self._clock_read = clock(), time.monotonic()
-        self._registry.register(self)  # type: ignore[arg-type]
+        self._registry.register(self)
 
     def count_answers(self, kind: str, seconds: float, predictions: Iterable[Prediction]) -> None:
         """Count the answers of a request."""
@@ -71,12 +71,11 @@ class Metrics:
         """What is so now."""
         classifier = self._served.classifier
         manifest = classifier.manifest
-        facts = {"name": manifest.name, "version": classifier.version, "engine": classifier.engine}
+        facts = {"name": manifest.name, "version": version_of(classifier), "engine": classifier.engine}
         yield InfoMetricFamily("edgecnn_model", "The model.", facts | {"quantization": manifest.quantization})
         yield CounterMetricFamily("edgecnn_model_replacements", "Models taken over.", self._served.replaced)
-        yield GaugeMetricFamily(
-            "edgecnn_model_trouble", "1 if the newest model file is not served.", float(self._served.trouble is not None)
-        )
+        trouble = float(self._served.trouble is not None)
+        yield GaugeMetricFamily("edgecnn_model_trouble", "1 if the newest model file is not served.", trouble)
         yield GaugeMetricFamily("edgecnn_requests", "Requests that run or wait.", self._pool.requests)
         yield from self._board()
         if self._camera:
@@ -100,5 +99,6 @@ class Metrics:
 def _camera(camera: Any) -> Families:
     yield CounterMetricFamily("edgecnn_frames", "Frames of the camera.", camera.arrived)
     yield CounterMetricFamily("edgecnn_frames_dropped", "Frames that nobody had time for.", camera.dropped)
-    yield CounterMetricFamily("edgecnn_camera_reconnections", "How often the camera came back.", camera.reconnections)
-    yield GaugeMetricFamily("edgecnn_camera_trouble", "1 if the camera sends nothing.", float(camera.trouble is not None))
+    yield CounterMetricFamily("edgecnn_camera_reconnections", "Times that it came back.", camera.reconnections)
+    trouble = float(camera.trouble is not None)
+    yield GaugeMetricFamily("edgecnn_camera_trouble", "1 if the camera sends nothing.", trouble)

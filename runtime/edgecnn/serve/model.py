@@ -8,7 +8,7 @@ from edgecnn.classifier import Classifier
 from edgecnn.errors import EdgecnnError
 
 POLL = 1.0  # seconds between two looks at the file
-_Version = tuple[tuple[str, int, int, int], ...]
+_Stamp = tuple[tuple[str, int, int, int], ...]
 
 
 class ServedModel:
@@ -30,10 +30,10 @@ class ServedModel:
 
     def __init__(self, path: Path, load: Callable[[], Classifier], tell: Callable[[str], None]) -> None:
         self._path, self._load, self._tell = path, load, tell
-        self._version = version_of(path)
-        self.classifier, self.replaced, self.trouble = load(), 0, None
+        self._stamp = stamp_of(path)
+        self.classifier, self.replaced = load(), 0
         self._closed = threading.Event()
-        self.trouble: str | None
+        self.trouble: str | None = None
         self._thread = threading.Thread(target=self._follow, name="model", daemon=True)
 
     def follow(self) -> None:
@@ -45,13 +45,13 @@ class ServedModel:
         self._closed.set()
 
     def _follow(self) -> None:
-        seen = self._version
+        seen = self._stamp
         while not self._closed.wait(POLL):
-            version = version_of(self._path)
-            if version and version == seen and version != self._version:  # two looks saw the same: it is whole
-                self._version = version
+            stamp = stamp_of(self._path)
+            if stamp and stamp == seen and stamp != self._stamp:  # two looks saw the same: it is whole
+                self._stamp = stamp
                 self._replace()
-            seen = version
+            seen = stamp
 
     def _replace(self) -> None:
         """Take over the new model, or keep the old one."""
@@ -62,10 +62,15 @@ class ServedModel:
             self._tell(f"the new model is not taken over: {self.trouble}")
             return
         self.trouble, self.replaced = None, self.replaced + 1
-        self._tell(f"a new model is served: {self.classifier.manifest.name} {self.classifier.version}")
+        self._tell(f"a new model is served: {self.classifier.manifest.name} {version_of(self.classifier)}")
 
 
-def version_of(path: Path) -> _Version:
+def version_of(classifier: Classifier) -> str:
+    """A model's version: the first digits of its file's SHA-256."""
+    return classifier.sha256[:12]
+
+
+def stamp_of(path: Path) -> _Stamp:
     """What tells whether a model's file, or a folder's models, are other ones; empty if they are gone."""
     try:
         real = path.resolve()

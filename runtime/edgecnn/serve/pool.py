@@ -37,9 +37,7 @@ class Pool:
             raise RefusalError(503, f"{self.requests} requests are waiting: ask again later", {"retry-after": "1"})
         self.requests += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._executor, lambda: function(*args, **kwargs)
-            )
+            return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: function(*args, **kwargs))
         except EdgecnnError as error:
             raise refusal_of(error) from None
         finally:

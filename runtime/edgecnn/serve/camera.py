@@ -1,0 +1,152 @@
+"""The camera of the server: every frame that there is time for is classified; its picture is for those who look."""
+
+import asyncio
+import io
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from edgecnn.errors import EdgecnnError
+from edgecnn.live import Live, Shot
+from edgecnn.message import Message, answer_message, error_message
+from edgecnn.pillow import load_pillow
+from edgecnn.prediction import Prediction
+from edgecnn.raw_picture import RawPicture
+from edgecnn.serve.metrics import Metrics
+from edgecnn.serve.model import ServedModel
+
+SIDE, QUALITY = 640, 80  # pixels of the longer side, and of JPEG, of a picture for the page
+RATE = 15.0  # frames a second that are classified
+_WAIT = 1.0  # seconds for a frame, before the camera's state is looked at
+
+
+@dataclass(frozen=True)
+class View:
+    """A frame and its answer."""
+
+    number: int
+    picture: RawPicture
+    message: Message
+
+
+class Camera:
+    """A camera whose newest frame is always classified.
+
+    Args:
+        live: the camera.
+        served: the model.
+        metrics: counts the answers.
+
+    Attributes:
+        live: the camera.
+        trouble: why there is no frame now, in a line; None if there is.
+    """
+
+    def __init__(self, live: Live, served: ServedModel, metrics: Metrics):
+        self.live, self._served, self._metrics = live, served, metrics
+        self._view: View | None = None
+        self._failure: str | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._change = asyncio.Event()
+        self._jpeg: tuple[int, bytes] = (-1, b"")
+        self._encoding = threading.Lock()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="camera", daemon=True)
+
+    def start(self) -> None:
+        """Begin; called in the server's loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Release the camera, and let those who wait go."""
+        self._closed.set()
+        self.live.close()
+        self._change.set()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no frame now."""
+        return self._failure or self.live.trouble
+
+    async def next_view(self, after: int, seconds: float) -> View | None:
+        """The newest frame with its answer, once its number is above `after`; None if there is none in time."""
+        end = time.monotonic() + seconds
+        while not self._closed.is_set():
+            view = self._view
+            if view and view.number > after:
+                return view
+            left = end - time.monotonic()
+            if left <= 0 or self.trouble:
+                return None
+            change = self._change
+            try:
+                await asyncio.wait_for(change.wait(), min(left, _WAIT))
+            except asyncio.TimeoutError:
+                continue
+        return None
+
+    def jpeg(self, view: View) -> bytes:
+        """The picture of a frame as JPEG, made once for all who look."""
+        with self._encoding:
+            if self._jpeg[0] != view.number:
+                self._jpeg = view.number, _jpeg(view.picture)
+            return self._jpeg[1]
+
+    def _follow(self) -> None:
+        number, due = -1, time.monotonic()
+        while not self._closed.is_set():
+            try:
+                shot = self.live.newest(number, _WAIT)
+            except EdgecnnError as error:
+                self._failure = str(error)
+                return
+            if shot is None:
+                continue
+            number = shot.number
+            self._show(shot)
+            due = max(due + 1 / RATE, time.monotonic())
+            self._closed.wait(max(0.0, due - time.monotonic()))
+
+    def _show(self, shot: Shot) -> None:
+        start = time.perf_counter()
+        classifier = self._served.classifier
+        try:
+            prediction = self._predicted(classifier, shot)
+        except EdgecnnError as error:
+            self._publish(
+                View(shot.number, shot.picture, error_message(classifier, str(error), self.live.name, str(shot.number)))
+            )
+            return
+        seconds = time.perf_counter() - start
+        self._metrics.count_answers("camera", seconds, [prediction])
+        message = answer_message(classifier, prediction, self.live.name, str(shot.number), seconds)
+        self._publish(View(shot.number, shot.picture, message))
+
+    def _predicted(self, classifier: Any, shot: Shot) -> Prediction:
+        frame = shot.frame(classifier.manifest.input)
+        if frame.error:
+            raise EdgecnnError(frame.error)
+        prediction: Prediction
+        prediction = classifier.unseen if frame.pixels is None else classifier.predict_fitted(frame.pixels)
+        return prediction
+
+    def _publish(self, view: View) -> None:
+        """Show a frame to all who wait."""
+        self._view = view
+        assert self._loop is not None
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        change, self._change = self._change, asyncio.Event()
+        change.set()
+
+
+def _jpeg(picture: RawPicture) -> bytes:
+    image = load_pillow().fromarray(picture.grey() if picture.layout.pixels == "grey" else picture.rgb())
+    image.thumbnail((SIDE, SIDE))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()
