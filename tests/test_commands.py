@@ -37,13 +37,14 @@ COMMANDS = (
     "benchmarks.readme",
     "benchmarks.report",
     "benchmarks.seeds",
+    "benchmarks.serve",
     "benchmarks.startup",
     "benchmarks.suite",
     "deploy.bundle",
     "deploy.fleet",
     "edgecnn",
 )
-SUBCOMMANDS = ("doctor", "info", "classify", "check", "golden", "bench", "tune", "watch", "service")
+SUBCOMMANDS = ("doctor", "info", "classify", "check", "golden", "bench", "tune", "watch", "serve", "service")
 
 
 @pytest.mark.parametrize("name", [(name,) for name in COMMANDS] + [("edgecnn", name) for name in SUBCOMMANDS])

@@ -168,6 +168,7 @@ def test_every_option_in_the_guides_exists(monkeypatch: pytest.MonkeyPatch) -> N
     known = set().union(*(options(name, monkeypatch) for name in NAMES))
     known |= set(re.findall(r'"(--[a-z-]+)"', Path(install.__file__).read_text()))
     known |= {"--bench", "--system-site-packages", "--now", "--version"}  # of the C program, venv, systemctl, edgecnn
+    known |= {"--data-binary"}  # of curl
     known |= {"--codec", "--width", "--height"}  # of rpicam-vid
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) <= known
 

@@ -32,7 +32,8 @@ def test_the_wheel_is_small_and_pure(wheel: Path) -> None:
     assert wheel.name.endswith("-py3-none-any.whl")
     assert wheel.stat().st_size < 260_000
     names = zipfile.ZipFile(wheel).namelist()
-    sources = {f"edgecnn/{path.name}" for path in (ROOT / "runtime/edgecnn").iterdir() if path.is_file()}
+    files = [path for path in (ROOT / "runtime/edgecnn").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    sources = {str(path.relative_to(ROOT / "runtime")) for path in files}
     assert {name for name in names if not name.startswith("edgecnn-")} == sources
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

@@ -1,5 +1,6 @@
 """`Classifier`: a model file, an engine, and raw pixels in, label out."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -189,11 +190,11 @@ class Classifier:
         Raises:
             EdgecnnError: they are too few or too many, or the model's answer is not a number.
         """
-        engine = self._engines.get()
-        place = engine.feed()[0]
-        if len(stored) != place.nbytes:
-            raise EdgecnnError(f"the input has {len(stored):,} bytes; this model takes {place.nbytes:,}")
-        place[...] = np.frombuffer(stored, place.dtype).reshape(place.shape)
+        engine, tensor = self._engines.get(), self.input_tensor
+        values = np.frombuffer(stored, tensor.dtype) if len(stored) % tensor.dtype.itemsize == 0 else np.empty(0)
+        if values.size != math.prod(tensor.shape[1:]):
+            raise EdgecnnError(f"the input has {len(stored):,} bytes; this model takes {tensor.shape} {tensor.dtype}")
+        np.copyto(engine.feed()[0], values.reshape(tensor.shape[1:]))
         _invoke(engine)
         return self._read(engine.result()[0])
 

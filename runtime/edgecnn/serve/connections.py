@@ -17,7 +17,7 @@ class Connection(HttpToolsProtocol):
     """A connection with a bound on time and on headers."""
 
     _deadline: asyncio.TimerHandle | None = None
-    _header_bytes = 0
+    _header_bytes = _unparsed = 0
     _in_headers = True
 
     def connection_made(self, transport: Any) -> None:
@@ -36,12 +36,12 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read, unless the headers have no end."""
-        self._header_bytes += len(data) if self._in_headers else 0
-        if self._header_bytes > HEADERS:
-            self._end(b"431 Request Header Fields Too Large", b"the headers are too long")
-            return
+        """Read, unless a header has no end."""
         super().data_received(data)
+        self._unparsed += len(data) if self._in_headers else 0
+        if self._unparsed > HEADERS:
+            self.send_400_response("")
+            return
         idle = self.cycle is None or self.cycle.response_complete
         if idle and self._deadline is None and self.timeout_keep_alive_task is None and not self.transport.is_closing():
             self._wait()
@@ -49,21 +49,34 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Give a request its time."""
         super().on_message_begin()
-        self._in_headers = True
+        self._in_headers, self._header_bytes, self._unparsed = True, 0, 0
         self._stop()
         self._wait()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Read a header, unless there are too many: the parser then ends the request."""
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > HEADERS:
+            raise ValueError("the headers are too long")
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Count no more bytes as headers."""
         _silent.pop(self, None)
-        self._in_headers, self._header_bytes = False, 0
+        self._in_headers = False
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Give the answer all the time that it takes."""
         self._stop()
-        self._in_headers = True
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request."""
+        if max(self._header_bytes, self._unparsed) > HEADERS:
+            self._end(b"431 Request Header Fields Too Large", b"the headers are too long")
+        else:
+            self._end(b"400 Bad Request", b"this is no request of HTTP/1.1")
 
     def _wait(self) -> None:
         self._deadline = self.loop.call_later(SECONDS, self._expire)

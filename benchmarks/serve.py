@@ -1,0 +1,252 @@
+"""Measure `edgecnn serve` on one core: its latency, its load, and its memory.
+
+One client asks over one connection, with JSON, binary tensors and pictures; then 64 clients ask at once, while every
+answer is compared with that of `predict`; then 1,000 connections say nothing while a client goes on. The server has one
+core, the clients have the others. Its memory is the resident set, in MB of a million bytes.
+
+    python -m benchmarks.serve                         # two minutes, on a quiet machine
+    python -m benchmarks.serve --seconds 5 --requests 200
+"""
+
+import contextlib
+import http.client
+import io
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.provenance import provenance
+from edgecnn import Classifier, arguments
+from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
+from edgecnn.errors import EdgecnnError
+
+CLIENTS, SILENT = 64, 1000
+LIMITS = {"JSON": 1.0, "binary": 0.8, "picture": 1.5}  # milliseconds of the median
+MOST_MEMORY = 80.0  # MB
+_JSON_LENGTH = "Inference-Header-Content-Length"
+_WARM = 50  # requests that are not counted
+
+
+@dataclass
+class Load:
+    """What clients at once saw."""
+
+    answered: int = 0
+    wrong: int = 0
+    lost: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request, and the label that its answer must have."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str]
+    label: str
+
+    def ask(self, connection: http.client.HTTPConnection) -> bool:
+        """Whether the answer is right.
+
+        Raises:
+            OSError, http.client.HTTPException: there is none.
+        """
+        connection.request("POST", self.path, self.body, self.headers)
+        response = connection.getresponse()
+        octets = response.read()
+        return response.status == 200 and f'"{self.label}"'.encode() in octets
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m benchmarks.serve`."""
+    parser = command_parser("python -m benchmarks.serve", __doc__)
+    parser.add_argument("--seconds", type=arguments.number(1, 3600), default=60, help="of the 64 clients (default 60)")
+    parser.add_argument("--requests", type=arguments.count(1), default=2000, help="for each median (default 2000)")
+    parser.add_argument("--core", type=arguments.core, default=min(os.sched_getaffinity(0)), help="the server's core")
+    options = parser.parse_args(argv)
+    report = measure(options.seconds, options.requests, options.core)
+    if options.json:
+        print_json(report)
+    else:
+        print(table(("", "measured", "target"), list(rows(report))))
+    return GATE_FAILED if report["load"]["lost"] or report["load"]["wrong"] else OK
+
+
+def measure(seconds: float, requests: int, core: int) -> dict[str, Any]:
+    """All figures, with the machine and the time."""
+    _raise_file_limit()
+    with _server(core) as (process, port):
+        memory = {"at the start": _memory(process)}
+        latencies = {name: _latency(port, question, requests) for name, question in questions().items()}
+        memory["after one client"] = _memory(process)
+        load = _load(port, seconds)
+        memory["after 64 clients"] = _memory(process)
+        silence = _silence(port)
+        memory["with 1,000 silent ones"] = silence.pop("memory")(process)
+        return provenance() | {"latency_ms": latencies, "load": load, "silent": silence, "memory_mb": memory}
+
+
+def questions() -> dict[str, Question]:
+    """One image of the package, asked in three ways."""
+    classifier = Classifier()
+    shape = classifier.manifest.input.shape
+    picture = np.zeros(shape[:2], np.uint8)
+    picture[5:8, 8:20] = 255  # a 7, in MNIST's frame
+    for row in range(8, 23):
+        picture[row, 18 - (row - 8) // 2 : 21 - (row - 8) // 2] = 255
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    png = file.getvalue()
+    label, pictured = classifier.predict(picture).label, classifier.classify(png).label
+    path = f"/v2/models/{classifier.manifest.name}/infer"
+    entry = {"name": "image", "shape": [1, *shape], "datatype": "UINT8"}
+    plain = json.dumps({"inputs": [entry | {"data": picture.ravel().tolist()}]}).encode()
+    head = json.dumps({"inputs": [entry | {"parameters": {"binary_data_size": picture.size}}]}).encode()
+    return {
+        "JSON": Question(path, plain, {"content-type": "application/json"}, label),
+        "binary": Question(path, head + picture.tobytes(), {_JSON_LENGTH: str(len(head))}, label),
+        "picture": Question("/classify", png, {"content-type": "image/png"}, pictured),
+    }
+
+
+def rows(report: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """The table's rows."""
+    for name, latency in report["latency_ms"].items():
+        measured = f"median {latency['p50']:.2f} ms, 99 % {latency['p99']:.2f} ms"
+        yield f"{name}, one client", measured, f"{LIMITS[name]} ms"
+    load = report["load"]
+    yield f"{CLIENTS} clients", f"{load['answered']:,} answers, {load['a_second']:,.0f} a second", "none lost or wrong"
+    yield "", f"{load['lost']} lost, {load['wrong']} wrong, 99 % in {load['p99']:.0f} ms", ""
+    silent = report["silent"]
+    yield f"{SILENT:,} silent", f"{silent['answered']} of {silent['asked']} answered meanwhile", "all"
+    for name, memory in report["memory_mb"].items():
+        yield f"memory {name}", f"{memory:.1f} MB", f"below {MOST_MEMORY:.0f} MB"
+
+
+def _raise_file_limit() -> None:
+    """Allow as many connections."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4 * SILENT) if hard > 0 else 4 * SILENT, hard))
+
+
+@contextlib.contextmanager
+def _server(core: int) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    """A server of the package's model on one core; this process takes the others, if there are any."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})  # children begin with it
+    words = [sys.executable, "-m", "edgecnn", "serve", "--port", "0", "--json", "--workers", "1"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    os.sched_setaffinity(0, cores - {core} or cores)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise EdgecnnError("the server does not start: try edgecnn serve")
+        yield process, int(json.loads(line)["url"].rstrip("/").rpartition(":")[2])
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+        process.stdout.close()
+        os.sched_setaffinity(0, cores)
+
+
+def _memory(process: "subprocess.Popen[str]") -> float:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return round(int(status.split("VmRSS:")[1].split()[0]) * 1024 / 1e6, 1)
+
+
+def _connection(port: int) -> http.client.HTTPConnection:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.connect()
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _latency(port: int, question: Question, requests: int) -> dict[str, float]:
+    """Milliseconds of a request over one connection."""
+    connection, seconds = _connection(port), []
+    for number in range(_WARM + requests):
+        start = time.perf_counter()
+        if not question.ask(connection):
+            raise EdgecnnError(f"the server's answer to {question.path} is another one than predict's")
+        if number >= _WARM:
+            seconds.append(time.perf_counter() - start)
+    connection.close()
+    return _percentiles(seconds)
+
+
+def _percentiles(seconds: list[float]) -> dict[str, float]:
+    return {f"p{share}": round(float(np.percentile(seconds, share)) * 1000, 4) for share in (50, 95, 99)} | {
+        "least": round(min(seconds) * 1000, 4)
+    }
+
+
+def _load(port: int, seconds: float) -> dict[str, float]:
+    """What 64 clients see that ask as fast as they can, in all three ways."""
+    load, end, lock = Load(), time.monotonic() + seconds, threading.Lock()
+    ways = list(questions().values())
+    threads = [
+        threading.Thread(target=partial(_ask, port, ways[number % 3], end, load, lock)) for number in range(CLIENTS)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    figures = {"answered": load.answered, "wrong": load.wrong, "lost": load.lost, "a_second": load.answered / seconds}
+    return figures | _percentiles(load.seconds)
+
+
+def _ask(port: int, question: Question, end: float, load: Load, lock: threading.Lock) -> None:
+    """Ask until the end; a request without an answer is lost."""
+    connection = _connection(port)
+    while time.monotonic() < end:
+        start = time.perf_counter()
+        try:
+            right = question.ask(connection)
+        except (OSError, http.client.HTTPException):
+            with lock:
+                load.lost += 1
+            connection = _connection(port)
+            continue
+        with lock:
+            load.answered, load.wrong = load.answered + 1, load.wrong + (not right)
+            load.seconds.append(time.perf_counter() - start)
+    connection.close()
+
+
+def _silence(port: int) -> dict[str, Any]:
+    """What a client sees beside 1,000 connections that say nothing; and the memory then."""
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(SILENT)]
+    question, asked, answered = questions()["binary"], 200, 0
+    connection = _connection(port)
+    for _ in range(asked):
+        answered += question.ask(connection)
+    connection.close()
+
+    def memory(process: "subprocess.Popen[str]") -> float:
+        megabytes = _memory(process)
+        for idle in silent:
+            idle.close()
+        return megabytes
+
+    return {"asked": asked, "answered": answered, "memory": memory}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
