@@ -185,6 +185,29 @@ def _add_watch_options(watch: argparse.ArgumentParser) -> None:
     watch.add_argument("--pixels", choices=WIDTHS, help="of raw frames (default: grey or rgb, as the model)")
     watch.add_argument("--stride", type=arguments.count(), help="bytes from row to row of raw frames with gaps")
     _add_engine(watch)
+    add_answer_options(watch)
+
+
+def add_answer_options(to: argparse.ArgumentParser) -> None:
+    """Add the options that say what becomes of the answers to a camera's frames."""
+    to.add_argument("--smooth", type=arguments.count(1, 1000), default=1, metavar="N", help="mean of the last N frames")
+    to.add_argument("--on-change", action="store_true", help="only answers whose label is another than the last")
+    seconds = arguments.number(0, arguments.DAY)
+    to.add_argument("--hold", type=seconds, metavar="SECONDS", help="with --on-change: that a change must last")
+    to.add_argument("--mqtt", metavar="URL/TOPIC", help="publish answers: mqtt://[user@]host[:port]/topic, or mqtts://")
+    to.add_argument("--mqtt-password-file", type=Path, metavar="FILE", help="default: EDGECNN_MQTT_PASSWORD")
+    to.add_argument("--mqtt-ca", type=Path, metavar="FILE", help="certificates that the broker's is checked against")
+    to.add_argument("--keep-unsure", type=arguments.path, metavar="FOLDER", help="keep pictures that are 'unknown'")
+    to.add_argument(
+        "--keep-megabytes", type=arguments.count(1, 10**6), default=64, metavar="MB", help="of them, at most (64)"
+    )
+    to.add_argument(
+        "--drift",
+        type=arguments.count(0, 10**6),
+        default=500,
+        metavar="N",
+        help="compare the last N frames with validation (default 500; 0: do not)",
+    )
 
 
 def _add_model(to: argparse.ArgumentParser) -> None:

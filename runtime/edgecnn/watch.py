@@ -14,15 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from edgecnn.classifier import Classifier
+from edgecnn.answer_options import answering_of, publishing
 from edgecnn.clock import Ticks, cpu_ticks
 from edgecnn.command import OK, stream_json
 from edgecnn.frames import Frame
 from edgecnn.manifest import Input
 from edgecnn.memory import memory_mb
-from edgecnn.message import Message, answer_message, error_message
 from edgecnn.model_opening import open_model
-from edgecnn.prediction import Prediction
 from edgecnn.sources import open_frames
 
 STATUS_SECONDS = 10.0
@@ -60,40 +58,28 @@ class Meter:
 def run(options: argparse.Namespace) -> int:
     """The command `edgecnn watch`."""
     classifier = open_model(options.model, options.engine, options.threads, options.threshold)
+    answering = answering_of(classifier, options.source, options)
     signal.signal(signal.SIGTERM, _interrupt)
     meter = Meter()
     try:
-        for number, frame in enumerate(_paced(_frames(options, classifier.manifest.input), options.fps)):
-            start = time.perf_counter()
-            message = answer(classifier, frame, options.source)
-            meter.dropped += frame.dropped
-            meter.frames, meter.busy = meter.frames + 1, meter.busy + frame.seconds + time.perf_counter() - start
-            stream_json(message)
-            if start - meter.since >= STATUS_SECONDS:
-                print(meter.status(), file=sys.stderr)
-                meter = Meter()
-            if number + 1 == options.frames:
-                break
+        with publishing(options, classifier.manifest.labels) as publish:
+            for number, frame in enumerate(_paced(_frames(options, classifier.manifest.input), options.fps)):
+                start = time.perf_counter()
+                message = answering.message(frame)
+                meter.dropped += frame.dropped
+                meter.frames, meter.busy = meter.frames + 1, meter.busy + frame.seconds + time.perf_counter() - start
+                if answering.is_owed(message):
+                    publish(message)
+                    stream_json(message)
+                if start - meter.since >= STATUS_SECONDS:
+                    print(meter.status(), file=sys.stderr)
+                    meter = Meter()
+                if number + 1 == options.frames:
+                    break
     except KeyboardInterrupt:  # the usual end of such a stream
         pass
     print(meter.status(), file=sys.stderr)
     return OK
-
-
-def answer(classifier: Classifier, frame: Frame, source: str) -> Message:
-    """The message that is printed for a frame."""
-    if frame.error:
-        return error_message(classifier, frame.error, source, frame.name, frame.seconds)
-    start = time.perf_counter()
-    prediction = _prediction(classifier, frame)
-    seconds = frame.seconds + time.perf_counter() - start
-    return answer_message(classifier, prediction, source, frame.name, seconds)
-
-
-def _prediction(classifier: Classifier, frame: Frame) -> Prediction:
-    if frame.pixels is None:
-        return classifier.unseen
-    return classifier.predict(frame.pixels) if frame.raw else classifier.predict_fitted(frame.pixels)
 
 
 def _frames(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:
