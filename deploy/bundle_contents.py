@@ -29,7 +29,7 @@ from edgecnn.native_description import description_file
 from edgecnn.programs import run_program
 from workstation.boards import System
 
-EXTRAS = {"camera": "opencv-python-headless"}  # what --with adds: packages by the wheel's extras
+EXTRAS = {"camera": "opencv-python-headless", "mqtt": "paho-mqtt"}  # what --with adds: packages by the wheel's extras
 _ROOT = Path(__file__).parents[1]
 _SPLITS = ("validation", "evaluation")  # for tune and for check
 RESERVED = {GOLDEN, PICTURE, *(f"{split}.npz" for split in _SPLITS)}  # names that no model may have
