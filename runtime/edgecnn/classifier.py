@@ -259,7 +259,14 @@ class Classifier:
 
     def invoke(self) -> None:
         """Run the engine alone, on whatever its input holds: to time it."""
-        _invoke(self._engines.get())
+        try:
+            engine = self._engines.local.engine
+        except AttributeError:
+            engine = self._engines.get()
+        try:
+            engine.invoke()
+        except Exception as error:
+            raise _failure(error) from None
 
     def _checked(self, image: Any) -> Image:
         """An image as an array of uint8.
@@ -294,9 +301,13 @@ def _loaded(load: Any, engine: str) -> Engine:
 def _invoke(engine: Engine) -> None:
     try:
         engine.invoke()
-    except Exception as error:  # engines raise whatever they like
-        reason = bounds.short(str(error), 300)
-        raise EdgecnnError(f"the engine cannot run the model ({reason}): convert it again") from None
+    except Exception as error:
+        raise _failure(error) from None
+
+
+def _failure(error: Exception) -> EdgecnnError:
+    """The error for a call that failed; engines raise whatever they like."""
+    return EdgecnnError(f"the engine cannot run the model ({bounds.short(str(error), 300)}): convert it again")
 
 
 def _wrong_image(pixels: Array, shape: tuple[int, ...]) -> str:
