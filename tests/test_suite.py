@@ -16,7 +16,7 @@ from benchmarks.suite.floor import floor, words, work_of
 from benchmarks.suite.keras_files import IMAGES
 from benchmarks.suite.measurement import measured
 from benchmarks.suite.older_cpu import make_older
-from benchmarks.suite.tables import BOARDS_HEAD, HEAD, board_cells, cells, notes
+from benchmarks.suite.tables import BOARDS_HEAD, HEAD, board_cells, cells, notes, tuned_cells
 from benchmarks.turns import ratio
 from edgecnn import SHIPPED
 from edgecnn.child_process import in_child
@@ -129,6 +129,12 @@ def test_the_words_of_the_tables() -> None:
         "network": "tiny",
         "limit": "arithmetic sets the floor",
         "rows": rows,
+        "tuned": [
+            {"engine": "native", "model": "a.tflite", "threads": 2, "p50_us": 5.0, "chosen": True},
+            {"engine": "native", "model": "a.tflite", "threads": 1, "p50_us": 6.0, "chosen": False},
+            {"engine": "litert", "model": "a.tflite", "threads": 1, "p50_us": 9.0, "chosen": False},
+            {"engine": "onnx", "model": "a.onnx", "threads": 1, "failure": "it differs", "chosen": False},
+        ],
         "boards": {"pi4": {"native": 500_000, "litert": 1_000_000}, "pi3": {"litert": 1_000_000}},
     }
     expected = ("tiny", "native", "1", "10.0", "11.0", "50%", "0.50", "0.40 to 0.60", "0.70", "1,024", "20,000")
@@ -137,6 +143,8 @@ def test_the_words_of_the_tables() -> None:
     assert cells(section, rows[1]) == ("tiny", "onnx", "2", *["–"] * (len(HEAD) - 3))
     assert board_cells(section) == [("tiny", "pi4", "500", "1,000", "0.50"), ("tiny", "pi3", "–", "1,000", "–")]
     assert len(BOARDS_HEAD) == len(board_cells(section)[0])
+    assert tuned_cells(section) == [("tiny", "native", "a.tflite", "2", "5.0", "litert", "9.0")]
+    assert tuned_cells(section | {"tuned": section["tuned"][2:]}) == []
     assert notes(section) == ["tiny: arithmetic sets the floor.", "tiny: no onnx with 2: it is not there"]
 
 

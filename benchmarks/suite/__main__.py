@@ -7,11 +7,13 @@ that of `native` with one thread is called from C. `predict` is raw pixels to a 
 medians to LiteRT's with as many threads, with a 95 % interval. `of peak` is the share of this CPU's int8 peak
 (benchmarks/peak.c) by the multiply-accumulates that are needed: without those that a pooling drops. With --older there
 are rows of `native` and LiteRT as they compute on a CPU with AVX2 and nothing newer; a ratio is to LiteRT there. With
---boards the instructions of a call on emulated boards are counted (benchmarks.arm).
+--boards the instructions of a call on emulated boards are counted (benchmarks.arm). With --tune `edgecnn tune` chooses
+among the network's int8 files, end to end from Python.
 
 Examples:
   python -m benchmarks.suite
   python -m benchmarks.suite resnet8 ds_cnn --engines native,litert --threads 1
+  python -m benchmarks.suite --tune --engines native --threads 1 --turns 1
   python -m benchmarks.suite --boards pi4,pi5,pc-avx2 --json > suite.json
 """
 
@@ -33,6 +35,7 @@ from benchmarks.suite.measurement import EngineFigures, measured
 from benchmarks.suite.networks import NETWORKS
 from benchmarks.suite.older_cpu import ENGINES_SHOWN
 from benchmarks.suite.tables import screen
+from benchmarks.suite.tuning import tuned
 from edgecnn import arguments
 from edgecnn.bench import usable_counts
 from edgecnn.command import OK, command, command_parser, print_json
@@ -57,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--turns", type=arguments.count(1, 10_000), default=TURNS, help=f"default {TURNS}")
     parser.add_argument("--core", type=arguments.core, default=0, help="the first to pin to (default 0)")
     parser.add_argument("--older", action="store_true", help="also as on a CPU with AVX2 and nothing newer (x86-64)")
+    parser.add_argument("--tune", action="store_true", help="also say what edgecnn tune chooses")
     parser.add_argument("--boards", help=f"count instructions on some of {','.join(EMULATED)}")
     options = parser.parse_args(argv)
     names = _some(options.networks, NETWORKS, "network") or list(NETWORKS)
@@ -75,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for section in sections:
         section["boards"] = counts[section["network"]]
     os.sched_setaffinity(0, cores)
+    for section in sections:
+        section["tuned"] = tuned(files[section["network"]], threads) if options.tune else []
     if options.json:
         print_json({"networks": sections, "int8_peak_per_ns": peak, "turns": options.turns} | provenance())
     else:

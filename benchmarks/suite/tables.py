@@ -9,6 +9,7 @@ from edgecnn.tables import paragraph
 HEAD = ("network", "engine", "threads", "call us", "predict us", "of peak", "call / LiteRT", "95 %", "predict / LiteRT",
         "arena", "code")  # fmt: skip
 OLDER = ", AVX2"  # behind an engine that saw a CPU with AVX2 and nothing newer
+TUNED_HEAD = ("network", "edgecnn tune", "model", "threads", "us", "next", "us")
 BOARDS_HEAD = ("network", "board", "native, k instr.", "LiteRT, k instr.", "ratio")
 
 
@@ -18,6 +19,8 @@ def screen(sections: Sequence[dict[str, Any]]) -> str:
     parts = [table(HEAD, rows)]
     if counted := [row for section in sections for row in board_cells(section)]:
         parts.append(table(BOARDS_HEAD, counted))
+    if chosen := [row for section in sections for row in tuned_cells(section)]:
+        parts.append(table(TUNED_HEAD, chosen))
     parts += [paragraph(line) for section in sections for line in notes(section)]
     return "\n\n".join(parts)
 
@@ -56,6 +59,18 @@ def board_cells(section: dict[str, Any]) -> list[tuple[str, ...]]:
         (section["network"], name, *(_thousands(counts.get(engine)) for engine in ("native", "litert")), _ratio(counts))
         for name, counts in section["boards"].items()
     ]
+
+
+def tuned_cells(section: dict[str, Any]) -> list[tuple[str, ...]]:
+    """What `edgecnn tune` chose, and the fastest of the other engines; under `TUNED_HEAD`."""
+    passed = [candidate for candidate in section["tuned"] if "p50_us" in candidate]
+    rows = []
+    for chosen in (candidate for candidate in passed if candidate["chosen"]):
+        others = [candidate for candidate in passed if candidate["engine"] != chosen["engine"]]
+        next_one = (others[0]["engine"], _one(others[0]["p50_us"])) if others else ("–", "–")
+        words = (chosen["engine"], chosen["model"], str(chosen["threads"]), _one(chosen["p50_us"]))
+        rows.append((section["network"], *words, *next_one))
+    return rows
 
 
 def _ratio(counts: dict[str, int]) -> str:
