@@ -4,14 +4,16 @@ import json
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from conftest import refused, run
 
 from convert.c import c_text
 from convert.c.lowering import lower
 from convert.c.network import read_network
-from convert.c.tile_search import _together
+from convert.c.tile_search import _alternatives, _bests, _together
 from convert.c.tiles import NO_TILES, Tile, Tiles, read_tiles, tiles_text
 from edgecnn import SHIPPED, EdgecnnError
 from edgecnn.modelfile import read_model
@@ -74,6 +76,21 @@ def test_a_file_that_holds_no_tiles_is_one_line(text: str, tmp_path: Path) -> No
 def test_the_best_numbers_are_put_together() -> None:
     faster = [Tile(blocks=2), Tile(band=4), Tile(blocks=3), Tile(rows=6)]
     assert _together(faster) == Tile(band=4, blocks=2)
+
+
+def test_layers_that_are_one_step_in_bands_are_searched_too() -> None:
+    first = SimpleNamespace(name="first", tile_choices={"rows": [1, 2], "blocks": [3]})
+    second = SimpleNamespace(name="second", tile_choices={"band": [4, 5, 6]})
+    steps = [SimpleNamespace(parts=(first, second))]
+    assert list(_alternatives(steps)) == [
+        {"first": Tile(rows=2)},
+        {"second": Tile(band=5)},
+        {"second": Tile(band=6)},
+    ]
+    variants = [NO_TILES, {"first": Tile(rows=2)}, {"second": Tile(band=5)}, {"second": Tile(band=6)}]
+    single, together = _bests(steps, variants, np.array([[10.0], [9.0], [9.9], [8.0]]))
+    assert single == {"second": Tile(band=6)}
+    assert together == {"first": Tile(rows=2), "second": Tile(band=6)}
 
 
 @pytest.mark.slow  # it compiles

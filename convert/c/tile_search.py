@@ -92,26 +92,35 @@ def tune(model: ModelFile) -> Tuned:
 
 
 def _alternatives(steps: Sequence[Step]) -> Iterator[Tiles]:
-    """Tiles of which each has one number that is not the rule's: one for each layer, as long as there are any."""
-    of_layers = {
-        step.name: [Tile(**{key: number}) for key, numbers in step.tile_choices.items() for number in numbers[1:]]
+    """Tiles of which each has one number that is not the rule's: one for each step, as long as there are any.
+
+    Layers that are one step in bands are timed together, so that one of them changes at a time.
+    """
+    of_steps = [
+        [
+            (part.name, Tile(**{key: number}))
+            for part in step.parts
+            for key, numbers in part.tile_choices.items()
+            for number in numbers[1:]
+        ]
         for step in steps
-    }
-    for number in range(max(map(len, of_layers.values()))):
-        yield {name: tiles[number] for name, tiles in of_layers.items() if number < len(tiles)}
+    ]
+    for number in range(max(map(len, of_steps))):
+        yield dict(tiles[number] for tiles in of_steps if number < len(tiles))
 
 
 def _bests(steps: Sequence[Step], variants: Sequence[Tiles], times: Times) -> tuple[Tiles, Tiles]:
     """Of each layer the fastest tile; and the fastest numbers put together."""
-    single, together = {}, {}
+    single: dict[str, Tile] = {}
+    together: dict[str, Tile] = {}
     for step, column in zip(steps, times.T, strict=True):
         faster = [
-            variants[place].get(step.name, RULE)
-            for place in np.argsort(column, kind="stable")
-            if column[place] < (1 - _GAIN) * column[0]
+            variants[place] for place in np.argsort(column, kind="stable") if column[place] < (1 - _GAIN) * column[0]
         ]
-        if faster := [tile for tile in faster if tile != RULE]:
-            single[step.name], together[step.name] = faster[0], _together(faster)
+        changed = [{part.name: tiles[part.name] for part in step.parts if part.name in tiles} for tiles in faster]
+        single |= next(filter(None, changed), {})
+        for name in dict.fromkeys(name for tiles in changed for name in tiles):
+            together[name] = _together([tiles[name] for tiles in changed if name in tiles])
     return single, together
 
 
