@@ -12,6 +12,7 @@ port in brackets. A host's data may hold ssh_user, ssh_port, ssh_key and others 
 Examples:
   python -m deploy.fleet pi@kitchen.local,pi@garage.local --bundle artifacts/mnist/mnist-pi4-bookworm.bundle
   python -m deploy.fleet boards.py --bundle pi4.bundle pi5.bundle --steps put,install,check
+  python -m deploy.fleet boards.py --steps collect
   python -m deploy.fleet boards.py --rollback
 """
 
@@ -24,7 +25,7 @@ from typing import Any
 from deploy.bundlefile import Bundle, open_bundle
 from deploy.fleet_report import failed, file_name, report, shown, write_results
 from deploy.index import InstallError
-from deploy.outcome import STEPS, Order, Outcome
+from deploy.outcome import DEFAULT, STEPS, Order, Outcome
 from edgecnn import arguments
 from edgecnn.command import BROKEN, GATE_FAILED, OK, command, command_parser, print_json
 from edgecnn.errors import EdgecnnError
@@ -42,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     monkey.patch_all()  # before paramiko is imported: pyinfra's hosts run as greenlets
     from deploy.inventory import load_hosts
 
-    order = _order(options)
+    folder = options.output or Path("artifacts/fleet") / _folder(options.inventory)
+    order = _order(options, folder / "unsure")
     hosts = load_hosts(options.inventory, options.parallel)
     outcomes = [Outcome(host.name) for host in hosts]
-    folder = options.output or Path("artifacts/fleet") / _folder(options.inventory)
     documents = _run(hosts, order, outcomes, options.parallel, folder)
     if options.json:
         print_json(documents)
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return BROKEN if any(host.fault for host in outcomes) else GATE_FAILED if failed(documents) else OK
 
 
-def _order(options: argparse.Namespace) -> Order:
+def _order(options: argparse.Namespace, pictures: Path) -> Order:
     """What the options say is to be done on every host.
 
     Raises:
@@ -71,6 +72,7 @@ def _order(options: argparse.Namespace) -> Order:
         options.allow_downgrade,
         options.quick,
         options.timeout,
+        pictures,
     )
 
 
@@ -112,8 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser("python -m deploy.fleet", __doc__)
     parser.add_argument("inventory", metavar="INVENTORY", help="a pyinfra inventory, or hosts separated by commas")
     parser.add_argument("--bundle", type=Path, nargs="+", default=[], help="each host gets the first that fits it")
-    names = ",".join(STEPS)
-    parser.add_argument("--steps", type=_steps, default=list(STEPS), metavar="STEP,…", help=f"default {names}")
+    names = f"of {','.join(STEPS)} (default: all but collect)"
+    parser.add_argument("--steps", type=_steps, default=list(DEFAULT), metavar="STEP,…", help=names)
     parser.add_argument("--rollback", action="store_true", help="put the previous version into use again")
     parser.add_argument(
         "--allow-downgrade", action="store_true", help="accept signed bundles older than the last ones there"

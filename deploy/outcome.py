@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from deploy.bundlefile import Bundle
 
-STEPS = ("put", "install", "doctor", "check", "tune", "bench")  # each is a method of deploy.steps.Steps
+DEFAULT = ("put", "install", "doctor", "check", "tune", "bench")
+STEPS = (*DEFAULT, "collect")  # each is a method of deploy.steps.Steps
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Order:
     allow_downgrade: bool
     quick: bool  # of the bench
     timeout: float  # seconds that a step may take
+    pictures: Path  # a folder for what `collect` brings
 
 
 @dataclass

@@ -7,6 +7,7 @@ import gevent
 from pyinfra.api.host import Host
 
 from deploy.bundlefile import Bundle
+from deploy.collecting import batches, listing, packing, removing, save_pictures
 from deploy.outcome import Order, Outcome
 from deploy.program import probe, program
 from deploy.session import Session, StepError, in_shell, quoted
@@ -103,6 +104,16 @@ class Steps:
         """Latency of every model."""
         quick = ("--quick",) if self._order.quick else ()
         return [self._edgecnn("bench", f"{self._models}/{name}", *quick) for name in self._index()["models"]]
+
+    def collect(self) -> dict[str, Any]:
+        """Bring home the pictures that `edgecnn watch --keep-unsure ~/edgecnn/unsure` kept; they leave the host."""
+        folder, count = f"{self._home}/unsure", 0
+        for names in batches(self._session.output(listing(folder), "the pictures cannot be listed")):
+            packed = self._session.output(packing(folder, names), "the pictures cannot be read")
+            count += save_pictures(packed, names, self._order.pictures, self._outcome.name)
+            self._session.output(removing(folder, names), "the pictures cannot be removed")
+            self._outcome.changed = True
+        return {"pictures": count}
 
     @property
     def _bundle(self) -> Bundle:

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hosts
+import numpy as np
 import pytest
 from conftest import ROOT, heed_interrupts, refused, run
 from hosts import Fleet, Kitchen
 
 from edgecnn.errors import EdgecnnError
+from edgecnn.unsure import UnsureFolder
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +79,29 @@ def test_all_hosts_get_it_and_a_second_run_changes_nothing(bundle: Path, fleet: 
     assert {host["state"] for host in again.values()} == {"unchanged"}
     assert all(host["bytes_sent"] < 100_000 for host in again.values())
     assert "nothing was changed" in (fleet.folder / "results" / "fleet.md").read_text()
+
+
+def test_pictures_that_hosts_were_not_sure_of_come_home_once(fleet: Fleet) -> None:
+    fleet.add("kitchen")
+    fleet.add("garage")
+    kept = UnsureFolder(fleet.home("kitchen") / "edgecnn/unsure", 10**6)
+    pixels = np.arange(784, dtype=np.uint8).reshape(28, 28, 1)
+    for label in ("7", "../8", "7"):
+        kept.keep(pixels, {"label": "unknown", "top": {label: 0.5}})
+    (fleet.home("kitchen") / "edgecnn/unsure/mine.png").write_bytes(b"mine")
+    documents = deployed(fleet, "--steps", "collect")
+    assert {name: host["results"]["collect"]["pictures"] for name, host in documents.items()} == {
+        "kitchen": 3,
+        "garage": 0,
+    }
+    home = fleet.folder / "results/unsure"
+    assert sorted((path.parent.name, path.name[:8]) for path in home.rglob("*.png")) == [
+        ("%2E.%2F8", "kitchen-"),
+        ("7", "kitchen-"),
+        ("7", "kitchen-"),
+    ]
+    assert [path.name for path in (fleet.home("kitchen") / "edgecnn/unsure").iterdir()] == ["mine.png"]
+    assert {host["state"] for host in deployed(fleet, "--steps", "collect").values()} == {"unchanged"}
 
 
 def guided(start: str) -> list[str]:

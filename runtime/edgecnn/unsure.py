@@ -1,5 +1,6 @@
 """A folder of pictures whose answer was `unknown`, with what was answered: to be labelled, and trained on."""
 
+import contextlib
 import json
 import re
 import struct
@@ -12,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file
 from edgecnn.message import Message
 
-KEYWORD = "edgecnn"  # of the text in a picture that holds its message
+_TEXT = b"edgecnn\0\0\0\0\0"  # the keyword of the chunk with the message, not compressed, of no language
 _NAME = re.compile(r"\d{8}T\d{6}\.\d{6}\.png", re.ASCII)  # others are not ours, and stay
 _GREY, _RGB = 0, 2  # colour types of a PNG
 _MARK = b"\x89PNG\r\n\x1a\n"
@@ -37,7 +39,9 @@ class UnsureFolder:
     def __init__(self, folder: Path, most: int, pause: float = 0.0) -> None:
         check_writable(folder / "picture.png")
         self._folder, self._most, self._pause = folder, most, pause
-        self._kept = deque(sorted((path.name, path.stat().st_size) for path in folder.glob("*.png") if is_ours(path)))
+        self._kept = deque(
+            sorted((path.name, path.stat().st_size) for path in folder.glob("*.png") if is_ours(path.name))
+        )
         self._bytes = sum(size for _, size in self._kept)
         self._last, self._stamp, self._failure = -pause, 0, ""
 
@@ -78,9 +82,23 @@ class UnsureFolder:
         self._failure = line
 
 
-def is_ours(path: Path) -> bool:
-    """Whether a file is a picture that such a folder has named."""
-    return bool(_NAME.fullmatch(path.name))
+def is_ours(name: str) -> bool:
+    """Whether a file's name is one that such a folder gave to a picture."""
+    return bool(_NAME.fullmatch(name))
+
+
+def message_in(picture: bytes) -> Message:
+    """The message inside a picture; empty if there is none, or it cannot be read."""
+    place = 8
+    with contextlib.suppress(ValueError, EdgecnnError, struct.error):
+        while place < len(picture):
+            (size,) = struct.unpack_from(">L", picture, place)
+            content = picture[place + 8 : place + 8 + size]
+            if picture[place + 4 : place + 8] == b"iTXt" and content.startswith(_TEXT):
+                message = bounds.parsed(content[len(_TEXT) :])
+                return message if isinstance(message, dict) else {}
+            place += 12 + size
+    return {}
 
 
 def encoded(pixels: npt.NDArray[np.uint8], message: Message) -> bytes:
@@ -91,7 +109,7 @@ def encoded(pixels: npt.NDArray[np.uint8], message: Message) -> bytes:
     rows = np.zeros((height, 1 + width * channels), np.uint8)  # a filter's number first: none
     rows[:, 1:] = pixels.reshape(height, -1)
     head = struct.pack(">2L5B", width, height, 8, _GREY if channels == 1 else _RGB, 0, 0, 0)
-    text = KEYWORD.encode() + b"\0\0\0\0\0" + json.dumps(message).encode()
+    text = _TEXT + json.dumps(message).encode()
     chunks = (b"IHDR", head), (b"iTXt", text), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b"")
     return _MARK + b"".join(_chunk(name, content) for name, content in chunks)
 
