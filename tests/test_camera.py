@@ -4,6 +4,7 @@ import errno
 import importlib.machinery
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -226,9 +227,34 @@ def test_who_holds_a_camera_is_named(tmp_path: Path) -> None:
     (tmp_path / "4711" / "fd").mkdir(parents=True)
     (tmp_path / "4711" / "comm").write_text("motion\n")
     (tmp_path / "4711" / "fd" / "7").symlink_to("/dev/video2")
-    assert cameras.held("video2", processes=tmp_path) == "motion holds it: end it (kill 4711)"
-    assert cameras.held("media", "video", processes=tmp_path)
+    assert cameras.held("video2", processes=tmp_path) == "motion holds it: end that (kill 4711)"
     assert cameras.held("video20", processes=tmp_path) is None
+    (tmp_path / "4711" / "comm").write_text("wireplumber\n")
+    assert cameras.held("video2", processes=tmp_path) is None
+
+
+def test_who_uses_the_boards_camera_is_named(tmp_path: Path) -> None:
+    """As libcamera does it: MediaDevice::lock, by lockf."""
+    node = tmp_path / "media0"
+    node.touch()
+    assert cameras.locked([node]) is None
+    code = "import fcntl, sys; device = open(sys.argv[1], 'w'); fcntl.lockf(device, fcntl.LOCK_EX); print(); input()"
+    words = [sys.executable, "-u", "-c", code, str(node)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        line = cameras.locked([node])
+        holder.kill()
+    assert re.fullmatch(rf"python\S* holds it: end that \(kill {holder.pid}\)", str(line))
+
+
+def test_a_failing_driver_is_no_silence(rpicam: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(capture: object) -> None:
+        raise ValueError("driver")
+
+    monkeypatch.setattr(edgecnn.rpicam.RpicamCapture, "read", fail)
+    with Live("csi") as camera, pytest.raises(EdgecnnError, match="camera csi: driver"):
+        camera.newest(timeout=20)
 
 
 @pytest.mark.parametrize("pixels", ["yuv420", "nv12", "grey", "rgb", "bgr"])
@@ -250,6 +276,7 @@ def test_raw_frames_of_every_layout_on_stdin_get_the_same_answer(tmp_path: Path,
 def test_options_of_raw_frames_are_for_them(tmp_path: Path) -> None:
     assert b"--pixels and --stride are for raw frames on stdin" in run("watch", tmp_path, "--pixels", "grey").stderr
     assert b"the stride cannot be 5" in run("watch", "-", "--stride", 5).stderr
+    assert b"--size is for raw frames on stdin, and for CSI" in run("watch", 0, "--size", "9x9").stderr
     assert b"pixels of a frame is" in run("watch", "-", "--size", "32768x32768").stderr
 
 

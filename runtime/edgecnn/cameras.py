@@ -18,6 +18,7 @@ from pathlib import Path
 from edgecnn.device import install
 from edgecnn.errors import EdgecnnError
 from edgecnn.rpicam_program import CABLE, GROUP, INSTALL, csi_reason, program
+from edgecnn.system_files import text_of
 
 _QUERY, _CAPABILITY = 0x80685600, struct.Struct("16s32s32sIII12x")  # VIDIOC_QUERYCAP, struct v4l2_capability
 _CAPTURES, _HAS_OWN = 0x1, 0x80000000  # V4L2_CAP_VIDEO_CAPTURE, V4L2_CAP_DEVICE_CAPS
@@ -25,6 +26,7 @@ _CAPTURES, _HAS_OWN = 0x1, 0x80000000  # V4L2_CAP_VIDEO_CAPTURE, V4L2_CAP_DEVICE
 _BOARD = {"unicam", "rp1-cfe", "bcm2835-isp", "bcm2835-codec", "pispbe", "rpi-hevc-dec", "rpivid"}
 _LEGACY = "bm2835 mmal"
 _LISTED = re.compile(r"^(\d+) : (.+?) \[", re.MULTILINE)
+_LISTING = {"wireplumber", "pipewire"}  # have cameras open without using them
 _SECONDS = 15  # for the program to list cameras
 
 
@@ -75,7 +77,7 @@ def csi_cameras(board: str | None) -> list[Camera]:
     names = _LISTED.findall(ended.stdout + ended.stderr)
     if not names and is_pi:
         return [Camera("csi", "Raspberry Pi camera", _unseen(ended.stderr.splitlines(), ended.returncode))]
-    busy = held("video", "media")
+    busy = locked(Path("/dev").glob("media*"))
     return [Camera(f"csi:{number}" if int(number) else "csi", name, busy) for number, name in names]
 
 
@@ -143,19 +145,35 @@ def _closed(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
         return GROUP
     if error.errno == errno.EBUSY:
-        return held() or "another process holds it: end that"
+        return "another process holds it: end that"
     if error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return "is it connected? edgecnn doctor lists the cameras that are"
     return f"{error.strerror}; is it connected?"
 
 
-def held(*names: str, processes: Path = Path("/proc")) -> str | None:
-    """Which other process holds a device whose name is, or begins with, one of `names`; None if none that we see."""
+def held(name: str, processes: Path = Path("/proc")) -> str | None:
+    """Which other process has a device open, in words; None if none that we see, or one that only lists cameras."""
     for folder in sorted(processes.glob("[0-9]*")):
-        if int(folder.name) != os.getpid() and any(_is_of(link, names) for link in _open_files(folder)):
-            with contextlib.suppress(OSError):
-                return f"{(folder / 'comm').read_text().strip()} holds it: end it (kill {folder.name})"
+        if int(folder.name) != os.getpid() and f"/dev/{name}" in _open_files(folder):
+            words = _holder(int(folder.name), processes)
+            if words.split()[0] not in _LISTING:
+                return words
     return None
+
+
+def locked(nodes: Iterable[Path], processes: Path = Path("/proc")) -> str | None:
+    """Which process uses one of the board's cameras: libcamera locks the media device of a camera in use."""
+    numbers = {node.stat().st_ino for node in nodes}
+    for line in (text_of(processes / "locks") or "").splitlines():
+        fields = line.split()  # 1: POSIX ADVISORY WRITE 1234 00:06:99 0 EOF
+        if len(fields) > 5 and int(fields[5].rpartition(":")[2]) in numbers:
+            return _holder(int(fields[4]), processes)
+    return None
+
+
+def _holder(process: int, processes: Path) -> str:
+    name = text_of(processes / str(process) / "comm") or "another process"
+    return f"{name} holds it: end that (kill {process})"
 
 
 def _open_files(process: Path) -> Iterable[str]:
@@ -163,8 +181,3 @@ def _open_files(process: Path) -> Iterable[str]:
         for link in (process / "fd").iterdir():
             with contextlib.suppress(OSError):
                 yield str(link.readlink())
-
-
-def _is_of(link: str, names: Sequence[str]) -> bool:
-    device = link.removeprefix("/dev/")
-    return device != link and any(re.fullmatch(rf"{name}\d*", device) for name in names)

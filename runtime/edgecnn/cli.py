@@ -181,7 +181,12 @@ def _add_watch_options(watch: argparse.ArgumentParser) -> None:
     watch.add_argument("--fps", type=arguments.positive, help="at most so many frames a second")
     _add_threshold(watch)
     watch.add_argument("--frames", type=arguments.count(1, 10**12), help="stop after so many")
-    watch.add_argument("--size", type=arguments.size, metavar="WxH", help="of raw frames (default: the model's own)")
+    watch.add_argument(
+        "--size",
+        type=arguments.size,
+        metavar="WxH",
+        help="of raw frames, or of a CSI camera",
+    )
     watch.add_argument("--pixels", choices=WIDTHS, help="of raw frames (default: grey or rgb, as the model)")
     watch.add_argument("--stride", type=arguments.count(), help="bytes from row to row of raw frames with gaps")
     _add_engine(watch)

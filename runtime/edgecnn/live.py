@@ -144,9 +144,9 @@ class Live:
             before = self.arrived
             try:
                 self._read()
-            except EdgecnnError as error:
+            except Exception as error:  # of a driver, too: a thread that dies would leave its readers waiting
                 failures = 0 if self.arrived > before else failures
-                self._lose(error)
+                self._lose(error if isinstance(error, EdgecnnError) else EdgecnnError(f"{self.name}: {error}"))
             if self._ended or self._closed.wait(PAUSES[min(failures, len(PAUSES) - 1)]):
                 return
             failures += 1

@@ -6,6 +6,7 @@ As root it is a service of the system, else one of the user, which `loginctl ena
 import argparse
 import getpass
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,8 +31,8 @@ def install(options: argparse.Namespace) -> int:
     if options.print:
         print(text, end="")
         return OK
-    for folder in unit.writable:  # systemd wants it to be there
-        folder.mkdir(parents=True, exist_ok=True)
+    for folder in unit.writable:
+        _make(folder, unit.user)
     path = _folder() / f"{unit.name}.service"
     if path.exists() and MARK not in _text(path):
         raise EdgecnnError(f"{path} is not of edgecnn: give another --name")
@@ -45,15 +46,26 @@ def install(options: argparse.Namespace) -> int:
     return _print(options, {"service": unit.name, "unit": str(path)}, f"{unit.name} runs now and from boot on: {path}")
 
 
+def _make(folder: Path, user: str | None) -> None:
+    """Make a folder that the service may write: systemd wants it to be there, and its user to own it."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        if user:
+            shutil.chown(folder, user)
+
+
 def _unit(options: argparse.Namespace) -> Unit:
     command = parsed(options.words)  # a mistake is found now, not at the next boot
     named = [getattr(command, name, None) for name in _WRITTEN]
     writable = [Path(folder).absolute() for folder in filter(None, [*options.write, *named])]
     name = options.name or f"edgecnn-{options.words[0]}"
     words = [*_program(), *options.words]
-    if len(options.words) == 0 or command.run[0] not in ("edgecnn.watch", "edgecnn.serve"):
+    user = os.environ.get("SUDO_USER")
+    if writable and _is_root() and not user:
+        raise EdgecnnError("a user that systemd makes writes no folder of others: install it by sudo, not as root")
+    if command.run[0] not in ("edgecnn.watch", "edgecnn.serve"):
         raise EdgecnnError(f"{options.words[0]} ends by itself: only watch and serve can be services")
-    return Unit(name, words, Path.cwd(), _is_root(), os.environ.get("SUDO_USER"), writable, _version())
+    return Unit(name, words, Path.cwd(), _is_root(), user, writable, _version())
 
 
 def _program() -> list[str]:

@@ -10,7 +10,7 @@ from edgecnn.frames import Frame, awaited, folder_frames, model_layout, raw_fram
 from edgecnn.live import Live
 from edgecnn.manifest import Input
 from edgecnn.raw_picture import Layout
-from edgecnn.source_names import is_live, is_url
+from edgecnn.source_names import AUTO, is_csi, is_live, is_url
 
 _SLOWEST = 5.0  # frames a second that a camera is asked for at least: an older frame is no news
 
@@ -45,10 +45,10 @@ def open_frames(
         return raw_frames(sys.stdin.buffer, wanted, _layout(wanted, size, pixels, stride))
     if pixels or stride:
         raise EdgecnnError("--pixels and --stride are for raw frames on stdin (-): leave them out")
+    if size and not (name == AUTO or is_csi(name)):
+        raise EdgecnnError("--size is for raw frames on stdin, and for CSI cameras: leave it out")
     if is_live(name):
         return _live_frames(name, wanted, size or SIZE, min(RATE, max(fps or RATE, _SLOWEST)))
-    if size:
-        raise EdgecnnError("--size is for raw frames on stdin, and for CSI cameras: leave it out")
     if source.is_dir():
         return _folder_frames(source, wanted, new_only)
     if not source.exists():
