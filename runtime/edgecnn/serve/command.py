@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import uvicorn
 
 from edgecnn.command import OK, stream_json
@@ -43,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
         local = _is_local(listener)
         _check_exposed(listener, local, token, options.open)
         served = ServedModel(options.model, lambda: _opened(options), tell)
+        with contextlib.suppress(EdgecnnError):  # there is no Pillow
+            served.classifier.classify(np.zeros(served.classifier.manifest.input.shape[:2], np.uint8))  # imports it
         pool = Pool(options.workers or cores(), options.queue)
         live = Live(options.camera, tell=tell) if options.camera else None
         metrics = Metrics(served, pool, live)
