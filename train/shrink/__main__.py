@@ -28,7 +28,7 @@ from edgecnn.files import read_file, write_file
 from train.shrink.limits import Limits
 from train.shrink.options import add_options
 from train.shrink.parent import Parent, job_of, load_network, read_parent
-from train.shrink.search import best_of, halves, holds, smallest
+from train.shrink.search import floor_report, halves, smallest
 
 if TYPE_CHECKING:
     from train.shrink.graph import Graph
@@ -54,7 +54,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         model = load_network(parent)
     run = _run(parent, model, graph_of(model), options, output)
     points = _points(run, options)
-    best = best_of(points)
     document = _document(run, options, points)
     write_front(output, document)
     if options.json:
@@ -63,7 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(front_table(points))
     if options.floor is None:
         return OK if all(point["converted"] for point in points) else GATE_FAILED
-    return _floor_held(points, best, options.floor)
+    held, line = floor_report(points, options.floor)
+    print(line, file=sys.stderr)
+    return OK if held else GATE_FAILED
 
 
 def _run(parent: Parent, model: Any, graph: "Graph", options: argparse.Namespace, output: Path) -> "Run":
@@ -118,9 +119,9 @@ def _start(output: Path, settings: dict[str, Any], resume: bool) -> None:
 def _points(run: "Run", options: argparse.Namespace) -> list[dict[str, Any]]:
     from train.shrink.importance import importance_of
     from train.shrink.points import measuring, point
-    from train.shrink.selection import METHODS, within
+    from train.shrink.selection import CHOICES, within
 
-    importance, choose = importance_of(run.graph, run.job), METHODS[options.method]
+    importance, choose = importance_of(run.graph, run.job), CHOICES[options.method]
     whole = run.graph.macs(run.graph.all)
 
     def make(name: str, limits: Limits) -> dict[str, Any]:
@@ -145,17 +146,6 @@ def _document(run: "Run", options: argparse.Namespace, points: list[dict[str, An
     sizes = {"macs": graph.macs(graph.all), "parameters": graph.parameters(graph.all)}
     head = _settings(run.parent, options) | {"parent": parent | sizes | {"accuracy": float_accuracy(manifest)}}
     return head | {"points": points}
-
-
-def _floor_held(points: list[dict[str, Any]], best: dict[str, Any], floor: float) -> int:
-    held = [point for point in points if holds(point, floor)]
-    if held:
-        chosen = min(held, key=lambda point: point["macs"])
-        print(f"the smallest that holds {floor:g}: {chosen['folder']}, {chosen['macs']:,} MACs", file=sys.stderr)
-        return OK
-    accuracy = best["accuracy"]["validation"]["accuracy"]
-    print(f"none holds {floor:g} on validation: the best, {best['name']}, has {accuracy:.4f}", file=sys.stderr)
-    return GATE_FAILED
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def _set(model: keras.Model, layer: Any, is_spread: bool) -> None:
 def _begin(model: keras.Model, names: set[str], inputs: npt.NDArray[np.float32]) -> None:
     """Set mean and variance to those of the images, and scale and shift so that no output changes."""
     for name in names:
-        probe = keras.Model(model.inputs, model.get_layer(name).output)
+        probe = keras.Model(model.inputs[0], model.get_layer(name).output)
         sums = np.asarray(probe(inputs))
         norm = model.get_layer(f"{name}{_NORM}")
         _, bias, _, _ = norm.get_weights()

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from edgecnn.errors import EdgecnnError
-
 Document = dict[str, Any]
 Make = Callable[[str, float], Document]  # a point, by its name and its share of the parent's multiply-accumulates
 
@@ -30,13 +28,17 @@ def holds(document: Document, floor: float) -> bool:
     return bool(document["converted"]) and document["accuracy"]["validation"]["accuracy"] >= floor
 
 
-def best_of(documents: list[Document]) -> Document:
-    """The point of the highest accuracy on validation.
-
-    Raises:
-        EdgecnnError: the gate refused all.
-    """
-    converted = [document for document in documents if document["converted"]]
-    if not converted:
-        raise EdgecnnError("the gate refused every network: more --epochs, or a larger --budget")
-    return max(converted, key=lambda document: document["accuracy"]["validation"]["accuracy"])
+def floor_report(documents: list[Document], floor: float) -> tuple[bool, str]:
+    """Whether a point holds the floor, and in a line the smallest that does, or the best."""
+    if held := [document for document in documents if holds(document, floor)]:
+        chosen = min(held, key=lambda document: int(document["macs"]))
+        return True, f"the smallest that holds {floor:g}: {chosen['folder']}, {chosen['macs']:,} multiply-accumulates"
+    accuracies = {
+        document["name"]: document["accuracy"]["validation"]["accuracy"]
+        for document in documents
+        if document["converted"]
+    }
+    if not accuracies:
+        return False, f"none holds {floor:g} on validation: the gate refused every network"
+    best = max(accuracies, key=lambda name: float(accuracies[name]))
+    return False, f"none holds {floor:g} on validation: the best, {best}, has {accuracies[best]:.4f}"

@@ -12,9 +12,11 @@ from edgecnn.errors import EdgecnnError
 from train.shrink.graph import Graph, Kept, Units
 from train.shrink.importance import Importance
 from train.shrink.limits import Limits
+from train.shrink.options import METHODS
 
 STEP = 8  # channels
 _WIDTHS = 512  # factors of the width that are tried
+_MEASUREMENTS = 6  # conversions, for limits that only a conversion tells
 
 Choose = Callable[[Graph, Importance, Mapping[str, float]], Kept]
 
@@ -116,33 +118,31 @@ def within(
         EdgecnnError: there is none; the line names the smallest.
     """
     kept = choose(graph, importance, limits.counted)
-    if not limits.measured or _fits(measure(kept), limits):
+    figures = measure(kept) if limits.measured else {}
+    if _fits(figures, limits):
         return kept
-    most, least = graph.macs(kept), 0
-    smallest = kept
+    best, least, most = None, 0.0, float(graph.macs(kept))
     for _ in range(_MEASUREMENTS):
-        middle = (most + least) / 2
         try:
-            candidate = choose(graph, importance, {**limits.counted, "macs": middle})
-        except EdgecnnError:
-            least = int(middle)
+            candidate = choose(graph, importance, {**limits.counted, "macs": (most + least) / 2})
+        except EdgecnnError:  # no network is as small
+            least = (most + least) / 2
             continue
         figures = measure(candidate)
         if _fits(figures, limits):
-            least, smallest = graph.macs(candidate), candidate
+            best, least = candidate, float(graph.macs(candidate))
         else:
-            most = int(middle)
-    if smallest is kept:
+            most = float(graph.macs(candidate))
+    if best is None:
         taken = ", ".join(f"{name}={figures[name]:,.0f}" for name in limits.measured)
-        raise EdgecnnError(f"--budget {limits.words}: the smallest network that was tried takes {taken}")
-    return smallest
-
-
-_MEASUREMENTS = 6
+        raise EdgecnnError(
+            f"--budget {limits.words}: the smallest network that was tried takes {taken}: a larger budget"
+        )
+    return best
 
 
 def _fits(figures: Mapping[str, float], limits: Limits) -> bool:
     return all(figures[name] <= most for name, most in limits.measured.items())
 
 
-METHODS: dict[str, Choose] = {"prune": pruned, "uniform": uniform}
+CHOICES: dict[str, Choose] = dict(zip(METHODS, (pruned, uniform), strict=True))
