@@ -8,6 +8,7 @@ Sources: the Linux kernel's V4L2 pixel formats (V4L2_PIX_FMT_YUV420 and NV12); f
 range, ITU-R BT.601, as rpicam-vid asks libcamera for with `--codec yuv420` (libcamera::ColorSpace::Sycc).
 """
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,6 +89,10 @@ class RawPicture:
 
     def grey(self) -> Pixels:
         """Brightness, uint8, (height, width); of the first plane where that is brightness: then nothing is copied."""
+        opencv = sys.modules.get("cv2")  # who has it already gets its speed: most frames of this layout are its own
+        if opencv and self.layout.pixels == "bgr":
+            grey: Pixels = opencv.cvtColor(self._colour_rows(), opencv.COLOR_BGR2GRAY)
+            return grey
         if self.layout.pixels in ("rgb", "bgr"):
             return _brightness(self.rgb())
         layout = self.layout
@@ -100,9 +105,14 @@ class RawPicture:
             return np.repeat(self.grey()[..., np.newaxis], 3, axis=2)
         if layout.chroma_planes:
             return _colours(self.grey(), *self._chroma())
-        rows = self._plane(0, layout.row, layout.height)[:, : 3 * layout.width]
-        pixels = rows.reshape(layout.height, layout.width, 3)
+        pixels = self._colour_rows()
         return pixels if layout.pixels == "rgb" else pixels[..., ::-1]
+
+    def _colour_rows(self) -> Pixels:
+        """The plane of a layout with 3 bytes a pixel, (height, width, 3)."""
+        layout = self.layout
+        rows = self._plane(0, layout.row, layout.height)[:, : 3 * layout.width]
+        return rows.reshape(layout.height, layout.width, 3)
 
     def _plane(self, start: int, row: int, height: int) -> Pixels:
         return self.octets[start : start + row * height].reshape(height, row)
