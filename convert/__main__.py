@@ -23,9 +23,9 @@ from convert.conversion import Conversion
 from convert.gate import convert_and_prove, exit_status, write
 from convert.model_card import HEAD, failed_entry, remarks, rows
 from convert.options import add_gate_option, add_optimize_option, add_parent_options
-from convert.parent import Parent, load_parent
+from convert.parent import Parent, check_trained, load_parent
 from convert.processes.converter import cause, run_in_fork
-from convert.variant import PLAIN, VARIANTS
+from convert.variant import PLAIN, QAT_MODEL, VARIANTS, for_model
 from edgecnn.child_process import DiedError
 from edgecnn.command import OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m convert`."""
     options = _parsed(argv)
     path = options.model or newest_model()
+    options.variants = options.variants or _offered(path)
     folder = options.output or path.parent
     check_writable(folder / "models.json")
     entries: list[Entry] = []
@@ -63,13 +64,17 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("python -m convert", __doc__)
     add_parent_options(parser)
     add_gate_option(parser)
-    words = f"any of {' '.join(VARIANTS)} (default: these), {C}"
-    parser.add_argument(
-        "--variants", nargs="+", choices=[*VARIANTS, C], default=[*VARIANTS], metavar="VARIANT", help=words
-    )
+    words = f"any of {' '.join(VARIANTS)} (default: these; int8-qat where {QAT_MODEL} lies beside), {C}"
+    parser.add_argument("--variants", nargs="+", choices=[*VARIANTS, C], metavar="VARIANT", help=words)
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: beside the model")
     add_optimize_option(parser)
     return parser.parse_args(argv)
+
+
+def _offered(path: Path) -> list[str]:
+    """All variants; those of train.qat where its model lies beside."""
+    trained = path.with_name(QAT_MODEL).exists()
+    return [name for name, row in VARIANTS.items() if trained or not row.trained]
 
 
 def screen(entries: Sequence[Entry]) -> str:
@@ -91,7 +96,11 @@ def _convert(path: Path, options: argparse.Namespace, first: int, tell: Callable
         parent = load_parent(path, options)
         for name in names[first:]:
             bar.set_postfix_str(name)
-            tell(_entry(parent, name, options))
+            if VARIANTS.get(name, PLAIN).trained and parent.path.name != QAT_MODEL:
+                check_trained(path.with_name(QAT_MODEL), VARIANTS[name])
+                tell(_entry(load_parent(path.with_name(QAT_MODEL), options), name, options))
+            else:
+                tell(_entry(parent, name, options))
             bar.update()
     return OK
 
@@ -99,7 +108,8 @@ def _convert(path: Path, options: argparse.Namespace, first: int, tell: Callable
 def _entry(parent: Parent, name: str, options: argparse.Namespace) -> Entry:
     """Convert to one variant, and give its entry in models.json; a failure has one too."""
     output = (options.output or parent.path.parent) / file_name(name)
-    variant = PLAIN if name == C else replace(VARIANTS[name], optimize=options.optimize)
+    has_ranges = parent.manifest.trained_ranges is not None
+    variant = for_model(PLAIN if name == C else replace(VARIANTS[name], optimize=options.optimize), has_ranges)
     try:
         conversion = convert_and_prove(parent, variant, options.max_drop)
         files = _files_in_c(parent, conversion, output) if name == C else {output: conversion.data}

@@ -96,7 +96,8 @@ def proved(
     manifest = _manifest(parent, variant, rewrites)
     model = ModelFile(Path(variant.file_name), pack_model(payload, manifest), manifest)
     images = parent.validation.images if random is None else np.concatenate([random, parent.validation.images])
-    limit = largest_difference_allowed(parent.model, variant)
+    # The answers of a model with trained ranges are compared with those of the model that it was trained from.
+    limit = 1.0 if parent.manifest.trained_ranges else largest_difference_allowed(parent.model, variant)
     proofs: dict[str, Proof | str] = {
         engine: answers if isinstance(answers, str) else prove(manifest, parent.validation, answers, max_drop, limit)
         for engine, answers in answers_by_engine(model, images).items()
@@ -146,6 +147,7 @@ def _manifest(parent: Parent, variant: Variant, rewrites: tuple[str, ...]) -> Ma
         rewrites=rewrites,
         rejection=None,
         reference=None,
+        trained_ranges=None,
         input=replace(parent.manifest.input, raw=file_format.takes_raw_pixels),
         calibration=Calibration(len(parent.calibration), hash_arrays([parent.calibration.images])),
         tools={name: import_module(name).__version__ for name in file_format.tools},

@@ -11,15 +11,15 @@ Example:
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from convert.mixed_precision import NOISE_IMAGES
 from convert.options import add_image_options
 from convert.parent import Parent, load_parent
 from convert.processes.converter import in_own_process
-from convert.quantization_noise import Noise, layer_noise, worst_first
-from convert.variant import PIXELS, quantizations
+from convert.quantization_noise import Noise, named_noise, worst_first
+from convert.variant import QAT_MODEL, quantizations
 from edgecnn import arguments
 from edgecnn.command import OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
@@ -27,7 +27,6 @@ from edgecnn.files import check_writable, write_file
 from edgecnn.modelfile import ModelFile, read_model
 from workstation.foreign_model import add_foreign_options
 from workstation.keras_files.saved_model import is_saved_model
-from workstation.layer_names import layer_names
 
 HEAD = ("layer", "own SQNR", "SQNR dB", "cosine", "low end", "high end", "scale", "zero")
 
@@ -51,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check_integer(model)
     picture = options.picture or options.model.with_name(f"{options.model.stem}_{options.model.suffix[1:]}_debug.png")
     check_writable(picture)
-    layers = worst_first(_noise(model, _parent(model, options), options.images))
+    layers = worst_first(named_noise(_parent(model, options), model, options.images))
     write_file(picture, draw(layers, str(options.model)))
     if options.json:
         print_json(
@@ -72,7 +71,7 @@ def _check_integer(model: ModelFile) -> None:
 
 def _parent(model: ModelFile, options: argparse.Namespace) -> Parent:
     """The float parent of a model, of the same weights."""
-    path = options.parent or options.model.with_name("model.keras")
+    path = options.parent or _beside(model)
     if is_saved_model(path):
         raise EdgecnnError(f"{path} is a SavedModel, whose layers are gone: debug needs the .keras or .h5 file")
     parent = load_parent(path, options)
@@ -81,16 +80,10 @@ def _parent(model: ModelFile, options: argparse.Namespace) -> Parent:
     return parent
 
 
-def _noise(model: ModelFile, parent: Parent, images: int) -> list[Noise]:
-    """The noise of the layers that the user named, over so many validation images."""
-    names = layer_names(parent.model)
-    rewrites = [name for name in model.manifest.rewrites if name != PIXELS]
-    if rewrites:
-        from convert.rewrites import rewritten  # it loads TensorFlow
-
-        parent = replace(parent, model=rewritten(parent.model, rewrites)[0])
-    noise = layer_noise(parent, model.data, model.manifest.format, parent.validation.images[:images])
-    return [layer for layer in noise if layer.layer in names]
+def _beside(model: ModelFile) -> Path:
+    """The file beside a model that it was made from, by the name that trainings give it."""
+    row = quantizations(model.manifest.format)[model.manifest.quantization]
+    return model.path.with_name(QAT_MODEL if row.trained else "model.keras")
 
 
 def _cells(noise: Noise) -> tuple[str, ...]:

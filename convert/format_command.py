@@ -16,9 +16,10 @@ from convert.options import (
     add_quantization_options,
     batch,
 )
-from convert.parent import Parent, load_parent
+from convert.parent import Parent, check_trained, has_trained_ranges, load_parent
+from convert.remedies import remedies
 from convert.summary import summary
-from convert.variant import ALL, NONE, Variant, quantizations
+from convert.variant import ALL, NONE, QAT_MODEL, Variant, for_model, quantizations
 from edgecnn.command import command_parser, print_json
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable
@@ -60,13 +61,17 @@ def run(variant: Variant, options: argparse.Namespace) -> int:
     if options.forms == ALL and (options.keep_float or options.optimize == NONE):
         raise EdgecnnError("--forms all goes neither with --keep-float nor with --optimize none: leave one out")
     path = options.model or newest_model()
+    if variant.trained and options.model is None:
+        path = path.with_name(QAT_MODEL)
+    variant = for_model(variant, has_trained_ranges(path))
+    check_trained(path, variant)
     check_keep_float(path, options.keep_float, variant)
     if variant.batch is None and variant.format == "tflite":
         print("warning: with an open batch XNNPACK stays out of tflite-runtime, which is then slow", file=sys.stderr)
     parent = load_parent(path, options)
     output = options.output or path.with_name(variant.file_name)
     check_writable(output)
-    return _write_and_print(parent, _conversions(parent, variant, output, options), options)
+    return _write_and_print(parent, variant, _conversions(parent, variant, output, options), options)
 
 
 def _conversions(parent: Parent, variant: Variant, output: Path, options: argparse.Namespace) -> dict[Path, Conversion]:
@@ -82,7 +87,9 @@ def _conversions(parent: Parent, variant: Variant, output: Path, options: argpar
     return conversions
 
 
-def _write_and_print(parent: Parent, conversions: dict[Path, Conversion], options: argparse.Namespace) -> int:
+def _write_and_print(
+    parent: Parent, variant: Variant, conversions: dict[Path, Conversion], options: argparse.Namespace
+) -> int:
     entries = {file: write(conversion, file, {file: conversion.data}) for file, conversion in conversions.items()}
     if options.json:
         documents = [
@@ -92,4 +99,7 @@ def _write_and_print(parent: Parent, conversions: dict[Path, Conversion], option
         print_json(documents if options.forms == ALL else documents[0])
     else:
         print("\n\n".join(summary(conversion, parent, file) for file, conversion in conversions.items()))
+    for conversion in conversions.values():
+        for line in remedies(parent, variant, conversion):
+            print(line, file=sys.stderr)
     return exit_status(entries.values())

@@ -43,7 +43,7 @@ def _with_types(variant: Variant, options: argparse.Namespace) -> Variant:
     if not variant.is_integer:
         return variant
     types = {"activations": options.activation_type, "weights": options.weight_type}
-    return replace(variant, **types, reduce_range=options.reduce_range)
+    return replace(variant, **types, reduce_range=options.reduce_range and not variant.trained)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from convert.variant import Variant
 from edgecnn.answers import as_probabilities, decided
 from edgecnn.dataset import Dataset
 from edgecnn.dataset_reading import one_answer, read_dataset
@@ -77,7 +78,8 @@ def _check_before_loading(path: Path, manifest: Manifest | None, options: argpar
         return
     for split in ("calibration", "validation"):
         data = read_dataset(getattr(options, split) or path.with_name(f"{split}.npz"), manifest)
-        if data.source and data.source.weights_sha256 != manifest.weights_sha256:
+        is_named = manifest.trained_ranges and getattr(options, split)
+        if data.source and data.source.weights_sha256 not in _judges(manifest) and not is_named:
             raise EdgecnnError(f"{path} and the {split} images come from different trainings: train again")
 
 
@@ -146,10 +148,34 @@ def _also_for_validation(calibration: Dataset) -> Dataset:
     return replace(calibration, notes=(*calibration.notes, "no --validation: the calibration images judge as well"))
 
 
+def has_trained_ranges(path: Path) -> bool:
+    """Whether train.qat wrote a model."""
+    manifest = own_manifest(path)
+    return manifest is not None and manifest.trained_ranges is not None
+
+
+def check_trained(path: Path, variant: Variant) -> None:
+    """Refuse to convert with the ranges of train.qat where there are none.
+
+    Raises:
+        EdgecnnError: there are none.
+    """
+    if variant.trained and not has_trained_ranges(path):
+        raise EdgecnnError(
+            f"{path} has no trained ranges: python -m train.qat {path} writes model_qat.keras, name that"
+        )
+
+
+def _judges(manifest: Manifest) -> tuple[str, ...]:
+    """The weights whose answers judge a conversion: the model's own, or those that train.qat started from."""
+    trained = manifest.trained_ranges
+    return (manifest.weights_sha256, *([trained.parent_sha256] if trained else []))
+
+
 def _with_probabilities(model: "keras.Model", manifest: Manifest, data: Dataset) -> Dataset:
     """`data` with the float model's probabilities; if it has no labels, with the float model's answers as labels."""
     probabilities = data.probabilities
-    if data.source is None or data.source.weights_sha256 != manifest.weights_sha256 or probabilities is None:
+    if data.source is None or data.source.weights_sha256 not in _judges(manifest) or probabilities is None:
         probabilities = as_probabilities(predict(model, data.images, manifest.input), manifest.output)
     labels = decided(probabilities, manifest.multi_label) if data.labels is None else data.labels
     return replace(data, labels=labels, probabilities=probabilities, notes=_notes(manifest, data, probabilities))

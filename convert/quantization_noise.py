@@ -1,7 +1,7 @@
 """How much quantization changes the output of each layer, against the float parent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,8 +11,11 @@ import numpy.typing as npt
 from convert.contents import LayerOutput
 from convert.formats import FORMATS
 from convert.parent import Parent
+from convert.variant import PIXELS
 from edgecnn.command import quiet
+from edgecnn.modelfile import ModelFile
 from edgecnn.pixels import dequantize
+from workstation.layer_names import layer_names
 
 Array = npt.NDArray[Any]
 
@@ -42,6 +45,24 @@ def layer_noise(parent: Parent, model: bytes, model_format: str, images: npt.NDA
     """
     with quiet():
         return [measure(output) for output in FORMATS[model_format].layer_outputs(parent, model, images)]
+
+
+def named_noise(parent: Parent, model: ModelFile, images: int) -> list[Noise]:
+    """The noise of the layers that the user named, over so many validation images.
+
+    Args:
+        parent: the float parent.
+        model: an integer conversion of it.
+        images: how many.
+    """
+    names = layer_names(parent.model)
+    rewrites = [name for name in model.manifest.rewrites if name != PIXELS]
+    if rewrites:
+        from convert.rewrites import rewritten  # it loads TensorFlow
+
+        parent = replace(parent, model=rewritten(parent.model, rewrites)[0])
+    noise = layer_noise(parent, model.data, model.manifest.format, parent.validation.images[:images])
+    return [layer for layer in noise if layer.layer in names]
 
 
 def worst_first(layers: Sequence[Noise]) -> list[Noise]:

@@ -9,7 +9,7 @@ convolution, over patches more than over blocks; float models gain from the crop
 `edgecnn tune`, which chooses among them on the device.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +43,7 @@ class Variant:
     reduce_range: bool = False  # 7 bits for weights, see convert.formats.onnx_quantize
     batch: int | None = 1  # the fixed batch; None leaves it open
     kept: tuple[str, ...] = ()  # Keras layers that stay in float
+    trained: bool = False  # ranges of activations are those of train.qat, not calibrated
     optimize: str = NONE  # or EDGE: which rewrites to try
 
     @property
@@ -67,6 +68,8 @@ class Variant:
 _ROWS = (  # a format's first row is its default
     Variant("tflite", "int8", "int8 in, within and out (default)",
             weights="int8", activations="int8", ends="int8", folds=True, can_keep_float=True),
+    Variant("tflite", "int8-qat", "int8 of model_qat.keras, with the ranges of train.qat",
+            weights="int8", activations="int8", ends="int8", folds=True, can_keep_float=True, trained=True),
     Variant("tflite", "int8-float-io", "int8 within, float32 in and out",
             weights="int8", activations="int8", folds=True),
     Variant("tflite", "int16x8", "int16 activations, int8 weights",
@@ -81,6 +84,8 @@ _ROWS = (  # a format's first row is its default
             largest_difference=1e-3),
     Variant("onnx", "int8", "int8 by QuantizeLinear and DequantizeLinear (static QDQ)",
             weights="int8", activations="int8", reduce_range=True, folds=True, can_keep_float=True),
+    Variant("onnx", "int8-qat", "int8 of model_qat.keras, with the scales of train.qat and 8-bit weights",
+            weights="int8", activations="int8", folds=True, can_keep_float=True, trained=True),
     Variant("onnx", "dynamic", "float32, weights stored in 8 bits, activations quantized while it runs",
             weights="uint8"),  # onnxruntime's ConvInteger takes no int8 weights on the CPU
     Variant("onnx", "float16", "float16 within",
@@ -88,7 +93,16 @@ _ROWS = (  # a format's first row is its default
 )
 # fmt: on
 VARIANTS = {f"{row.format}:{row.quantize}": row for row in _ROWS}
+QAT_MODEL = "model_qat.keras"  # what train.qat writes
 PLAIN = VARIANTS["tflite:int8"]  # without rewrites: what fast C is generated from
+
+
+def for_model(variant: Variant, has_ranges: bool) -> Variant:
+    """The variant, or for int8 of a model that train.qat wrote, the row with its ranges; options stay."""
+    row = VARIANTS.get(f"{variant.format}:{variant.quantize}-qat") if has_ranges else None
+    if row is None:
+        return variant
+    return replace(variant, quantize=row.quantize, trained=True, reduce_range=row.reduce_range)
 
 
 def quantizations(model_format: str) -> dict[str, Variant]:

@@ -18,6 +18,7 @@ from PIL import Image
 COMMANDS = (
     "train",
     "train.shrink",
+    "train.qat",
     "convert",
     "convert.adopt",
     "convert.c",

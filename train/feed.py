@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edgecnn.pixels import normalize
 from train.augmentation import augment
-from train.job import Job, Softs, distorted
+from train.job import Job, Softs, Teacher, distorted
 from train.mixing import mix
 
 Batch = tuple[npt.NDArray[np.float32], npt.NDArray[Any]]  # inputs, and targets as `targets_of` describes them
@@ -22,13 +22,14 @@ WeightedBatch = tuple[npt.NDArray[np.float32], npt.NDArray[Any], npt.NDArray[np.
 class Feed(keras.utils.PyDataset):  # type: ignore[misc]
     """The batches of an epoch, in its order."""
 
-    def __init__(self, job: Job, epoch: int, softs: Softs | None) -> None:
+    def __init__(self, job: Job, epoch: int, softs: Softs | Teacher | None) -> None:
         """Distort the images and put them in order.
 
         Args:
             job: what determines the weights.
             epoch: its number.
-            softs: the teachers' answers to distorted copies of the images; None: the labels count.
+            softs: the teachers' answers to distorted copies of the images, or a teacher who answers every batch as the
+                network sees it; None: the labels count.
         """
         super().__init__()
         self.job, self.epoch = job, epoch
@@ -36,8 +37,10 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         self.order = np.random.default_rng([job.seed, epoch]).permutation(len(indices))
         self.batches = math.ceil(len(indices) / job.recipe.batch)
         self.weights = job.class_weights if softs is None else None  # logarithms cannot be weighed
-        seed = (job.seed, epoch) if softs is None else (epoch % len(softs),)
-        self.targets = targets_of(job, indices) if softs is None else softs[seed[0]].astype(np.float32)
+        self.teacher = softs if callable(softs) else None
+        answers = softs if isinstance(softs, np.ndarray) else None
+        seed = (job.seed, epoch) if answers is None else (epoch % len(answers),)
+        self.targets = targets_of(job, indices) if answers is None else answers[seed[0]].astype(np.float32)
         self.images, self.rows = job.data.train_images, indices  # they may be mapped from the disk
         if job.recipe.distortion:
             self.images, self.rows = distorted(job, indices, *seed), np.arange(len(indices))
@@ -57,6 +60,8 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         inputs = normalize(images, job.input)
         if recipe.mixing and random.random() < recipe.mixing:
             inputs, targets = mix(inputs, targets, random)
+        if self.teacher:
+            return inputs, self.teacher(inputs)
         return (inputs, targets) if self.weights is None else (inputs, targets, targets @ self.weights)
 
 

@@ -17,7 +17,7 @@ from edgecnn.pixels import normalize
 from train.averages import Averages
 from train.checkpoint import Arrays, History, State, assign, read_state, values, variables
 from train.feed import Feed
-from train.job import Fitted, Job, Softs
+from train.job import Fitted, Job, Softs, Teacher
 from train.optimization import LEAST_PROBABILITY, compile_model
 from train.progress import Watch, watching
 from train.tensorboard import LOGS, log_epoch, log_writer
@@ -27,14 +27,17 @@ _FINE = 10  # times smaller is the rate at which pretrained layers are fine-tune
 _BATCH = 500  # images at a time, where nothing is learned
 
 
-def fit(job: Job, folder: Path, resume: bool = False, softs: Softs | None = None, name: str = "training") -> Fitted:
+def fit(
+    job: Job, folder: Path, resume: bool = False, softs: Softs | Teacher | None = None, name: str = "training"
+) -> Fitted:
     """Fit the job's network, with a progress bar on stderr.
 
     Args:
         job: what determines the weights.
         folder: for the checkpoint after every epoch and TensorBoard's logs.
         resume: go on from the checkpoint in `folder`.
-        softs: the teachers' answers to distorted copies of the images (see `train.teachers`); None: the labels count.
+        softs: the teachers' answers to distorted copies of the images (see `train.teachers`), or a teacher who answers
+            every batch; None: the labels count.
         name: of the progress bar.
 
     Raises:
@@ -71,7 +74,7 @@ def fit(job: Job, folder: Path, resume: bool = False, softs: Softs | None = None
     return Fitted(job.network.finish(model), job, state.epochs, state.history, state.seconds)
 
 
-def _compile(model: keras.Model, job: Job, steps: int, softs: Softs | None, epoch: int) -> None:
+def _compile(model: keras.Model, job: Job, steps: int, softs: Softs | Teacher | None, epoch: int) -> None:
     """Compile the model for an epoch: pretrained layers are frozen first, then fine-tuned at a tenth of the rate."""
     frozen = epoch < job.frozen_epochs
     _set_trainable(model, job, not frozen)

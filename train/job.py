@@ -1,5 +1,6 @@
 """What a training is to do, what an epoch of it sees, and the network that comes out."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ _FROZEN = 5  # one epoch in five leaves pretrained layers as they are
 _UNEQUAL = 2.0  # times as many images as the rarest class has: from there on classes have weights
 
 Softs = npt.NDArray[np.float16]  # (copies, images, classes): logarithms of the teachers' probabilities
+Teacher = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]  # inputs to logarithms of probabilities
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class Job:
 
     @property
     def input(self) -> Input:
-        """The network's input: pixels scaled to 0 to 1, or to -1 to 1."""
+        """The network's input: pixels scaled to 0 to 1, or to -1 to 1, or as the network says."""
+        if self.network.entry:
+            return self.network.entry
         shape = self.data.train_images.shape[1:]
         scale, offset = (2 * PIXEL_SCALE, -1.0) if self.network.signed else (PIXEL_SCALE, 0.0)
         return Input(shape, pixel_scale=(scale,), pixel_offset=(offset,), frame=self.data.frame)

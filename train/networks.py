@@ -12,6 +12,7 @@ from keras import layers
 
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import sha256
+from edgecnn.manifest import Input
 from workstation.architectures import reference_cnn
 
 _LEAST_SIDE = 18  # pixels: the least that two poolings and three convolutions can take
@@ -32,6 +33,7 @@ class Architecture:
     build: Build
     sha256: str  # of the file with its function
     signed: bool = False  # its pixels run from -1 to 1
+    entry: Input | None = None  # how pixels become its input, where neither is so
     pretrained: tuple[str, ...] = ()  # layers that start with weights of another training
     folded: Build | None = None  # builds the network without batch normalization, see `fold`
     parent_sha256: str | None = None  # of the weights of the network that it is a smaller form of

@@ -69,14 +69,19 @@ def _with_constants(function: Any) -> Any:
 
 def _function(graph: Any, original: Any) -> Any:
     """A function of a changed graph, with the inputs and outputs of the original function."""
-    from tensorflow.python.eager import wrap_function
-
-    _rename_functions(graph)  # TensorFlow has functions of the same names already
     names = ([tensor.name for tensor in tensors] for tensors in (original.inputs, original.outputs))
-    function = wrap_function.function_from_graph_def(graph, *names)
+    function = function_of(graph, *names)
     for tensor, original_tensor in zip(function.inputs, original.inputs, strict=True):
         tensor.set_shape(original_tensor.shape)
     return function
+
+
+def function_of(graph: Any, inputs: list[str], outputs: list[str]) -> Any:
+    """A GraphDef as a function of some of its tensors, by their names; it may change the GraphDef."""
+    from tensorflow.python.eager import wrap_function
+
+    _rename_functions(graph)  # TensorFlow has functions of the same names already
+    return wrap_function.function_from_graph_def(graph, inputs, outputs)
 
 
 def _rename_functions(graph: Any) -> None:

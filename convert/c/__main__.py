@@ -32,7 +32,7 @@ from convert.options import add_gate_option, add_parent_options
 from convert.parent import load_parent
 from convert.processes.converter import in_own_process
 from convert.summary import summary
-from convert.variant import PLAIN
+from convert.variant import PLAIN, for_model
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, table
 from edgecnn.errors import EdgecnnError
 from edgecnn.file_lock import locked
@@ -62,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if _is_tflite(path):
         return _export(path, read_model(path), None, targets, options)
     parent = load_parent(path, options)
-    conversion = convert_and_prove(parent, PLAIN, options.max_drop)
+    plain = for_model(PLAIN, parent.manifest.trained_ranges is not None)
+    conversion = convert_and_prove(parent, plain, options.max_drop)
     if not conversion.passed:
         print(summary(conversion, parent, path.with_name(PLAIN.file_name)))
         return GATE_FAILED

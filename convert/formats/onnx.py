@@ -8,7 +8,15 @@ import numpy.typing as npt
 
 from convert.contents import LayerOutput
 from convert.formats.onnx_canonical import make_canonical, merge_duplicates_in_order
-from convert.formats.onnx_graph import PIXELS, layer_nodes, layer_tensors, quantized_tensors, serialised, tensor_values
+from convert.formats.onnx_graph import (
+    PIXELS,
+    layer_nodes,
+    layer_tensors,
+    named_ranges,
+    quantized_tensors,
+    serialised,
+    tensor_values,
+)
 from convert.formats.onnx_quantize import prepared, quantize_dynamic, quantize_static, to_float16
 from convert.parent import Parent
 from convert.variant import Variant
@@ -28,7 +36,9 @@ def convert(parent: Parent, variant: Variant) -> bytes:
     if variant.is_integer:
         nodes = layer_nodes(prepared(model)) if variant.kept else {}
         excluded = [node for layer in variant.kept for node in nodes.get(layer, [])]
-        return quantize_static(model, parent.calibration.images, variant, excluded)
+        trained = parent.manifest.trained_ranges
+        ranges = named_ranges(prepared(model), trained.ends) if trained else {}
+        return quantize_static(model, parent.calibration.images, variant, excluded, ranges)
     if variant.weights == "float16":
         return to_float16(model)
     return model if variant.weights == "float32" else quantize_dynamic(model)

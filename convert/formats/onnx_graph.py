@@ -1,7 +1,8 @@
 """What is in an ONNX model: its operators, its layers, the values of its tensors, its bytes."""
 
 import math
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import numpy.typing as npt
 from convert.contents import Contents
 from edgecnn.interpreters import TensorSpec
 from workstation.layer_names import by_layer
+from workstation.tflite_ranges import OUTPUT, Range
 
 PIXELS = "pixels"  # the input's name
+_FUSED = re.compile(r"(_Gemm)?(__\d+)?:0$")  # tf2onnx adds it to the name of a node
 _INTEGER_OPERATORS = {"ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"}
 _QUANTIZING = {"QuantizeLinear", "DequantizeLinear"}  # compute nothing of the network's own
 
@@ -86,6 +89,16 @@ def quantized_tensors(model: bytes) -> dict[str, tuple[str, TensorSpec]]:
             spec = TensorSpec((), zero_point.dtype, float(scale), int(zero_point))
             quantized[node.input[0].removesuffix("_DequantizeLinear_Output")] = (node.output[0], spec)
     return quantized
+
+
+def named_ranges(model: bytes, ranges: Mapping[str, Range]) -> dict[str, Range]:
+    """Ranges by the names that tensors have in ONNX, from those that they have in TFLite (`tflite_ranges`)."""
+    import onnx
+
+    graph = onnx.load_from_string(model).graph
+    names = {output: _FUSED.sub("", output) for node in graph.node for output in node.output}
+    names |= {output.name: OUTPUT for output in graph.output}
+    return {output: ranges[name] for output, name in names.items() if name in ranges}
 
 
 def tensor_values(model: bytes, names: list[str], images: npt.NDArray[np.uint8]) -> list[npt.NDArray[Any]]:

@@ -1,7 +1,7 @@
 """Quantize a float32 ONNX model by onnxruntime's tools, which work on files."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from convert.formats.onnx_graph import PIXELS, serialised
 from convert.variant import VARIANTS, Variant
+from workstation.tflite_ranges import Range
 
 
 def quantize_static(
@@ -17,6 +18,7 @@ def quantize_static(
     calibration: npt.NDArray[np.uint8],
     variant: Variant = VARIANTS["onnx:int8"],
     excluded: Sequence[str] = (),
+    ranges: Mapping[str, Range] | None = None,
 ) -> bytes:
     """Quantize a float32 ONNX model to static int8, by QuantizeLinear and DequantizeLinear (QDQ).
 
@@ -27,6 +29,7 @@ def quantize_static(
             Runtime's sums of two products saturate 16 bits on an x86-64 without VNNI, and the same file would give
             other answers there than on other CPUs.
         excluded: names of nodes that stay in float.
+        ranges: of tensors by their names, instead of those seen on the images.
 
     Returns:
         A serialised ModelProto with the same input and output.
@@ -38,6 +41,10 @@ def quantize_static(
 
     types = {"int8": quantization.QuantType.QInt8, "uint8": quantization.QuantType.QUInt8}
 
+    overrides = {
+        name: [{"rmin": np.float32(low), "rmax": np.float32(high)}] for name, (low, high) in (ranges or {}).items()
+    }
+
     def quantize(source: Path, target: Path) -> None:
         quantization.quantize_static(
             source,
@@ -48,6 +55,7 @@ def quantize_static(
             weight_type=types[variant.weights],
             reduce_range=variant.reduce_range,
             nodes_to_exclude=list(excluded),
+            extra_options={"TensorQuantOverrides": overrides},
         )
 
     return _through_files(prepared(model), quantize)

@@ -1,6 +1,7 @@
 """Convert a Keras model to TFLite; the outputs of its layers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from convert.parent import Parent
 from convert.variant import PLAIN, VARIANTS, Variant
 from edgecnn.pixels import normalize
 from workstation.tflite_converter import tflite_converter
+from workstation.tflite_ranges import Range, calibrated_int8
 
 if TYPE_CHECKING:
     import keras
 
+NO_RANGES: Mapping[str, Range] = MappingProxyType({})
 Samples = Callable[[], Iterator[list[npt.NDArray[np.float32]]]]
 FLOAT = VARIANTS["tflite:none"]
 _NO_IMAGES = np.empty(0, np.float32)
@@ -24,11 +27,16 @@ _NO_IMAGES = np.empty(0, np.float32)
 def convert(parent: Parent, variant: Variant) -> bytes:
     """Convert a model to a `.tflite` flatbuffer, without its manifest."""
     calibration = normalize(parent.calibration.images, parent.manifest.input)
-    return tflite_from_keras(parent.model, calibration, variant)
+    trained = parent.manifest.trained_ranges
+    return tflite_from_keras(parent.model, calibration, variant, ranges=trained.ends if trained else {})
 
 
 def tflite_from_keras(
-    model: "keras.Model", calibration: npt.NDArray[np.float32], variant: Variant = PLAIN, loops: bool = True
+    model: "keras.Model",
+    calibration: npt.NDArray[np.float32],
+    variant: Variant = PLAIN,
+    loops: bool = True,
+    ranges: Mapping[str, Range] = NO_RANGES,
 ) -> bytes:
     """Convert a Keras model to TFLite.
 
@@ -38,6 +46,7 @@ def tflite_from_keras(
             the smallest and the largest values seen on them. Only integer variants read them.
         variant: a row of the table for TFLite. Layers are kept in float only by int8; both ends are then float32.
         loops: whether recurrent layers stay loops; in integer variants they never do.
+        ranges: of activations, by the names of `workstation.tflite_ranges`; int8 uses them instead of those seen.
 
     Returns:
         A `.tflite` flatbuffer.
@@ -52,6 +61,9 @@ def tflite_from_keras(
 
     with tflite_converter(model, variant.batch, unrolls=variant.is_integer or not loops) as converter:
         _quantize(converter, variant, samples)
+        if ranges and variant.activations == "int8":
+            kept = _tensors_of(model, variant.kept) if variant.kept else []
+            return calibrated_int8(converter, ranges, variant.ends, variant.per_channel, kept)
         if variant.kept:
             return _with_float_layers(converter, samples, _tensors_of(model, variant.kept))
         flatbuffer: bytes = converter.convert()

@@ -17,7 +17,8 @@ from edgecnn.reference import Reference
 
 # 2: rewrites; 3: commit, teacher_seeds, reported; 4: without CharacterFrame.dropped; 5: sigmoid, sigmoids; 6: rejection
 # 7: reference, parent_sha256, budget
-SCHEMA = 7
+# 8: trained_ranges
+SCHEMA = 8
 FORMATS, LAYOUTS = ("keras", "tflite", "onnx"), ("NHWC", "NCHW")
 OUTPUTS = ("probabilities", "logits", "sigmoid", "sigmoids")  # see edgecnn.answers
 _SCALE = 1e6  # of a pixel's factor and offset
@@ -159,6 +160,21 @@ class Rejection(Bounded):
 
 
 @dataclass(frozen=True)
+class TrainedRanges(Bounded):
+    """The ranges of activations that a model was trained with, for its conversion to integers."""
+
+    parent_sha256: str  # of the weights of the float model that it was trained from, and is compared with
+    ends: dict[str, tuple[float, ...]]  # the least and the largest value, by the name of a tensor
+    four_bits: tuple[str, ...] = ()  # layers whose weights have 4 bits
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, ends in self.ends.items():
+            if len(ends) != 2 or not ends[0] <= 0 <= ends[1] or ends[0] == ends[1]:
+                raise EdgecnnError(f"the range of {bounds.short(name)} is none: two ends, zero between them")
+
+
+@dataclass(frozen=True)
 class Manifest(Bounded):
     """The description of a model, within its file."""
 
@@ -177,6 +193,7 @@ class Manifest(Bounded):
     calibration: Calibration | None = None
     rejection: Rejection | None = None  # None: every answer is one of the labels
     reference: Reference | None = None  # of validation, see edgecnn.drift
+    trained_ranges: TrainedRanges | None = None  # of a Keras model that was trained to be rounded to integers
     tools: dict[str, str] = dataclasses.field(default_factory=dict)  # versions of the packages that wrote it
 
     def __post_init__(self) -> None:

@@ -1,0 +1,162 @@
+"""Training with rounded answers: the graph is what TFLite computes; a network that int8 breaks is mended."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Once, refused, run
+
+from edgecnn.modelfile import find_manifest, read_model
+from workstation.tflite_ranges import is_constant, parsed
+
+pytestmark = pytest.mark.slow
+
+NETWORKS = (
+    *("resnet8", "ds_cnn", "mobilenet", "nested", "swish", "hard_swish", "gelu", "grouped", "mixed", "augmented"),
+    *("recurrent", "recurrent_convolution", "attention", "transposed"),
+)
+# Of operators that TFLite computes on integers by other formulas than rounding after each, or that have no node.
+MORE_STEPS = {"recurrent": 4, "attention": 2, "transposed": 2}
+DIGITS = ("--labels", "0,1,2,3,4,5,6,7,8,9", "--normalization", "unit")
+
+
+@pytest.fixture(scope="module")
+def networks(once: Once) -> dict[str, dict[str, float]]:
+    """How networks do that are rounded in Keras and by TFLite (tests/rounded_networks.py)."""
+
+    def fill(folder: Path) -> None:
+        done = run(ROOT / "tests/rounded_networks.py", *NETWORKS)
+        assert done.returncode == 0, done.stderr
+        (folder / "networks.json").write_text(done.stdout)
+
+    return json.loads((once("rounded", fill) / "networks.json").read_text())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_rounded_graph_answers_as_the_int8_file(networks: dict[str, dict[str, float]], name: str) -> None:
+    """Predictions are equal, outputs at most a step apart; every trainable weight is an input of the graph."""
+    network = networks[name]
+    assert "error" not in network, network
+    assert network["same"] == 1, network
+    assert network["steps"] <= MORE_STEPS.get(name, 1) + 1e-3, network
+    assert network["weights"] == 0
+    assert network["moved"] > 1e-5  # it is rounded
+
+
+@pytest.fixture(scope="module")
+def loud(trained: Path, once: Once) -> Path:
+    """A folder with the loud network of tests/networks.py after train.qat."""
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(trained, folder, dirs_exist_ok=True)
+        assert run(ROOT / "tests/networks.py", "loud", "keras", folder).returncode == 0
+        words = (folder / "loud.keras", "--dataset", "digits", *DIGITS, "--epochs", 2)
+        done = run("train.qat", *words, "--json")
+        assert done.returncode == 0, done.stderr
+        (folder / "qat.json").write_text(done.stdout)
+
+    return once("loud", fill)
+
+
+def about(folder: Path) -> list[object]:
+    return ["--calibration", folder / "calibration.npz", "--validation", folder / "validation.npz"]
+
+
+def test_a_loud_network_is_mended_and_stays_full_int8(loud: Path, tmp_path: Path) -> None:
+    """Without the training the gate refuses it, and names the command; then it passes, no layer in float."""
+    plain = run("convert.tflite", loud / "loud.keras", *DIGITS, *about(loud), "--output", tmp_path / "plain.tflite")
+    assert plain.returncode == 1
+    assert "--keep-float auto" in plain.stderr
+    assert "python -m train.qat" in plain.stderr
+    assert "loses most in conv2d" in plain.stderr or "loses most in max_pooling2d" in plain.stderr
+    words = (loud / "model_qat.keras", *about(loud), "--output", tmp_path / "mended.tflite", "--json")
+    mended = run("convert.tflite", *words)
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    document = json.loads(mended.stdout)
+    assert (document["verdict"], document["integer_share"], document["kept_float"]) == ("PASS", 1, [])
+    manifest = read_model(tmp_path / "mended.tflite").manifest
+    assert (manifest.quantization, manifest.trained_ranges) == ("int8-qat", None)
+
+
+def test_the_trained_graph_is_what_is_converted(loud: Path, tmp_path: Path) -> None:
+    """The accuracies that the training reports are those of the int8 file."""
+    report = json.loads((loud / "qat.json").read_text())
+    words = (loud / "model_qat.keras", *about(loud), "--output", tmp_path / "it.tflite", "--optimize", "none", "--json")
+    document = json.loads(run("convert.tflite", *words).stdout)
+    figures = document["engines"]["litert"]["validation"]["accuracy"]
+    assert figures == pytest.approx(
+        report["accuracy"]["validation"], abs=1 / document["engines"]["litert"]["validation"]["images"]
+    )
+
+
+def scales(path: Path) -> set[tuple[float, int]]:
+    """Scale and zero point of every int8 activation of a `.tflite`."""
+    model = parsed(read_model(path).data)
+    tensors = [tensor for tensor in model.subgraphs[0].tensors if tensor.type == 9 and not is_constant(model, tensor)]
+    return {(float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0])) for tensor in tensors}
+
+
+def test_onnx_has_the_same_scales(loud: Path, tmp_path: Path) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    words = (loud / "model_qat.keras", *about(loud), "--optimize", "none", "--max-drop", 1)
+    assert run("convert.tflite", *words, "--output", tmp_path / "it.tflite").returncode == 0
+    assert run("convert.onnx", *words, "--quantize", "int8", "--output", tmp_path / "it.onnx").returncode == 0
+    graph = onnx.load(tmp_path / "it.onnx").graph
+    constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
+    nodes = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] not in constants]
+    both = {(float(constants[node.input[1]]), int(constants[node.input[2]])) for node in nodes}
+    assert scales(tmp_path / "it.tflite") <= both
+    assert len(both - scales(tmp_path / "it.tflite")) <= 1  # of the pixels before they are scaled
+
+
+def test_anybodys_keras_loads_what_comes_out(loud: Path, tmp_path: Path) -> None:
+    """Without a class of ours; debug and verify know the files."""
+    script = tmp_path / "load.py"
+    script.write_text(
+        "import sys, keras\n"
+        "model = keras.models.load_model(sys.argv[1])\n"
+        "print([type(layer).__name__ for layer in model.layers])\n"
+        "assert not [name for name in sys.modules if name.split('.')[0] in ('train', 'convert', 'edgecnn')]\n"
+    )
+    done = run(script, loud / "model_qat.keras")
+    assert done.returncode == 0, done.stderr
+    assert "Student" not in done.stdout
+    manifest = find_manifest("it", (loud / "model_qat.keras").read_bytes())
+    assert manifest is not None
+    assert manifest.trained_ranges is not None
+    assert manifest.trained_ranges.ends["PartitionedCall:0"] == (0.0, 255 / 256)
+    words = (loud / "model_qat.keras", *about(loud), "--output", tmp_path / "it.tflite")
+    assert run("convert.tflite", *words).returncode == 0
+    debug = run("convert.debug", tmp_path / "it.tflite", "--parent", loud / "model_qat.keras", *about(loud), "--json")
+    assert debug.returncode == 0, debug.stderr
+    assert len(json.loads(debug.stdout)["layers"]) == 8
+    verify = run("convert.verify", loud / "model_qat.keras", tmp_path / "it.tflite", "--max-drop", 1, "--json")
+    assert verify.returncode == 0, verify.stderr
+
+
+def test_a_training_that_was_killed_resumes_with_the_same_weights(copied: Path, tmp_path: Path) -> None:
+    words = ("train.qat", copied / "model.keras", "--epochs", 2, "--output")
+    assert run(*words, tmp_path / "whole.keras").returncode == 0
+    killed = run(ROOT / "tests/killed.py", *words, tmp_path / "resumed.keras")
+    assert killed.returncode == -9
+    assert not (tmp_path / "resumed.keras").exists()
+    done = run(*words, tmp_path / "resumed.keras", "--resume")
+    assert done.returncode == 0, done.stderr
+    whole, resumed = (find_manifest("it", (tmp_path / f"{name}.keras").read_bytes()) for name in ("whole", "resumed"))
+    assert whole is not None
+    assert resumed is not None
+    assert (whole.weights_sha256, whole.trained_ranges) == (resumed.weights_sha256, resumed.trained_ranges)
+
+
+def test_bad_input_gets_a_line(copied: Path, loud: Path, tmp_path: Path) -> None:
+    refused(run("train.qat", copied / "loud.keras"), "loud.keras")
+    refused(run("train.qat", loud / "loud.keras", *DIGITS), "--dataset")
+    refused(run("train.qat", loud / "model_qat.keras"), "already")
+    refused(run("train.qat", copied / "model_int8.tflite"), ".keras")
+    refused(run("convert.tflite", copied / "model.keras", "--quantize", "int8-qat"), "no trained ranges", "train.qat")
+    assert run(ROOT / "tests/networks.py", "unsupported", "keras", tmp_path).returncode == 0
+    words = ("--dataset", "digits", "--labels", "a,b,c", "--normalization", "unit")
+    refused(run("train.qat", tmp_path / "unsupported.keras", *words), "labels")

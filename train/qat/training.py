@@ -1,0 +1,195 @@
+"""Fit a model with its answers rounded, by the means of `train.fit`; write the plain model with its ranges."""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from edgecnn.answers import as_probabilities
+from edgecnn.errors import EdgecnnError
+from edgecnn.files import hash_arrays, write_file
+from edgecnn.manifest import Manifest, TrainedRanges, Training
+from edgecnn.modelfile import pack_model
+from edgecnn.pixels import normalize
+from train.datasets import Data
+from train.fit import CHECKPOINT, fit
+from train.job import Job
+from train.networks import Architecture
+from train.optimization import LEAST_PROBABILITY
+from train.qat.calibration import calibrated_ranges
+from train.qat.graph import Graph
+from train.qat.images import images_of
+from train.qat.plan import plan_of
+from train.qat.result import Result
+from train.qat.student import RESTING, Student, Weights, student_model
+from train.recipes import RECIPES, Recipe
+from workstation.foreign_model import with_manifest
+from workstation.keras_files.loading import load_keras, weights_hash
+from workstation.layer_names import layer_in
+from workstation.tflite_ranges import Range
+
+_BATCH, _EPOCHS, _PLANNED = 500, 6, 4  # images at a time; epochs over a large data set; images that the plan sees
+
+Floats = npt.NDArray[np.float32]
+Answers = Callable[[Floats], Floats]
+
+
+def train(path: Path, manifest: Manifest | None, output: Path, options: argparse.Namespace) -> Result:
+    """Fit the model at `path`, and write `output`.
+
+    Raises:
+        EdgecnnError: the model is damaged, TFLite has no integer counterpart of a layer, or as `train.fit.fit`.
+    """
+    model = load_keras(path)
+    weights_sha256 = weights_hash(path, model)
+    if manifest is None:
+        model, manifest = with_manifest(path, model, weights_sha256, options)
+    elif weights_sha256 != manifest.weights_sha256:
+        raise EdgecnnError(f"{path} holds other weights than its manifest says: train again")
+    data = images_of(path, manifest, options)
+    inputs = normalize(data.train_images[data.splits.calibration], manifest.input)
+    graph = _graph(path, model, inputs[:_PLANNED])
+    weights = [variable.numpy() for variable in graph.variables.values()]
+    ranges = calibrated_ranges(graph, weights, inputs)
+    splits = _Splits(data, manifest)
+    teacher = _teacher(model, manifest.output)
+    job = _job(graph, weights, ranges, manifest, data, options)
+    before = splits.answers(job.network.build(manifest.input.shape, len(manifest.labels)).predict_on_batch)
+    folder = output.with_name(f"{output.stem}_training")
+    folder.mkdir(exist_ok=True)
+    exact = splits.answers(lambda images: np.exp(teacher(images)))
+    fitted = fit(job, folder, options.resume, teacher, "quantization-aware training")
+    after = splits.answers(fitted.model.predict_on_batch)
+    student = fitted.model.get_layer("student")
+    for variable, copy in zip(graph.variables.values(), student.copies, strict=True):
+        variable.assign(copy.numpy())
+    accuracy = {split: splits.accuracy(split, answers) for split, answers in after.items()}
+    write_file(output, _packed(model, _manifest(manifest, job, student, accuracy, model)))
+    (folder / CHECKPOINT).unlink()
+    right, was_right = (answers["evaluation"].argmax(axis=1) == data.test_labels for answers in (after, exact))
+    return Result(
+        job.seed,
+        fitted.epochs,
+        fitted.seconds,
+        {split: splits.accuracy(split, answers) for split, answers in exact.items()},
+        {split: splits.accuracy(split, answers) for split, answers in before.items()},
+        accuracy,
+        len(right),
+        int((was_right & ~right).sum()),
+        int((right & ~was_right).sum()),
+        str(output),
+    )
+
+
+def _graph(path: Path, model: keras.Model, images: Floats) -> Graph:
+    try:
+        graph = Graph(model, plan_of(model, images))
+    except EdgecnnError:
+        raise
+    except Exception as error:  # converters raise whatever they like
+        layer = layer_in(str(error))
+        where = f"layer {layer!r} has" if layer else "a layer has"
+        raise EdgecnnError(
+            f"{path}: {where} no integer counterpart in TFLite: replace it by convolutions, dense layers, pooling,"
+            " sums or activations"
+        ) from None
+    if not graph.variables or not graph.activations:
+        raise EdgecnnError(f"{path} has no weights that can be trained: its layers are frozen")
+    return graph
+
+
+def _teacher(model: keras.Model, kind: str) -> Answers:
+    """The parent's answers, as logarithms of probabilities; the model may change after this."""
+    import tensorflow as tf
+
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    run = tf.function(lambda images: copy(images, training=False), reduce_retracing=True)
+
+    def answers(images: Floats) -> Floats:
+        logs: Floats = np.log(as_probabilities(run(images).numpy(), kind) + LEAST_PROBABILITY).astype(np.float32)
+        return logs
+
+    return answers
+
+
+def _job(
+    graph: Graph, weights: Weights, ranges: list[Range], manifest: Manifest, data: Data, options: argparse.Namespace
+) -> Job:
+    recipe = _recipe(manifest, options)
+    epochs = options.epochs or _EPOCHS * data.repeats
+    steps = epochs * -(-len(data.splits.fitted) // recipe.batch)
+
+    def build(shape: tuple[int, ...], classes: int) -> keras.Model:
+        layer = Student(graph, weights, ranges, manifest.output, steps - steps // RESTING)
+        return student_model(layer, shape)
+
+    digest = hash_arrays([*weights, np.array(ranges)])
+    network = Architecture("qat", build, digest, entry=manifest.input)
+    return Job(data, network, recipe, epochs, options.seed, patience=epochs)
+
+
+def _recipe(manifest: Manifest, options: argparse.Namespace) -> Recipe:
+    """The images are changed as they were for the parent; no label is mixed, for the parent answers."""
+    name = manifest.training.recipe if manifest.training else ""
+    parent = RECIPES.get(name, RECIPES["tutorial"])
+    return Recipe(
+        "qat",
+        epochs=_EPOCHS,
+        batch=128,
+        learning_rate=options.learning_rate,
+        holds_out_validation=True,
+        cosine=True,
+        distortion=parent.distortion,
+        augmentation=parent.augmentation,
+    )
+
+
+def _manifest(parent: Manifest, job: Job, student: Student, accuracy: dict[str, float], model: keras.Model) -> Manifest:
+    ends = student.graph.named(student.learned_ranges())
+    saw_validation = parent.training.trained_on_validation if parent.training else False
+    training = Training("qat", job.epochs, job.seed, job.data.name, job.data.sha256, saw_validation, accuracy)
+    return replace(
+        parent,
+        weights_sha256=hash_arrays(model.get_weights()),
+        training=training,
+        rejection=None,
+        reference=None,
+        trained_ranges=TrainedRanges(parent.weights_sha256, ends),
+    )
+
+
+def _packed(model: keras.Model, manifest: Manifest) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return pack_model(path.read_bytes(), manifest)
+
+
+class _Splits:
+    """The images that judge: of validation, and of the test."""
+
+    def __init__(self, data: Data, manifest: Manifest) -> None:
+        chosen = data.splits.validation
+        self.images = {"validation": data.train_images[chosen], "evaluation": data.test_images}
+        self.labels = {"validation": data.train_labels[chosen], "evaluation": data.test_labels}
+        self.entry = manifest.input
+
+    def answers(self, run: Callable[[Floats], Any]) -> dict[str, Floats]:
+        """Probabilities by split."""
+        return {
+            split: np.concatenate(
+                [run(normalize(images[start : start + _BATCH], self.entry)) for start in range(0, len(images), _BATCH)]
+            )
+            for split, images in self.images.items()
+        }
+
+    def accuracy(self, split: str, answers: Floats) -> float:
+        """The share of right answers."""
+        return float((answers.argmax(axis=1) == self.labels[split]).mean())
