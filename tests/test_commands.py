@@ -37,6 +37,7 @@ COMMANDS = (
     "benchmarks.demo",
     "benchmarks.readme",
     "benchmarks.report",
+    "benchmarks.drift",
     "benchmarks.seeds",
     "benchmarks.serve",
     "benchmarks.startup",

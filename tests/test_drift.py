@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from conftest import refused, run_here
 
-from edgecnn import Classifier
+from benchmarks.drift import Row, _row
+from edgecnn import SHIPPED, Classifier
 from edgecnn.drift import WINDOW, Drift, drift_of
 from edgecnn.manifest import Manifest
 from edgecnn.prediction import Prediction
@@ -139,3 +141,12 @@ def test_rare_labels_share_a_bin(manifest: Manifest, answers: list[Prediction], 
 
 def test_a_model_without_a_reference_has_no_drift(tmp_path: Path) -> None:
     assert drift_of(replace(Classifier().manifest, reference=None)) is None
+    if Classifier().manifest.reference is None:
+        refused(run_here("benchmarks.drift", SHIPPED, tmp_path / "none.npz"), "has no reference: convert it again")
+
+
+def test_a_change_that_is_missed_or_chance_that_is_named_fails() -> None:
+    assert _row("none", [None, None]).passed
+    assert not _row("none", [None, 40]).passed
+    assert _row("no 7", [40, 60]) == Row("no 7", 2, 2, 50, 60)
+    assert not _row("no 7", [40, None]).passed
