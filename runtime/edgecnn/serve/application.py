@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from edgecnn import __version__
 from edgecnn.classifier import Classifier
+from edgecnn.drift import Drift
 from edgecnn.escape import for_json
 from edgecnn.manifest import Manifest
 from edgecnn.message import answer_message
@@ -94,7 +95,7 @@ class Application:
             "trouble": self.served.trouble,
             "latency": self.metrics.latency(),
             "answered": self.metrics.answered,
-            "camera": camera and {"name": camera.live.name, "trouble": camera.trouble, "dropped": camera.live.dropped},
+            "camera": camera and _camera_facts(camera, self.metrics.drift),
             "edgecnn": __version__,
         }
         return json_response(document)
@@ -207,6 +208,12 @@ def _model_facts(manifest: Manifest) -> dict[str, Any]:
         "accuracy": agreement and {"share": agreement.accuracy, "images": agreement.images, "split": agreement.split},
         "dataset": manifest.training and manifest.training.dataset,
     }
+
+
+def _camera_facts(camera: Camera, drift: Drift | None) -> dict[str, Any]:
+    findings = drift.findings() if drift else []
+    changes = [f"{finding.kind} changed: {finding.words}" for finding in findings]
+    return {"name": camera.live.name, "trouble": camera.trouble, "dropped": camera.live.dropped, "changes": changes}
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
