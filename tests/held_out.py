@@ -39,6 +39,7 @@ jobs = {
     "tutorial": Job(data, Architecture("tiny", tiny, ""), RECIPES["tutorial"], 1, 0),
     "tutorial, early stopping": Job(data, Architecture("tiny", tiny, ""), RECIPES["tutorial"], 1, 0, patience=1),
     "best": Job(data, Architecture("tiny", tiny, ""), RECIPES["best"], 1, 0),
+    "small": Job(data, Architecture("tiny", tiny, ""), RECIPES["small"], 1, 0),
     "photos": Job(data, Architecture("tiny", tiny, ""), RECIPES["photos"], 1, 0),
     "teacher": Job(data, Architecture("tiny", tiny, ""), TEACHER, 1, 0),
 }

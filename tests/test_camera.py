@@ -8,6 +8,7 @@ import re
 import struct
 import subprocess
 import sys
+import threading
 import time
 import types
 from pathlib import Path
@@ -128,6 +129,18 @@ def test_a_camera_that_disappears_comes_back(rpicam: Path, monkeypatch: pytest.M
         assert camera.reconnections >= 1
     assert lines[0].startswith("camera csi: ended (status 0)")
     assert lines[1] == "camera csi is back"
+
+
+def test_nothing_is_left_of_a_camera_that_is_closed(rpicam: Path) -> None:
+    before = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        with Live("csi", (640, 480), rate=1000) as camera:
+            assert camera.newest(timeout=20)
+            process = camera._capture._process  # type: ignore[union-attr]
+        camera._thread.join(20)
+        assert process.returncode is not None
+    assert (threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))) == before
+    assert camera.newest() is None
 
 
 def test_a_camera_that_never_sends_is_an_error(rpicam: Path, monkeypatch: pytest.MonkeyPatch) -> None:

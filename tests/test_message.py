@@ -24,10 +24,10 @@ def test_a_message_has_the_fields_of_the_guide() -> None:
     classifier = Classifier()
     message = answer_message(classifier, classifier.predict(IMAGE), "rtsp://user:secret@camera/1", "17", 0.00125, 1.5)
     error = error_message(classifier, "no picture", "-", "18")
-    assert set(message) | set(error) | {"labels"} == fields()
+    assert set(message) | set(error) | {"labels", "drift"} == fields()
     assert (message["time"], message["source"], message["frame"], message["ms"]) == (1.5, "rtsp://camera/1", "17", 1.25)
     assert len(message["model"]["sha256"]) == 64
-    assert (error["label"], error["error"]) == (None, "no picture")
+    assert (error["label"], error["error"], error["source"]) == (None, "no picture", "-")
     assert json.loads(json.dumps(message)) == message
 
 

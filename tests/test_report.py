@@ -14,7 +14,7 @@ from conftest import Once, refused, run
 from selenium import webdriver
 
 from benchmarks.report.findings import Findings
-from benchmarks.report.gathering import _candidate
+from benchmarks.report.gathering import _candidate, read_front
 from benchmarks.report.page import render
 from edgecnn import Classifier
 from edgecnn.dataset_reading import read_dataset
@@ -156,6 +156,27 @@ def test_answers_that_are_unknown_stand_beside_the_float_parent(folder: Path, tm
     assert parent == ["float parent", f"{findings.parent_reliability.raw_error:.4f}", *[""] * 5]
     assert row[0] == first.name
     assert row[3:] == ["1.50", "0.7500", f"{100 * half.coverage:.2f} %", f"{half.selective_accuracy:.4f}"]
+
+
+def test_smaller_networks_of_the_model_are_shown(folder: Path, tmp_path: Path) -> None:
+    findings = page_of(shutil.copytree(folder, tmp_path / "copy"), {})
+    assert 'id="front"' not in render(findings)
+    parent = {"macs": 9_000, "weights_sha256": findings.manifest.weights_sha256, "accuracy": {"evaluation": 0.9}}
+    test = {"accuracy": 0.875, "low": 0.8, "high": 0.95}
+    point = {"name": "1-2", "macs": 4_321, "parameters": 765, "converted": True, "tflite": 5_678}
+    point |= {"accuracy": {"evaluation": test}, "flips": {"lost": 7, "gained": 3, "mcnemar_p": 0.34375}}
+    refused = {"name": "1-4", "macs": 2_100, "parameters": 400, "converted": False}
+    front = {"parent": parent, "method": "prune", "points": [point, refused]}
+    path = tmp_path / "copy" / "front" / "front.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(front))
+    section = (
+        render(replace(findings, front=read_front(tmp_path / "copy"))).split('id="front"')[1].split("</section>")[0]
+    )
+    for words in ("4,321", "765", "0.8750", "0.8000 to 0.9500", "5,678", "7, 3", "0.34", "refused by the gate", "<svg"):
+        assert words in section
+    path.write_text(json.dumps(front | {"parent": parent | {"weights_sha256": "0" * 64}}))
+    assert read_front(tmp_path / "copy") is None  # of another model
 
 
 def page_of(folder: Path, invalid: dict[str, str]) -> Findings:

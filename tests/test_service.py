@@ -126,6 +126,13 @@ def test_a_service_is_installed_shown_and_removed(systemctl: Path, tmp_path: Pat
     assert "systemctl --user disable --now edgecnn-watch.service" in systemctl.read_text()
 
 
+def test_a_server_is_a_service_too_and_writes_the_folder_that_its_options_name(systemctl: Path, tmp_path: Path) -> None:
+    assert '"serve" "--port" "8001"' in service("install", "--print", "serve", "--port", 8001).stdout
+    done = service("install", "--print", "watch", "csi", "--threshold", 0.9, "--keep-unsure", tmp_path / "unsure")
+    assert f'ReadWritePaths="{tmp_path / "unsure"}"' in done.stdout
+    assert "EnvironmentFile=-%E/edgecnn-watch.env" in done.stdout
+
+
 def test_mistakes_leave_nothing_behind(systemctl: Path, tmp_path: Path) -> None:
     folder = tmp_path / "config/systemd/user"
     for words, line in (

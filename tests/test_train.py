@@ -156,6 +156,7 @@ def test_images_for_validation_have_no_part_in_the_fit() -> None:
         "tutorial": True,
         "tutorial, early stopping": False,
         "best": False,
+        "small": False,
         "photos": False,
         "teacher": False,
     }

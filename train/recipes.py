@@ -8,6 +8,8 @@ from train.distortions import Distortion
 _PHOTOS = Augmentation(mirror=True, shift=0.125, zoom=0.03, colour=0.1, blur=0.02, erasing=0.03)
 # The strongest that leave every digit legible.
 _HANDS = Distortion(rotation=12, zoom=0.12, shear=0.15, shift=2, elastic=0.8)
+# Networks of a tenth of the weights cannot learn as much: of stronger ones they only underfit.
+_LIGHT_HANDS = Distortion(rotation=10, zoom=0.1, shear=0.1, shift=1.5, elastic=0.5)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,19 @@ _ROWS = (
         teachers=2,
         copies=10,
         temperature=2.0,
+    ),
+    # For what `python -m train.shrink` makes of characters' networks; by itself it learns the labels.
+    Recipe(
+        "small",
+        epochs=40,
+        batch=128,
+        learning_rate=4e-3,
+        holds_out_validation=True,
+        cosine=True,
+        weight_decay=1e-4,
+        normalized=True,
+        distortion=_LIGHT_HANDS,
+        copies=5,
     ),
     # Small networks underfit pictures: of each ingredient only a little.
     Recipe(

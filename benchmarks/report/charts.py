@@ -47,6 +47,27 @@ def accuracy_against_latency(findings: Findings) -> str:
         return _svg(figure)
 
 
+def front(document: dict[str, Any]) -> str:
+    """Smaller networks beside their parent: to the left is less work, higher is more accurate."""
+    points = [point for point in document["points"] if point["converted"]]
+    tests = [point["accuracy"]["evaluation"] for point in points]
+    work, accuracies = [point["macs"] for point in points], [test["accuracy"] for test in tests]
+    parent = document["parent"]
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, 3.0), layout="constrained")
+        axes = figure.subplots()
+        axes.vlines(
+            work, [test["low"] for test in tests], [test["high"] for test in tests], color=_PALETTE[0], alpha=0.6
+        )
+        axes.scatter(work, accuracies, color=_PALETTE[0], label="in int8")
+        axes.scatter(parent["macs"], parent["accuracy"]["evaluation"], color=_PALETTE[1], label="this model, in float")
+        axes.set(xlabel="multiply-accumulates of an image", ylabel="accuracy on the test split")
+        _logarithmic(axes)
+        axes.grid(alpha=0.5)
+        figure.legend(frameon=False, loc="outside lower left", fontsize=8)
+        return _svg(figure)
+
+
 def latency_distributions(findings: Findings) -> str:
     """The distribution of the calls' times: a ridge for each candidate, with the p50 and the p99."""
     pairs = list(zip(findings.candidates, _colours(findings), strict=True))

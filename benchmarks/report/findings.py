@@ -85,6 +85,7 @@ class Findings:
     limits: dict[str, str]  # what limits a candidate, by its name; without those that have no operators
     layers: dict[str, list[dict[str, Any]]]  # the noise of the layers, by int8 model
     boards: dict[str, Any] | None
+    front: dict[str, Any] | None = None  # front.json of python -m train.shrink
 
     @property
     def parent_accuracy(self) -> float:

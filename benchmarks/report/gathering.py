@@ -50,7 +50,17 @@ def gather(folder: Path) -> Findings:
     progress("")
     boards = json.loads(BOARDS.read_bytes()) if BOARDS.exists() and manifest.name == "mnist" else None
     flips = _flips(data, manifest.labels, candidates)
-    return Findings(folder, manifest, run, candidates, data, flips, limits, layers, boards)
+    return Findings(folder, manifest, run, candidates, data, flips, limits, layers, boards, read_front(folder))
+
+
+def read_front(folder: Path) -> dict[str, Any] | None:
+    """The smaller forms of the model, if `python -m train.shrink` made some of these weights."""
+    path = folder / "front" / "front.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # there are none, or they are not whole
+        front: dict[str, Any] = json.loads(path.read_bytes())
+        if front["parent"]["weights_sha256"] == read_model(folder / "model.keras").manifest.weights_sha256:
+            return front
+    return None
 
 
 def _latencies(folder: Path) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def render(findings: Findings) -> str:
         scores=scores_of(labels, fastest.answers, names),
         boards=_boards(findings.boards) if findings.boards else None,
         full=FULL,
+        front_chart=_markup(charts.front(findings.front)) if findings.front else "",
     )
 
 

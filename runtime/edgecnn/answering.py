@@ -50,7 +50,7 @@ class Answering:
         message = answer_message(self.classifier, answer, self.source, frame.name, seconds)
         if prediction is not None:
             self._note(frame, prediction, seconds)
-        return message
+        return message | ({"drift": list(self._named.values())} if self._named else {})
 
     def is_owed(self, message: Message) -> bool:
         """Whether the message is to be passed on: always, or if it is a change."""

@@ -170,6 +170,7 @@ def _add_serve_options(serve: argparse.ArgumentParser) -> None:
     _add_threshold(serve)
     _add_engine(serve)
     add_json(serve)
+    add_answer_options(serve)
 
 
 def _add_watch_options(watch: argparse.ArgumentParser) -> None:

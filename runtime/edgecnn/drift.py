@@ -15,6 +15,7 @@ from edgecnn.stability import critical_index, images_needed, stability_index
 
 WINDOW = 500  # pictures that are compared, the newest ones
 _RARE = 5  # pictures of a label expected in a window; rarer labels are one. Source: W. Cochran (1954)
+KINDS = ("pixels", "confidence", "labels")  # of findings
 _KINDS = dict.fromkeys(PIXELS, "pixels") | {"probability": "confidence", "labels": "labels"}
 
 

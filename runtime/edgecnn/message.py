@@ -5,7 +5,7 @@ from typing import Any
 
 from edgecnn.classifier import Classifier
 from edgecnn.prediction import Prediction
-from edgecnn.source_names import shown_name
+from edgecnn.source_names import without_password
 
 Message = dict[str, Any]
 
@@ -34,7 +34,7 @@ def error_message(
 
 
 def _head(source: str, frame: str, now: float | None) -> Message:
-    return {"time": round(time.time() if now is None else now, 3), "source": shown_name(source), "frame": frame}
+    return {"time": round(time.time() if now is None else now, 3), "source": without_password(source), "frame": frame}
 
 
 def _tail(classifier: Classifier, seconds: float) -> Message:

@@ -86,14 +86,14 @@ class RpicamCapture:
     def close(self) -> None:
         """End the program, and wait for its end."""
         self.stop()
+        self._process.stdout.close()  # type: ignore[union-attr]  # it may wait for a reader
         try:
             self._process.wait(_GRACE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         self._listener.join(_GRACE)
-        for pipe in (self._process.stdout, self._process.stderr):
-            pipe.close()  # type: ignore[union-attr]
+        self._process.stderr.close()  # type: ignore[union-attr]
 
     def _listen(self) -> None:
         """Keep its last words, which else fill their pipe."""

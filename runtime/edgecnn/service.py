@@ -20,6 +20,7 @@ from edgecnn.programs import run_program
 from edgecnn.unit_file import MARK, Unit
 
 SYSTEM_UNITS = Path("/etc/systemd/system")
+_LASTING = ("watch", "serve")  # commands that do not end by themselves
 _MOST = 2**20  # bytes of a unit file
 _WRITTEN = ("keep_unsure",)  # options of the commands that name a folder to write
 
@@ -63,7 +64,7 @@ def _unit(options: argparse.Namespace) -> Unit:
     user = os.environ.get("SUDO_USER")
     if writable and _is_root() and not user:
         raise EdgecnnError("a user that systemd makes writes no folder of others: install it by sudo, not as root")
-    if command.run[0] not in ("edgecnn.watch", "edgecnn.serve"):
+    if options.words[0] not in _LASTING:
         raise EdgecnnError(f"{options.words[0]} ends by itself: only watch and serve can be services")
     return Unit(name, words, Path.cwd(), _is_root(), user, writable, _version())
 

@@ -27,7 +27,12 @@ def is_csi(source: str) -> bool:
     return bool(_CSI.fullmatch(source))
 
 
+def without_password(source: str) -> str:
+    """A source without the user and the password of a URL."""
+    return re.sub("//[^/@]*@", "//", source)
+
+
 def shown_name(source: str) -> str:
     """A source as logs may show it: without a password."""
-    name = re.sub("//[^/@]*@", "//", source)
+    name = without_password(source)
     return name if is_url(source) else f"camera {name}"

@@ -104,6 +104,7 @@ class Unit:
             *self._restart(),
             f"StateDirectory={self.name}",
             f"Environment=XDG_STATE_HOME=%S/{self.name} PYTHONUNBUFFERED=1",
+            f"EnvironmentFile=-%E/{self.name}.env",  # tokens and passwords, which are no arguments
             f"ReadWritePaths={writable}" if writable else "",
             _EVERYWHERE.strip(),
             _SYSTEM_ONLY.strip() if self.system else "",

@@ -4,14 +4,15 @@ import asyncio
 import io
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from edgecnn.answering import Answering
+from edgecnn.classifier import Classifier
 from edgecnn.errors import EdgecnnError
 from edgecnn.live import Live, Shot
-from edgecnn.message import Message, answer_message, error_message
+from edgecnn.message import Message, error_message
 from edgecnn.pillow import load_pillow
-from edgecnn.prediction import Prediction
 from edgecnn.raw_picture import RawPicture
 from edgecnn.serve.metrics import Metrics
 from edgecnn.serve.model import ServedModel
@@ -37,14 +38,25 @@ class Camera:
         live: the camera.
         served: the model.
         metrics: counts the answers.
+        answering_of: the way from a frame to its message, by a classifier.
+        pass_on: is called with each message that is owed.
 
     Attributes:
         live: the camera.
         trouble: why there is no frame now, in a line; None if there is.
     """
 
-    def __init__(self, live: Live, served: ServedModel, metrics: Metrics):
+    def __init__(
+        self,
+        live: Live,
+        served: ServedModel,
+        metrics: Metrics,
+        answering_of: Callable[[Classifier], Answering],
+        pass_on: Callable[[Message], None],
+    ):
         self.live, self._served, self._metrics = live, served, metrics
+        self._answering_of, self._pass_on = answering_of, pass_on
+        self._begin(served.classifier)
         self._view: View | None = None
         self._failure: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -110,27 +122,23 @@ class Camera:
             self._closed.wait(max(0.0, due - time.monotonic()))
 
     def _show(self, shot: Shot) -> None:
-        start = time.perf_counter()
         classifier = self._served.classifier
+        if classifier is not self._answering.classifier:  # it was replaced
+            self._begin(classifier)
         try:
-            prediction = self._predicted(classifier, shot)
+            message = self._answering.message(shot.frame(classifier.manifest.input))
         except EdgecnnError as error:
-            self._publish(
-                View(shot.number, shot.picture, error_message(classifier, str(error), self.live.name, str(shot.number)))
-            )
-            return
-        seconds = time.perf_counter() - start
-        self._metrics.count_answers("camera", seconds, [prediction])
-        message = answer_message(classifier, prediction, self.live.name, str(shot.number), seconds)
+            message = error_message(classifier, str(error), self.live.name, str(shot.number))
+        if "error" not in message:
+            self._metrics.count_message("camera", message)
+        if self._answering.is_owed(message):
+            self._pass_on(message)
         self._publish(View(shot.number, shot.picture, message))
 
-    def _predicted(self, classifier: Any, shot: Shot) -> Prediction:
-        frame = shot.frame(classifier.manifest.input)
-        if frame.error:
-            raise EdgecnnError(frame.error)
-        prediction: Prediction
-        prediction = classifier.unseen if frame.pixels is None else classifier.predict_fitted(frame.pixels)
-        return prediction
+    def _begin(self, classifier: Classifier) -> None:
+        """Answer by this classifier from now on."""
+        self._answering = self._answering_of(classifier)
+        self._metrics.drift = self._answering.drift
 
     def _publish(self, view: View) -> None:
         """Show a frame to all who wait."""

@@ -9,19 +9,23 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import uvicorn
 
+from edgecnn.answer_options import answering_of, publishing
+from edgecnn.answering import Answering
+from edgecnn.classifier import Classifier
 from edgecnn.command import OK, stream_json
 from edgecnn.cpu import cores
 from edgecnn.errors import EdgecnnError
 from edgecnn.escape import for_terminal
 from edgecnn.files import read_file
 from edgecnn.live import Live
+from edgecnn.message import Message
 from edgecnn.model_opening import open_model
 from edgecnn.serve.access import Guard
 from edgecnn.serve.application import Application
@@ -40,6 +44,7 @@ _FILES = 4096  # open files that are asked for: connections are files
 def run(options: argparse.Namespace) -> int:
     """The command `edgecnn serve`: until SIGTERM or Ctrl-C comes, which let running requests end."""
     token = _token(options.token_file)
+    _check_camera(options)
     with _listening(options.host, options.port) as listener:
         local = _is_local(listener)
         _check_exposed(listener, local, token, options.open)
@@ -49,12 +54,28 @@ def run(options: argparse.Namespace) -> int:
         pool = Pool(options.workers or cores(), options.queue)
         live = Live(options.camera, tell=tell) if options.camera else None
         metrics = Metrics(served, pool, live)
-        camera = Camera(live, served, metrics) if live else None
-        application = Application(served, pool, metrics, camera)
-        guard = Guard(application.router(), token, local, tell, metrics.count_error)
-        _announce(listener, served, options.json)
-        _serve(_Server(_config(guard), application), listener)
+        with publishing(options, served.classifier.manifest.labels) as publish:
+            camera = _camera(live, served, metrics, options, publish) if live else None
+            application = Application(served, pool, metrics, camera)
+            guard = Guard(application.router(), token, local, tell, metrics.count_error)
+            _announce(listener, served, options.json)
+            _serve(_Server(_config(guard), application), listener)
     return OK
+
+
+def _camera(
+    live: Live, served: ServedModel, metrics: Metrics, options: argparse.Namespace, publish: Callable[[Message], None]
+) -> Camera:
+    def answering(classifier: Classifier) -> Answering:
+        return answering_of(classifier, options.camera, options)
+
+    return Camera(live, served, metrics, answering, publish)
+
+
+def _check_camera(options: argparse.Namespace) -> None:
+    """Refuse options for a camera's frames where there is no camera."""
+    if not options.camera and (options.mqtt or options.keep_unsure or options.on_change or options.smooth > 1):
+        raise EdgecnnError("--smooth, --on-change, --mqtt and --keep-unsure are for a camera's frames: name --camera")
 
 
 def tell(line: str) -> None:

@@ -10,7 +10,10 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 
 from edgecnn.clock import clock
-from edgecnn.prediction import Prediction
+from edgecnn.drift import KINDS as KINDS_OF_DRIFT
+from edgecnn.drift import Drift
+from edgecnn.message import Message
+from edgecnn.prediction import UNKNOWN, Prediction
 from edgecnn.serve.model import ServedModel, version_of
 from edgecnn.serve.pool import Pool
 from edgecnn.serve.refusal import KINDS
@@ -37,6 +40,7 @@ class Metrics:
         )  # fmt: skip
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self.answered = 0
+        self.drift: Drift | None = None  # of the camera's frames
         self._clock, self._clock_read = clock(), time.monotonic()
         self._registry.register(self)
 
@@ -44,12 +48,20 @@ class Metrics:
         """Count the answers of a request."""
         with self._lock:
             self._seconds.labels(kind).observe(seconds)
-            if kind != "camera":
-                self._recent.append(seconds)
+            self._recent.append(seconds)
             for prediction in predictions:
-                self.answered += 1
-                for label in prediction.labels or ("unknown",):
-                    self._answers.labels(label).inc()
+                self._count(prediction.labels)
+
+    def count_message(self, kind: str, message: Message) -> None:
+        """Count the answer to a frame that nobody requested."""
+        with self._lock:
+            self._seconds.labels(kind).observe(message["ms"] / 1000)
+            self._count(message.get("labels", (message["label"],)))
+
+    def _count(self, labels: Iterable[str]) -> None:
+        self.answered += 1
+        for label in tuple(labels) or (UNKNOWN,):
+            self._answers.labels(label).inc()
 
     def count_error(self, status: int) -> None:
         """Count a refusal."""
@@ -81,6 +93,8 @@ class Metrics:
         yield from self._board()
         if self._camera:
             yield from _camera(self._camera)
+        if self.drift:
+            yield from _drift(self.drift)
 
     def _board(self) -> Families:
         if time.monotonic() - self._clock_read > _CLOCK_SECONDS:
@@ -103,3 +117,17 @@ def _camera(camera: Any) -> Families:
     yield CounterMetricFamily("edgecnn_camera_reconnections", "Times that it came back.", camera.reconnections)
     trouble = float(camera.trouble is not None)
     yield GaugeMetricFamily("edgecnn_camera_trouble", "1 if the camera sends nothing.", trouble)
+
+
+def _drift(drift: Drift) -> Families:
+    index = GaugeMetricFamily(
+        "edgecnn_drift_index", "Population stability index against validation.", labels=["statistic"]
+    )
+    for name, figure in drift.indices().items():
+        index.add_metric([name], figure)
+    yield index
+    changed = GaugeMetricFamily("edgecnn_drift", "1 if more than chance has changed since validation.", labels=["kind"])
+    named = {finding.kind for finding in drift.findings()}
+    for kind in KINDS_OF_DRIFT:
+        changed.add_metric([kind], float(kind in named))
+    yield changed
