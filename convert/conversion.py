@@ -117,7 +117,9 @@ def reported(parent: Parent, variant: Variant, conversion: Conversion, max_drop:
     rejection, missed = fit_rejection(proof.answers_to(parent.validation), parent.validation_labels, parent.reject)
     manifest = replace(_manifest(parent, variant, conversion.rewrites), rejection=rejection)
     answers = at_temperature_of(rejection, proof.answers_to(parent.validation))
-    manifest = replace(manifest, reference=reference_of(parent.validation.images, answers))
+    manifest = replace(
+        manifest, reference=reference_of(parent.validation.images, answers) if np.isfinite(answers).all() else None
+    )
     proofs = {
         name: with_rejection(manifest, other, parent.validation, missed if name == engine else "")
         for name, other in conversion.proofs.items()
