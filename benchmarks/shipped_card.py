@@ -1,9 +1,15 @@
-"""The card of the model that the wheel holds, from its own manifest."""
+"""The card of the models that the wheel holds, from their own manifests."""
 
+from edgecnn import SHIPPED, SMALL
 from edgecnn.confidence import wilson
 from edgecnn.escape import for_markdown
-from edgecnn.manifest import Agreement
-from edgecnn.modelfile import ModelFile
+from edgecnn.manifest import Agreement, Training
+from edgecnn.modelfile import ModelFile, read_model
+
+
+def shipped_cards() -> str:
+    """Markdown: both models."""
+    return "\n".join(shipped_card(read_model(path)) for path in (SHIPPED, SMALL))
 
 
 def shipped_card(model: ModelFile) -> str:
@@ -25,7 +31,7 @@ def shipped_card(model: ModelFile) -> str:
     if training := manifest.training:
         rows += [
             ("recipe", f"{training.recipe}, {training.epochs} epochs, seed {training.seed}"),
-            ("teachers", f"seeds {', '.join(map(str, training.teacher_seeds))}" if training.teacher_seeds else "none"),
+            ("teachers", _teachers(training)),
             ("commit", training.commit or "unknown"),
             ("data", f"{training.dataset}, SHA-256 {training.dataset_sha256}"),
             ("validation images", "trained on" if training.trained_on_validation else "not trained on"),
@@ -47,6 +53,12 @@ def shipped_card(model: ModelFile) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _teachers(training: Training) -> str:
+    if training.parent_sha256:
+        return f"its parent, of the weights SHA-256 {training.parent_sha256}; made for {training.budget}"
+    return f"seeds {', '.join(map(str, training.teacher_seeds))}" if training.teacher_seeds else "none"
 
 
 def _row(agreement: Agreement) -> tuple[str, str]:

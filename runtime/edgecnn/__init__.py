@@ -11,14 +11,14 @@ The model file carries its manifest: labels, how a pixel becomes an input value,
 from typing import TYPE_CHECKING, Any
 
 from edgecnn.errors import EdgecnnError
-from edgecnn.shipped import PICTURE, SHIPPED, default_model
+from edgecnn.shipped import PICTURE, SHIPPED, SMALL, default_model
 
 if TYPE_CHECKING:
     from edgecnn.classifier import Classifier
     from edgecnn.prediction import Prediction
 
 __version__ = "0.1.0"
-__all__ = ["PICTURE", "SHIPPED", "Classifier", "EdgecnnError", "Prediction", "__version__", "default_model"]
+__all__ = ["PICTURE", "SHIPPED", "SMALL", "Classifier", "EdgecnnError", "Prediction", "__version__", "default_model"]
 
 
 def __getattr__(name: str) -> Any:

@@ -26,6 +26,7 @@ from edgecnn.command import add_json, command
 from edgecnn.engines import ENGINES, engine_names
 from edgecnn.errors import EdgecnnError
 from edgecnn.option_parser import Parser
+from edgecnn.shipped import model_path
 from edgecnn.source_names import WIDTHS
 
 
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     add_json(add("doctor", "this machine, its engines, and what to install", "doctor"))
 
     info = add("info", "what a model file says of itself", "commands", "info")
-    info.add_argument("model", type=Path, nargs="?", default=default_model(), metavar="MODEL")
+    info.add_argument("model", type=model_path, nargs="?", default=default_model(), metavar="MODEL")
     add_json(info)
 
     classify = add("classify", "a label for each image", "commands", "classify")
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add_json(classify)
 
     check = add("check", "accuracy, flips against the float model, verdict", "commands", "check")
-    check.add_argument("model", type=Path, metavar="MODEL")
+    check.add_argument("model", type=model_path, metavar="MODEL")
     check.add_argument("data", type=Path, metavar="DATA", help="an .npz of training, or a folder of class folders")
     check.add_argument(
         "--max-drop", type=arguments.share, help="share of right answers that may be lost (default: the manifest's)"
@@ -86,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add_json(golden)
 
     bench = add("bench", "latency and throughput on this machine", "bench")
-    bench.add_argument("model", type=Path, nargs="?", default=default_model(), metavar="MODEL")
+    bench.add_argument("model", type=model_path, nargs="?", default=default_model(), metavar="MODEL")
     add_engine_option(bench, f"auto (default), all, {engine_names()}", "auto", "all")
     bench.add_argument(
         "--threads", type=arguments.counts(), default=[1], metavar="N,…", help="threads for one inference (default 1)"
@@ -218,7 +219,10 @@ def add_answer_options(to: argparse.ArgumentParser) -> None:
 
 def _add_model(to: argparse.ArgumentParser) -> None:
     to.add_argument(
-        "--model", type=Path, default=default_model(), help="a .tflite or .onnx file, or a folder that was tuned"
+        "--model",
+        type=model_path,
+        default=default_model(),
+        help="a .tflite or .onnx file, a folder that was tuned, or small: a tenth of the work, in the wheel too",
     )
 
 

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn import SHIPPED
+from edgecnn import SHIPPED, SMALL
 from edgecnn.classifier import Classifier
 from edgecnn.command import quiet
 from edgecnn.engines import ENGINES, engines_for
@@ -63,7 +63,7 @@ def try_in_child(model: ModelFile, engine: str) -> None:
         EdgecnnError: the file killed the child, or took too much time or memory; or the engine cannot run it.
     """
     kind = ENGINES.get(engine)
-    if (kind and not kind.tried_in_child) or model.path.absolute() == SHIPPED:
+    if (kind and not kind.tried_in_child) or model.path.absolute() in (SHIPPED, SMALL):
         return
     names = engines_for(model.manifest.format, str(model.path)) if engine == "auto" else [engine]
     entry = f"{model.data[-SEAL:].decode()} {' '.join(names)}"
