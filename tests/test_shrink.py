@@ -8,6 +8,7 @@ from conftest import ROOT, refused, run
 from PIL import Image
 
 from edgecnn.modelfile import read_model
+from train.shrink.search import Document, floor_report, smallest
 
 NETWORKS = ["reference", "resnet8", "ds_cnn", "mobilenet_v1", "mobilenet_v2", "joined", "nested", "swish", "hard_swish"]
 
@@ -92,12 +93,29 @@ def test_bad_input_gets_a_line_and_writes_nothing(
     assert not output.exists()
 
 
-@pytest.mark.slow
-def test_a_floor_that_no_network_holds_names_the_best(trained: Path, tmp_path: Path) -> None:
-    words = ("--floor", 1, "--points", 1, "--epochs", 1, "--output", tmp_path, "--recipe", "tutorial")
-    done = run("train.shrink", trained / "model.keras", *words)
-    assert done.returncode == 1, done.stderr
-    assert "none holds 1 on validation: the best, floor-1, has 0." in done.stderr
+def searched(least: float, points: int) -> list[Document]:
+    """Points of a search where only shares of the work of `least` or more are accurate."""
+
+    def make(name: str, share: float) -> Document:
+        accuracy = {"validation": {"accuracy": 0.99 if share >= least else 0.9 + share / 100}}
+        return {"name": name, "folder": name, "macs": round(1000 * share), "converted": True, "accuracy": accuracy}
+
+    return list(smallest(points, 0.98, make))
+
+
+def test_the_smallest_that_holds_a_floor_is_searched_by_halves_then_between() -> None:
+    assert [point["macs"] for point in searched(0.2, 4)] == [500, 250, 125, 177]
+    held, line = floor_report(searched(0.2, 4), 0.98)
+    assert held
+    assert "floor-2, 250 multiply-accumulates" in line
+
+
+def test_a_floor_that_no_network_holds_names_the_best() -> None:
+    held, line = floor_report(searched(1, 3), 0.98)
+    assert not held
+    assert line == "none holds 0.98 on validation: the best, floor-3, has 0.9084"
+    refused = [point | {"converted": False} for point in searched(0, 2)]
+    assert floor_report(refused, 0.98) == (False, "none holds 0.98 on validation: the gate refused every network")
 
 
 @pytest.mark.slow

@@ -76,6 +76,11 @@ def _run(parent: Parent, model: Any, graph: "Graph", options: argparse.Namespace
     if not graph.families:
         raise EdgecnnError(f"{parent.path} has no layer between the image and the classes: there is nothing to remove")
     check_budgets(graph, [limits.counted for limits in options.budget])
+    if options.floor is not None and not job.holds_out:
+        fix = "--recipe best, or another that keeps them out"
+        print(
+            f"warning: the recipe {job.recipe.name} fits the validation images too, which judge: {fix}", file=sys.stderr
+        )
     _start(output, _settings(parent, options), options.resume)
     softs = parent_labels(job, model, parent.manifest.weights_sha256)
     return Run(parent, graph, job, softs, output, options.method == "uniform")
