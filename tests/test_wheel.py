@@ -30,7 +30,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_is_small_and_pure(wheel: Path) -> None:
     assert wheel.name.endswith("-py3-none-any.whl")
-    assert wheel.stat().st_size < 340_000
+    assert wheel.stat().st_size < 360_000
     names = zipfile.ZipFile(wheel).namelist()
     files = [path for path in (ROOT / "runtime/edgecnn").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     sources = {str(path.relative_to(ROOT / "runtime")) for path in files}
