@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.demo import HEAD, REPORT, cells
+from benchmarks.micro import tables as micro_tables
 from benchmarks.seeds import mean
 from benchmarks.suite import tables
 from edgecnn import latency_tables
@@ -162,10 +163,9 @@ def native_block(native: dict[str, Any]) -> str:
 
 
 def micro_block(micro: dict[str, Any]) -> str:
-    """Flash and RAM by microcontroller."""
-    rows = [(name, f"{size['flash']:,}", f"{size['ram']:,}") for name, size in micro["sizes"].items()]
-    test = f"On the emulated board {micro['board']}: {micro['golden']}."
-    return f"{markdown(('microcontroller', 'flash, bytes', 'RAM, bytes'), rows)}\n\n{test} {source(micro)}"
+    """Instructions, flash, RAM and stack by network and microcontroller."""
+    rows = micro["rows"]
+    return f"{markdown(micro_tables.head(rows), list(map(micro_tables.cells, rows)))}\n\n{source(micro)}"
 
 
 def seeds_block(seeds: dict[str, Any]) -> str:

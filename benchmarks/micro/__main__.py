@@ -1,115 +1,107 @@
-"""Compile the C of a model for microcontrollers, print its size, and run its golden test on an emulated Cortex-M4.
+"""Count the instructions of an inference on emulated microcontrollers, with flash, RAM and stack.
 
-NAME.c, NAME.h and NAME_test.c are those of `python -m convert.c`. They are compiled with -Os -ffreestanding for a
-Cortex-M4 with a floating-point unit and for 32-bit RISC-V without one; sizes are of NAME.c alone: code and constants in
-flash, the arena in RAM, which takes the stack too. The board is QEMU's mps2-an386 (Debian's qemu-system-arm).
+MODEL is a full-int8 `.tflite`, a network of benchmarks.suite, or NAME.c that `python -m convert.c` wrote, with NAME.h
+and NAME_test.c beside it; all are compiled by Debian's GCC, or by clang, with -Os and -O3. QEMU runs the golden test,
+whose outputs must all be those of TFLite's reference kernels, then one inference from raw pixels to the label; a plugin
+counts it. Flash and RAM are those of NAME.c: code and constants, the arena and what kernels need beside it. `RAM` is
+without the stack, which has a column of its own.
 
-Example:
-  python -m benchmarks.micro artifacts/mnist/model_int8.c --json
+Instructions are no time. With --clock an estimate in milliseconds is added: one instruction a cycle, which none of
+these CPUs reaches where flash is slow.
+
+Examples:
+  python -m benchmarks.micro
+  python -m benchmarks.micro reference ds_cnn --cpus m4,rv32
+  python -m benchmarks.micro artifacts/mnist/model_int8.tflite --cpus m4 --clock 64
 """
 
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from benchmarks.elf import flash_and_ram
+from benchmarks.micro import tables
+from benchmarks.micro.cpus import MICROS
+from benchmarks.micro.measurement import CLANG, GCC, LEVELS, measured, test_of
 from benchmarks.provenance import provenance
+from benchmarks.suite.build import REFUSAL, in_c_of, model_of
+from benchmarks.suite.networks import NETWORKS
+from edgecnn import arguments
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
-from workstation.compiler import compile_c
 
-TARGETS = {
-    "Cortex-M4F": ("-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4+vfp4d16sp"),
-    "RV32IMC": ("-target", "riscv32-freestanding", "-mcpu=generic_rv32+m+c"),
-}
-FLAGS = ("-std=c11", "-Os", "-ffreestanding", "-ffp-contract=off", "-fno-unwind-tables", "-fno-sanitize=undefined")
-_EMULATOR = ("qemu-system-arm", "-M", "mps2-an386", "-nographic", "-semihosting", "-kernel")
-_HERE = Path(__file__).parent
-_SECONDS = 120  # that the golden test may take
+SHIPPED = Path(__file__).parents[2] / "runtime/edgecnn/mnist_int8.tflite"
+SMALL = ("narrow", "resnet8", "ds_cnn")  # networks of the suite that microcontrollers hold
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command `python -m benchmarks.micro`: `GATE_FAILED` where the golden test fails."""
+    """The command `python -m benchmarks.micro`: `GATE_FAILED` where a golden test fails."""
     parser = command_parser("python -m benchmarks.micro", __doc__)
-    parser.add_argument("source", type=Path, metavar="NAME.c", help="written by python -m convert.c")
+    networks = f"default: the shipped one, {', '.join(SMALL)}"
+    parser.add_argument(
+        "models", nargs="*", metavar="MODEL", help=f"file, or one of {', '.join(NETWORKS)} ({networks})"
+    )
+    parser.add_argument("--cpus", default=",".join(MICROS), help=f"some of {','.join(MICROS)} (default: all)")
+    parser.add_argument("--levels", default=",".join(LEVELS), help=f"of optimization (default {','.join(LEVELS)})")
+    parser.add_argument("--compiler", choices=(GCC, CLANG), default=GCC, help=f"default {GCC}")
+    parser.add_argument("--clock", type=arguments.count(1, 10_000), metavar="MHZ", help="for an estimate of the time")
     options = parser.parse_args(argv)
-    for path in (options.source, test_of(options.source)):
-        if not path.exists():
-            raise EdgecnnError(f"{path} is not there: python -m convert.c writes it")
-    sizes = {name: size(options.source, aimed) for name, aimed in TARGETS.items()}
-    test = test_of(options.source)
-    outcome = golden(_name(test), [options.source, test])
+    cpus, levels = options.cpus.split(","), options.levels.split(",")
+    if strange := [name for name in cpus if name not in MICROS]:
+        raise EdgecnnError(f"there is no microcontroller {strange[0]!r}: choose {','.join(MICROS)}")
+    if strange := [level for level in levels if not level.startswith("-O")]:
+        raise EdgecnnError(f"{strange[0]!r} is no level of optimization: -Os, -O2, -O3")
+    sources = {name: _source(name) for name in options.models or (str(SHIPPED), *SMALL)}
+    rows = [
+        _row(name, source, cpu, level, options.compiler, options.clock)
+        for name, source in sources.items()
+        for cpu in cpus
+        for level in levels
+    ]
     progress("")
     if options.json:
-        rows = {name: {"flash": flash, "ram": ram} for name, (flash, ram) in sizes.items()}
-        print_json({"sizes": rows, "board": _EMULATOR[2], "golden": outcome} | provenance())
+        print_json({"rows": rows, "compiler": options.compiler} | provenance())
     else:
-        cells = [(name, f"{flash:,}", f"{ram:,}") for name, (flash, ram) in sizes.items()]
-        print(table(("target", "flash, bytes", "RAM, bytes"), cells))
-        print(f"\n{_EMULATOR[2]}: {outcome}")
-    return OK if outcome.endswith("passed") else GATE_FAILED
+        print(table(tables.head(rows), map(tables.cells, rows)))
+        print("\n".join(("", *_verdicts(rows))))
+    return GATE_FAILED if any(row["wrong"] for row in rows) else OK
 
 
-def test_of(source: Path) -> Path:
-    """The golden test beside a network's C."""
-    return source.with_name(f"{source.stem}_test.c")
-
-
-def _name(test: Path) -> str:
-    """The name of a network in C, from its golden test.
+def _source(name: str) -> Path:
+    """NAME.c of a model, which is written if it is not there.
 
     Raises:
-        EdgecnnError: it is none.
+        EdgecnnError: there is no such model, or C is not written for it.
     """
-    match = re.search(r"^int (\w+)_test\(void\)", test.read_text(encoding="utf-8"), re.MULTILINE)
-    if not match:
-        raise EdgecnnError(f"{test} is no golden test: python -m convert.c writes it")
-    return match[1]
+    path = Path(name)
+    if path.suffix == ".c":
+        for file in (path, path.with_suffix(".h"), test_of(path)):
+            if not file.exists():
+                raise EdgecnnError(f"{file} is not there: python -m convert.c writes it")
+        return path
+    model = model_of(path)
+    if not model.exists():
+        raise EdgecnnError(f"{path} is not there: name a .tflite, a NAME.c or one of {', '.join(NETWORKS)}")
+    folder = in_c_of(model, ("host",))
+    if (folder / REFUSAL).exists():
+        raise EdgecnnError((folder / REFUSAL).read_text(encoding="utf-8"))
+    return folder / "model_int8.c"
 
 
-def size(source: Path, aimed: Sequence[str]) -> tuple[int, int]:
-    """Bytes of flash (code and constants) and of RAM (variables) that a compiled file takes."""
-    progress(f"compiling for {aimed[1]}")
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "network.o"
-        compile_c(*aimed, *FLAGS, "-c", source, "-o", output)
-        return flash_and_ram(output.read_bytes())
+def _row(name: str, source: Path, cpu: str, level: str, compiler: str, clock: int | None) -> dict[str, Any]:
+    progress(f"{name} on {MICROS[cpu].title}, {level}")
+    figures = measured(source, MICROS[cpu], level, compiler)
+    title = {"network": "shipped" if name == str(SHIPPED) else name, "cpu": cpu, "title": MICROS[cpu].title}
+    row = title | {"level": level} | asdict(figures)
+    return row | {"estimate_ms": figures.instructions / clock / 1000} if clock else row
 
 
-def golden(name: str, sources: Sequence[Path]) -> str:
-    """Run a golden test on the emulated board, and return what it prints.
-
-    Args:
-        name: of the network; the test is NAME_test.
-        sources: the files to compile.
-
-    Raises:
-        EdgecnnError: the emulator is not installed.
-    """
-    if not shutil.which(_EMULATOR[0]):
-        raise EdgecnnError(f"{_EMULATOR[0]} is not here: apt-get install qemu-system-arm")
-    progress("running the golden test")
-    with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder) / "golden.elf"
-        more = ("-DEDGECNN_NO_STDIO", f"-DGOLDEN_TEST={name}_test", "-T", _HERE / "cortex_m.ld", "-o", program)
-        compile_c(*TARGETS["Cortex-M4F"], *FLAGS, _HERE / "cortex_m.c", *sources, *more)
-        try:
-            ended = subprocess.run(
-                [*_EMULATOR, program],
-                capture_output=True,
-                text=True,
-                timeout=_SECONDS,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            return f"no answer in {_SECONDS} s"
-    return (ended.stdout + ended.stderr).strip() or f"exit status {ended.returncode}"
+def _verdicts(rows: Sequence[dict[str, Any]]) -> list[str]:
+    failed = [f"{row['network']} on {row['title']}, {row['level']}: {row['wrong']} outputs WRONG" for row in rows]
+    wrong = [line for line, row in zip(failed, rows, strict=True) if row["wrong"]]
+    return wrong or ["golden tests: all outputs are those of TFLite's reference kernels"]
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ def source(names: Names, plan: Plan, manifest: Manifest) -> Code:
             f'#include "{names.header}"\n',
             kernel_file("common"),
             kernel_file("targets"),
+            _scratch("window_copy", "", plan.steps),
             *_kernels(plan.steps),
             *(text for step in plan.steps for text in step.constants()),
             _labels(names, manifest),
@@ -129,14 +130,14 @@ def _kernels(steps: Sequence[Step]) -> list[str]:
 def _shared(macro: str, steps: Sequence[Step]) -> list[str]:
     """What all kernels for a family of CPUs share."""
     includes = dict.fromkeys(f"#include <{cpu.include}>\n" for cpu in of_macro(macro) if cpu.include)
-    scratch = [_scratch(macro, steps)] if any(cpu.below == PORTABLE.name for cpu in of_macro(macro)) else []
+    scratch = [_scratch("scratch", macro, steps)] if any(cpu.below == PORTABLE.name for cpu in of_macro(macro)) else []
     return [*includes, *scratch, *dict.fromkeys(kernel_file(cpu.shared) for cpu in of_macro(macro) if cpu.shared)]
 
 
-def _scratch(macro: str, steps: Sequence[Step]) -> str:
-    """Bytes for one step at a time; CPUs above others of another family use theirs."""
+def _scratch(name: str, macro: str, steps: Sequence[Step]) -> str:
+    """Bytes for one step at a time, of a family of CPUs or, without a macro, of the portable kernels."""
     size = max(1, *(step.scratch_bytes(macro) for step in steps))
-    return f"OF_THREAD int8_t ALIGNED __attribute__((unused)) scratch[{size}];\n"
+    return f"OF_THREAD int8_t ALIGNED __attribute__((unused)) {name}[{size}];\n"
 
 
 def _family(kernel: str, macro: str) -> list[str]:

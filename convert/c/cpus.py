@@ -34,6 +34,7 @@ CPUS = (
     Cpu("neon", "TARGET_NEON", "", "portable", "arm_neon.h", "neon"),
     Cpu("neon_dot", "TARGET_NEON_DOT", "NEON_DOT", "neon", is_as_wide=True),
     Cpu("neon_i8mm", "TARGET_NEON_I8MM", "NEON_I8MM", "neon_dot", is_as_wide=True),
+    Cpu("dsp", "TARGET_DSP", "", "portable", shared="dsp"),
     Cpu("rvv", "TARGET_RVV", "RVV", "portable", "riscv_vector.h", "rvv"),
 )
 MACROS = tuple(dict.fromkeys(cpu.macro for cpu in CPUS if cpu.macro))

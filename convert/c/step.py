@@ -155,7 +155,7 @@ class Step:
         return max(self.products, 2 * self.output.size)
 
     def scratch_bytes(self, macro: str) -> int:
-        """Bytes that the kernels for a family of CPUs (`Cpu.macro`) want beside the arena."""
+        """Bytes that the kernels for a family of CPUs want beside the arena; `macro` is empty for the portable ones."""
         return 0
 
 

@@ -12,7 +12,8 @@ from test_c import POOL, c_networks, compiled
 
 from benchmarks.board_trials import on
 from benchmarks.boards import python_of
-from benchmarks.micro.__main__ import golden
+from benchmarks.micro.cpus import MICROS
+from benchmarks.micro.measurement import CLANG, GCC, LEVELS, golden, measured
 from workstation.boards import EMULATED
 
 KINDS = tuple(kind.__name__ for kind in EXTREMES)
@@ -111,16 +112,45 @@ def test_the_static_program_runs(target: str, emulator: str, largest: int, expor
     assert program.stat().st_size <= largest
 
 
-def test_extreme_layers_on_a_microcontroller(once: Once, trained: Path) -> None:
+@pytest.mark.parametrize(("cpu", "compiler", "level"), [
+    ("m0+", GCC, "-Os"), ("m4", GCC, "-Os"), ("m4", GCC, "-O3"), ("m4", CLANG, "-Os"), ("m33", CLANG, "-O3"),
+    ("m55", GCC, "-O3"), ("rv32", GCC, "-Os"), ("rv32", CLANG, "-O3"),
+])  # fmt: skip
+def test_extreme_layers_on_microcontrollers(cpu: str, compiler: str, level: str, once: Once, trained: Path) -> None:
     networks = c_networks(once, trained)
     names = [source.stem.removesuffix("_test") for source in networks.glob("*_test.c")]
-    sources = [networks / f"{name}{end}.c" for name in names if name.startswith(KINDS) for end in ("", "_test")]
-    assert golden("extremes", [networks / "extremes.c", *sources]) == "golden test passed"
+    names = [name for name in names if name.startswith(KINDS if cpu != "m55" else ("conv", "depthwise", "dense"))]
+    sources = [networks / f"{name}{end}.c" for name in names for end in ("", "_test")]
+    parts = networks / f"extremes_{cpu}.c"
+    calls = " + ".join(f"{name}_test()" for name in names)
+    declared = "".join(f"int {name}_test(void);\n" for name in names)
+    parts.write_text(f"{declared}int extremes_{len(names)}_test(void) {{ return {calls}; }}\n")
+    assert golden(f"extremes_{len(names)}", [parts, *sources], MICROS[cpu], level, compiler) == 0
 
 
-def test_a_microcontroller_passes_the_golden_test(exported: Path) -> None:
-    done = run("benchmarks.micro", exported / "model_int8.c", "--json")
+@pytest.mark.parametrize("compiler", [GCC, CLANG])
+@pytest.mark.parametrize("cpu", MICROS)
+def test_a_microcontroller_passes_the_golden_test(cpu: str, compiler: str, exported: Path) -> None:
+    for level in LEVELS:
+        figures = measured(exported / "model_int8.c", MICROS[cpu], level, compiler)
+        assert figures.wrong == 0
+        assert 0 < figures.ram < 16_000
+        assert 0 < figures.stack < 1_000
+        assert figures.instructions > 10_000
+
+
+def test_sums_stay_in_registers_where_code_is_small(exported: Path) -> None:
+    """-Os without any flag: the DSP kernels take half of the portable ones' instructions, as at -O3."""
+    source = exported / "model_int8.c"
+    small, fast = (measured(source, MICROS["m4"], level).instructions for level in LEVELS)
+    portable = measured(source, MICROS["rv32"], LEVELS[0]).instructions
+    assert small < 1.1 * fast
+    assert small < 0.5 * portable
+
+
+def test_the_benchmark_prints_its_table(exported: Path) -> None:
+    done = run("benchmarks.micro", exported / "model_int8.c", "--cpus", "m4", "--levels=-Os", "--clock", "64", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    said = json.loads(done.stdout)
-    assert said["golden"] == "golden test passed"
-    assert said["sizes"]["Cortex-M4F"]["ram"] < 16_000
+    (row,) = json.loads(done.stdout)["rows"]
+    assert row["title"] == "Cortex-M4"
+    assert row["estimate_ms"] == pytest.approx(row["instructions"] / 64_000)

@@ -1,5 +1,8 @@
 #include <stddef.h>
 #include <stdint.h>
+#if !defined __INT_MAX__ || __INT_MAX__ < 2147483647
+#error "This network needs an int of 32 bits: boards with AVR (Uno, Mega, Nano) and other 16-bit chips cannot run it"
+#endif
 #if __STDC_HOSTED__
 #include <string.h>
 #else
@@ -11,8 +14,16 @@ void *memset(void *to, int value, size_t size);                           // a C
 // A function for each step: who calls all of it and who calls a share of it have the same code.
 #define STEP static __attribute__((noinline, unused))
 #define ENTRY static __attribute__((unused))  // not every build calls each
+// A function that is fast where all others are to be small, as IDEs for microcontrollers have it.
+#if defined __OPTIMIZE_SIZE__ && !defined __clang__
+#define FAST __attribute__((noinline, unused, optimize("O2")))
+#else
+#define FAST __attribute__((noinline, unused))
+#endif
+// Keeps compilers from adding products apart first, which takes more registers.
+#define KEEP_IN_REGISTERS(a, b, c, d) __asm__("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d));
 #define ALIGNED __attribute__((aligned(64)))
-#if __STDC_HOSTED__ && !defined EDGECNN_NO_THREADS
+#if (defined __linux__ || defined __APPLE__ || defined _WIN32) && !defined EDGECNN_NO_THREADS
 #define OF_THREAD static _Thread_local
 #else
 #define OF_THREAD static
@@ -22,9 +33,10 @@ void *memset(void *to, int value, size_t size);                           // a C
 // / scale_out = x * multiplier * 2^-31 * 2^-shift, rounded as TFLite's reference kernels do: the doubling high product to
 // nearest, half up; then the shift to nearest, half away from zero. Source: gemmlowp, fixedpoint/fixedpoint.h.
 INLINE int32_t rescale(int32_t x, int32_t multiplier, int shift) {
-    if (shift < 0) x = (int32_t)((uint32_t)x << -shift);
-    const int32_t high = (int32_t)(((int64_t)x * multiplier + (1 << 30)) >> 31);
-    return shift > 0 ? (int32_t)(((int64_t)high + (1u << shift >> 1) + (high >> 31)) >> shift) : high;
+    const int32_t high = (int32_t)(((int64_t)(shift < 0 ? (int32_t)((uint32_t)x << -shift) : x) * multiplier + (1 << 30)) >> 31);
+    const int right = shift > 0 ? shift : 0;
+    const int32_t mask = (int32_t)((1u << right) - 1);
+    return (high >> right) + ((high & mask) > (mask >> 1) - (high >> 31));  // in 32 bits
 }
 
 // A sum of 32 bits that wraps around, as TFLite's do where a bias is at their end.

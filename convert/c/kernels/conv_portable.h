@@ -1,49 +1,75 @@
-// Four bytes of the input at an offset in it with its border.
-INLINE void bordered_bytes(const struct conv *c, const int8_t *input, ptrdiff_t offset, int8_t x[GROUP]) {
-    const int y = (int)(offset / c->row) - c->top, first = (int)(offset % c->row) - c->left;
-    for (int t = 0; t < GROUP; t++) {
-        const int inside = y >= 0 && y < c->input_height && first + t >= 0 && first + t < c->input_row;
-        x[t] = inside ? input[(ptrdiff_t)y * c->input_row + first + t] : (int8_t)c->input_zero_point;
+// Four channels of one position at a time: a small CPU has registers for their sums, and for no more.
+struct window_portable { const int8_t *from; int row; };  // a kernel's place in the input, and bytes from its row to the next
+
+static FAST void add_window_portable(struct window_portable at, int height, int groups, const int8_t *w, uint32_t sum[GROUP]) {
+    uint32_t a = sum[0], b = sum[1], c = sum[2], d = sum[3];  // they wrap around, as TFLite's do
+    for (; height; height--, at.from += at.row) {
+        const int8_t *x = at.from, *const end = x + groups * GROUP;
+#define ADD_TAP(t)                                                                                                  \
+    {                                                                                                               \
+        const int32_t v = x[t];                                                                                     \
+        a += (uint32_t)(v * w[t]), b += (uint32_t)(v * w[GROUP + t]), c += (uint32_t)(v * w[2 * GROUP + t]);        \
+        d += (uint32_t)(v * w[3 * GROUP + t]);                                                                      \
+        KEEP_IN_REGISTERS(a, b, c, d)                                                                               \
     }
+        do {
+            ADD_TAP(0) ADD_TAP(1) ADD_TAP(2) ADD_TAP(3)
+            x += GROUP, w += BLOCK * GROUP;
+        } while (x != end);
+#undef ADD_TAP
+    }
+    sum[0] = a, sum[1] = b, sum[2] = c, sum[3] = d;
 }
 
-INLINE void position_portable(const struct conv *c, const int8_t *input, ptrdiff_t offset, int block, int32_t sum[BLOCK]) {
-    const int8_t *w = c->weights + (ptrdiff_t)block * c->kernel_height * c->groups * BLOCK * GROUP;
-    memcpy(sum, c->bias + block * BLOCK, BLOCK * sizeof *sum);
-    for (int i = 0; i < c->kernel_height; i++)
-        for (int k = 0; k < c->groups; k++, w += BLOCK * GROUP) {
-            const ptrdiff_t from = offset + (ptrdiff_t)i * c->row + k * GROUP;
-            int8_t bordered[GROUP];
-            const int8_t *x = c->padded ? bordered : input + from;
-            if (c->padded) bordered_bytes(c, input, from, bordered);
-            for (int o = 0; o < BLOCK; o++)
-                sum[o] = plus(sum[o], x[0] * w[o * GROUP] + x[1] * w[o * GROUP + 1] + x[2] * w[o * GROUP + 2] +
-                                          x[3] * w[o * GROUP + 3]);
+// A kernel's place that begins in row y at byte x of the input with its border; it is copied where it reaches into that.
+INLINE struct window_portable window_at(const struct conv *c, const int8_t *input, int y, int x, int8_t *copy) {
+    if (!c->padded) return (struct window_portable){input + (ptrdiff_t)y * c->row + x, c->row};
+    y -= c->top, x -= c->left;
+    const int bytes = c->groups * GROUP;
+    const int8_t *const from = input + (ptrdiff_t)y * c->input_row + x;
+    if (y >= 0 && y + c->kernel_height <= c->input_height && x >= 0 && x + 2 * c->pairs <= c->input_row)
+        return (struct window_portable){from, c->input_row};
+    for (int i = 0; i < c->kernel_height; i++) {
+        const int is_row = y + i >= 0 && y + i < c->input_height;
+        for (int t = 0; t < bytes; t++)
+            copy[i * bytes + t] = is_row && x + t >= 0 && x + t < c->input_row ? from[(ptrdiff_t)i * c->input_row + t]
+                                                                               : (int8_t)c->input_zero_point;
+    }
+    return (struct window_portable){copy, bytes};
+}
+
+// All channels of an output: of one position, or the largest of the positions that are pooled to it.
+INLINE void output_portable(const struct conv *c, const struct window_portable *at, int8_t *output) {
+    for (int o = 0; o < c->channels; o += GROUP) {
+        const int8_t *w = c->weights + (ptrdiff_t)(o / BLOCK) * c->kernel_height * c->groups * BLOCK * GROUP + o % BLOCK * GROUP;
+        int32_t best[GROUP] = {INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN};
+        for (int p = 0; p < c->window; p++) {
+            uint32_t sum[GROUP];
+            for (int i = 0; i < GROUP; i++) sum[i] = (uint32_t)c->bias[o + i];
+            add_window_portable(at[p], c->kernel_height, c->groups, w, sum);
+            for (int i = 0; i < GROUP; i++)
+                if ((int32_t)sum[i] > best[i]) best[i] = (int32_t)sum[i];
         }
-}
-
-INLINE void output_portable(const struct conv *c, const int8_t *input, ptrdiff_t offset, int8_t *output, int block) {
-    const int first = block * BLOCK, count = c->channels - first < BLOCK ? c->channels - first : BLOCK;
-    int32_t best[BLOCK], sum[BLOCK];
-    position_portable(c, input, offset, block, best);
-    for (int p = 1; p < c->window; p++) {
-        position_portable(c, input, offset + position(c, p), block, sum);
-        for (int o = 0; o < BLOCK; o++) best[o] = best[o] > sum[o] ? best[o] : sum[o];
-    }
-    if (c->dense) {
-        store_dense(c, best, output, first, BLOCK);
-        return;
-    }
-    for (int o = first; o < first + count; o++) {
-        const int32_t value = rescale(best[o - first], c->multiplier[o], c->shift[o]);
-        output[o] = (int8_t)clamp(plus(value, c->zero_point), c->least, c->most);
+        if (c->dense) {
+            store_dense(c, best, output, o, GROUP);
+            continue;
+        }
+        for (int i = 0; i < GROUP && o + i < c->channels; i++) {
+            const int32_t value = rescale(best[i], c->multiplier[o + i], c->shift[o + i]);
+            output[o + i] = (int8_t)clamp(plus(value, c->zero_point), c->least, c->most);
+        }
     }
 }
 
-INLINE void conv_portable(const struct conv *c, const int8_t *input, int8_t *output) {
-    for (int block = 0; block < c->blocks; block++)
-        for (int y = 0; y < c->height; y++)
-            for (int x = 0; x < c->width; x++)
-                output_portable(c, input, (ptrdiff_t)y * c->step_y + (ptrdiff_t)x * c->step_x,
-                                output + ((ptrdiff_t)y * c->width + x) * c->channels, block);
+static FAST void conv_portable(const struct conv *c, const int8_t *input, int8_t *output) {
+    const int down = c->step_y / c->row, within = c->position_y / c->row, bytes = c->kernel_height * c->groups * GROUP;
+    struct window_portable at[4];  // positions that are pooled, at most
+    for (int y = 0; y < c->height; y++)
+        for (int x = 0; x < c->width; x++, output += c->channels) {
+            for (int p = 0; p < c->window; p++) {
+                const int row = y * down + p / c->window_across * within, from = x * c->step_x + p % c->window_across * c->position_x;
+                at[p] = window_at(c, input, row, from, window_copy + p * bytes);
+            }
+            output_portable(c, at, output);
+        }
 }

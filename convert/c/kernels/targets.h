@@ -29,6 +29,9 @@
 #define FEW_WEIGHTS(name) 0
 #define WIDE_WEIGHTS(name) 0
 #endif
+#if defined __ARM_FEATURE_SIMD32 && defined __thumb2__ && !defined __ARM_NEON && !defined __ARM_BIG_ENDIAN
+#define TARGET_DSP
+#endif
 #if defined __riscv_v && __riscv_v_intrinsic >= 12000
 #define TARGET_RVV
 #define RVV

@@ -85,10 +85,25 @@ class Conv(Layer):
 
     def scratch_bytes(self, macro: str) -> int:
         """A copy of a band: of 16 bits for AVX2, elsewhere only where there is a border; weights in another order."""
+        if not macro:
+            return self._windows_bytes()
         size = band_bytes(self.fields) + _OVERREAD
+        if macro == "TARGET_DSP":
+            return self._expanded_bytes()
         if macro == "TARGET_X86":
             return 2 * size + self._paired_bytes()
         return size * self.fields["padded"] + self._ordered_bytes(macro)
+
+    def _windows_bytes(self) -> int:
+        """Bytes under the kernel at each position of a window, where there is a border."""
+        fields = self.fields
+        return fields["padded"] * fields["window"] * fields["kernel_height"] * fields["groups"] * _GROUP
+
+    def _expanded_bytes(self) -> int:
+        """Bytes of two rows of a kernel, then all of a window's positions with each byte as a half of a word."""
+        fields = self.fields
+        row = fields["groups"] * _GROUP
+        return 0 if fields["dense"] else 2 * row + 4 * row * fields["kernel_height"] * -(-fields["window"] // 2)
 
     def _paired_bytes(self) -> int:
         """Weights of a block in 16 bits, unless there is one position alone: see is_one_avx2."""

@@ -1,6 +1,6 @@
 // @{title}
-// Plain C11, no allocation, nothing of libc but memcpy. Each thread has an arena of its own; where there is no thread-local
-// storage, define EDGECNN_NO_THREADS. Build without contraction of products and sums (-ffp-contract=off).
+// Plain C11, no allocation, nothing of libc but memcpy. On Linux, macOS and Windows each thread has an
+// arena of its own, unless EDGECNN_NO_THREADS is defined.
 #ifndef @{upper}_H
 #define @{upper}_H
 

@@ -88,11 +88,14 @@ static struct kernels kernels_of_cpu(void) {
     return KERNELS(neon);
 #elif defined TARGET_RVV
     return has_vectors() ? KERNELS(rvv) : KERNELS(portable);
+#elif defined TARGET_DSP
+    return KERNELS(dsp);
 #else
     return KERNELS(portable);
 #endif
 }
 
+#if defined TARGET_X86 || defined TARGET_NEON_DOT || defined TARGET_RVV
 // The first call looks what the CPU has, the others go straight to it. Threads that call at once store the same.
 static void infer_first(int8_t *arena);
 static void (*infer_on_cpu)(int8_t *arena) = infer_first;
@@ -104,6 +107,9 @@ static void infer_first(int8_t *arena) {
 }
 
 static inline void infer(int8_t *arena) { __atomic_load_n(&infer_on_cpu, __ATOMIC_RELAXED)(arena); }
+#else  // there is nothing to look for, and perhaps no atomic access
+static inline void infer(int8_t *arena) { kernels_of_cpu().infer(arena); }
+#endif
 
 const char *@{lower}_kernels(void) { return kernels_of_cpu().name; }
 

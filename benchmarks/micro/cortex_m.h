@@ -1,16 +1,8 @@
-// Runs a golden test on a bare Cortex-M: vectors, start, and what it says by semihosting.
+// A bare Cortex-M under QEMU: vectors, start, and words by semihosting.
 #include <stddef.h>
 #include <stdint.h>
 
-int GOLDEN_TEST(void);
 extern uint32_t stack_top, data_from, data_start, data_end, bss_start, bss_end;
-
-void *memcpy(void *restrict to, const void *restrict from, size_t size) {
-    uint8_t *t = to;
-    const uint8_t *f = from;
-    while (size--) *t++ = *f++;
-    return to;
-}
 
 static int semihost(int operation, const void *argument) {
     register int r0 __asm__("r0") = operation;
@@ -19,15 +11,26 @@ static int semihost(int operation, const void *argument) {
     return r0;
 }
 
-void start(void) {
-    *(volatile uint32_t *)0xE000ED88 |= 0xF << 20;  // the floating-point unit, if there is one
-    for (uint32_t *to = &data_start, *from = &data_from; to < &data_end;) *to++ = *from++;
-    for (uint32_t *to = &bss_start; to < &bss_end;) *to++ = 0;
-    const int wrong = GOLDEN_TEST();
-    semihost(0x04, wrong ? "golden test FAILED\n" : "golden test passed\n");
-    const uint32_t done[2] = {0x20026, (uint32_t)wrong};  // application exit
+static void say(const char *words) { semihost(0x04, words); }
+
+static _Noreturn void leave(int status) {
+    const uint32_t done[2] = {0x20026, (uint32_t)status};  // application exit
     semihost(0x20, done);
     for (;;) {}
+}
+
+// The benchmark's plugin writes its count whenever this runs.
+__attribute__((noinline, used)) void mark(void) { __asm__ volatile("" ::: "memory"); }
+
+static void measure(void);
+
+void start(void) {
+#if defined __ARM_FP || defined __ARM_FEATURE_MVE
+    *(volatile uint32_t *)0xE000ED88 |= 0xF << 20;  // the floating-point unit
+#endif
+    for (uint32_t *to = &data_start, *from = &data_from; to < &data_end;) *to++ = *from++;
+    for (uint32_t *to = &bss_start; to < &bss_end;) *to++ = 0;
+    measure();
 }
 
 __attribute__((section(".vectors"), used)) static const void *const vectors[16] = {&stack_top, (void *)start, (void *)start, (void *)start};

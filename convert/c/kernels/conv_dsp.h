@@ -1,0 +1,132 @@
+// Two channels by two positions: 16 products by 18 instructions, 12 registers. Two positions are expanded once for all channels:
+// for each group the even halves of both, then the odd ones.
+struct sums_dsp { int32_t a, b, c, d; };  // of the first channel at both positions, of the second
+
+INLINE struct sums_dsp sums_dsp(const int8_t *weights, const int32_t *columns, int groups, const int32_t *bias) {
+    int32_t a = bias[0], b = a, c = bias[1], d = c, v0, v1, x0, x1, half;
+    const int32_t *const stop = columns + 4 * groups;
+    __asm__("1:\n"
+            "ldr %[v1], [%[v], #4]\n"
+            "ldr %[v0], [%[v]], #64\n"  // BLOCK * GROUP
+            "ldrd %[x0], %[x1], [%[x]], #8\n"
+            "sxtb16 %[half], %[v0]\n"
+            "smlad %[a], %[half], %[x0], %[a]\n"
+            "smlad %[b], %[half], %[x1], %[b]\n"
+            "sxtb16 %[half], %[v1]\n"
+            "smlad %[c], %[half], %[x0], %[c]\n"
+            "smlad %[d], %[half], %[x1], %[d]\n"
+            "ldrd %[x0], %[x1], [%[x]], #8\n"
+            "sxtb16 %[v0], %[v0], ror #8\n"
+            "smlad %[a], %[v0], %[x0], %[a]\n"
+            "smlad %[b], %[v0], %[x1], %[b]\n"
+            "sxtb16 %[v1], %[v1], ror #8\n"
+            "smlad %[c], %[v1], %[x0], %[c]\n"
+            "smlad %[d], %[v1], %[x1], %[d]\n"
+            "cmp %[x], %[stop]\n"
+            "bne 1b\n"
+            : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [v] "+r"(weights), [x] "+r"(columns), [v0] "=&r"(v0),
+              [v1] "=&r"(v1), [x0] "=&r"(x0), [x1] "=&r"(x1), [half] "=&r"(half)
+            : [stop] "r"(stop)
+            : "cc", "memory");
+    return (struct sums_dsp){a, b, c, d};
+}
+
+INLINE int32_t larger(int32_t a, int32_t b) { return a > b ? a : b; }
+
+// The bytes of a kernel's row that begins in row y at byte x of the input with its border.
+INLINE const int8_t *row_dsp(const struct conv *c, const int8_t *input, int y, int x, int8_t *copy) {
+    if (!c->padded) return input + (ptrdiff_t)y * c->row + x;
+    y -= c->top, x -= c->left;
+    const int8_t *const row = y >= 0 && y < c->input_height ? input + (ptrdiff_t)y * c->input_row : 0;
+    if (row && x >= 0 && x + 2 * c->pairs <= c->input_row) return row + x;
+    copy_bordered(row, c->input_row, x, c->groups * GROUP, c->input_zero_point, copy);
+    return copy;
+}
+
+INLINE void expand_dsp(const struct conv *c, const int8_t *input, const int y[2], const int x[2], int32_t *to) {
+    int8_t *const copy = scratch;
+    for (int i = 0; i < c->kernel_height; i++) {
+        const int8_t *u = row_dsp(c, input, y[0] + i, x[0], copy);
+        const int8_t *v = row_dsp(c, input, y[1] + i, x[1], copy + c->groups * GROUP);
+        for (int k = c->groups; k; k--, to += 4, u += GROUP, v += GROUP) {
+            const int32_t one = word_at(u), other = word_at(v);
+            to[0] = even(one), to[1] = even(other), to[2] = odd(one), to[3] = odd(other);
+        }
+    }
+}
+
+// The weights of channels `o` and `o + 1`.
+INLINE const int8_t *weights_dsp(const struct conv *c, int o, int groups) {
+    return c->weights + (ptrdiff_t)(o / BLOCK) * groups * BLOCK * GROUP + o % BLOCK * GROUP;
+}
+
+// Two outputs side by side.
+static FAST void pair_dsp(const struct conv *c, const int32_t *columns, int8_t *to) {
+    const int n = c->kernel_height * c->groups, channels = c->channels, zero = c->zero_point;
+    const int32_t *bias = c->bias, *multiplier = c->multiplier, *shift = c->shift;
+    for (int o = 0; o < channels; o += 2, bias += 2, to += 2) {
+        const struct sums_dsp sum = sums_dsp(weights_dsp(c, o, n), columns, n, bias);
+        int32_t m = *multiplier++;
+        int s = *shift++;
+        to[0] = rescaled_dsp(sum.a, m, s, zero), to[channels] = rescaled_dsp(sum.b, m, s, zero);
+        m = *multiplier++, s = *shift++;
+        if (o + 1 == channels) break;
+        to[1] = rescaled_dsp(sum.c, m, s, zero), to[channels + 1] = rescaled_dsp(sum.d, m, s, zero);
+    }
+}
+
+// One output: of one position, or the largest of a window's, two by two.
+static FAST void pooled_dsp(const struct conv *c, const int32_t *columns, int pairs, int8_t *to) {
+    const int n = c->kernel_height * c->groups, channels = c->channels, zero = c->zero_point;
+    const int32_t *bias = c->bias, *multiplier = c->multiplier, *shift = c->shift;
+    for (int o = 0; o < channels; o += 2, bias += 2, multiplier += 2, shift += 2, to += 2) {
+        const int8_t *const w = weights_dsp(c, o, n);
+        struct sums_dsp sum = sums_dsp(w, columns, n, bias);
+        int32_t one = larger(sum.a, sum.b), two = larger(sum.c, sum.d);
+        if (pairs > 1) {
+            sum = sums_dsp(w, columns + 4 * n, n, bias);
+            one = larger(one, larger(sum.a, sum.b)), two = larger(two, larger(sum.c, sum.d));
+        }
+        to[0] = rescaled_dsp(one, multiplier[0], shift[0], zero);
+        if (o + 1 < channels) to[1] = rescaled_dsp(two, multiplier[1], shift[1], zero);
+    }
+}
+
+INLINE void dense_dsp(const struct conv *c, const int8_t *input, int8_t *output) {
+    for (int o = 0; o < c->channels; o += 2) {
+        int32_t sums[2] = {c->bias[o], c->bias[o + 1]};
+        const int8_t *w = weights_dsp(c, o, c->groups), *x = input;
+        for (int k = c->groups; k; k--, w += BLOCK * GROUP, x += GROUP) {
+            const int32_t v0 = word_at(w), v1 = word_at(w + GROUP), one = word_at(x), low = even(one), high = odd(one);
+            sums[0] = both_products(odd(v0), high, both_products(even(v0), low, sums[0]));
+            sums[1] = both_products(odd(v1), high, both_products(even(v1), low, sums[1]));
+        }
+        store_dense(c, sums, output, o, 2);
+    }
+}
+
+static FAST void conv_dsp(const struct conv *c, const int8_t *input, int8_t *output) {
+    if (c->dense) {
+        dense_dsp(c, input, output);
+        return;
+    }
+    const int down = c->step_y / c->row, within = c->position_y / c->row, n = c->kernel_height * c->groups;
+    const int pairs = (c->window + 1) / 2, at_once = c->window == 1 ? 2 : 1;
+    int32_t *const columns = (int32_t *)(void *)(scratch + 2 * c->groups * GROUP);
+    int8_t *to = output;
+    for (int y = 0; y < c->height; y++)
+        for (int next = 0; next < c->width; next += at_once) {
+            const int is_pair = at_once == 2 && next + 1 < c->width, from = next * c->step_x;
+            for (int q = 0; q < pairs; q++) {
+                const int p = 2 * q, r = p + 1 < c->window ? p + 1 : p, across = c->window_across;
+                const int rows[2] = {y * down + p / across * within, y * down + r / across * within};
+                int bytes[2] = {from + p % across * c->position_x, from + r % across * c->position_x};
+                if (is_pair) bytes[1] += c->step_x;
+                expand_dsp(c, input, rows, bytes, columns + (ptrdiff_t)4 * n * q);
+            }
+            if (is_pair) pair_dsp(c, columns, to);
+            else pooled_dsp(c, columns, pairs, to);
+            to += (is_pair ? 2 : 1) * c->channels;
+        }
+    clamp_outputs(output, c->height * c->width * c->channels, c->least, c->most);
+}
