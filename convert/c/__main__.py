@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from convert.c.build import HOST, TARGETS, resolved
-from convert.c.c_files import c_files, plain_model, program
+from convert.c.c_files import Wrapping, c_files, plain_model, program
+from convert.c.packages import SYSTEMS, checked
 from convert.c.tile_search import tune
 from convert.c.tiles import NO_TILES, Tiles, read_tiles, tiles_text
 from convert.conversion import Conversion
@@ -52,6 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--build", nargs="+", default=[], metavar="TARGET", help=f"{HOST} or any of {', '.join(TARGETS)}"
     )
+    parser.add_argument(
+        "--package", nargs="+", default=[], metavar="SYSTEM", help=f"for IDEs: some of {', '.join(SYSTEMS)}"
+    )
+    parser.add_argument("--license", metavar="SPDX", help="of packages, as Apache-2.0")
+    parser.add_argument("--package-version", default="1.0.0", metavar="VERSION", help="default 1.0.0")
     tiles = parser.add_mutually_exclusive_group()
     tiles.add_argument("--tune-tiles", action="store_true", help="search the fastest tiles here, write NAME.tiles.json")
     tiles.add_argument("--tiles", type=Path, metavar="FILE", help="tiles that --tune-tiles wrote")
@@ -59,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     targets = resolved(options.build)
     path = options.model or newest_model()
+    if options.package:
+        stem = (options.output or (path if _is_tflite(path) else path.with_name(PLAIN.file_name))).stem
+        options.license = checked(options.package, stem, options.package_version, options.license)
     if _is_tflite(path):
         return _export(path, read_model(path), None, targets, options)
     parent = load_parent(path, options)
@@ -85,7 +94,9 @@ def _export(
     beside = output.with_suffix(".tflite")
     with locked(description_file(output)):  # it keeps the libraries that it describes already
         tiles, tiles_file = _tiles(model, output, options)
-        files, facts = c_files(model, output, targets, tiles)
+        version, spdx = options.package_version, options.license
+        wrapping = Wrapping(options.package, version, spdx) if options.package else None
+        files, facts = c_files(model, output, targets, tiles, wrapping)
         files, facts = files | tiles_file, facts | {"tiles": len(tiles)}
         models = _model_beside(model, beside, is_wanted=conversion is not None or bool(targets))
         if conversion:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from convert.c import c_text
 from convert.c.build import Built, build
 from convert.c.lowering import lower
 from convert.c.network import read_network
+from convert.c.packages import Package, packages
 from convert.c.plan import Plan
 from convert.c.reference import golden_inputs, golden_outputs, try_library
+from convert.c.step import Bytes
 from convert.c.syntax import check_file_name
 from convert.c.tiles import NO_TILES, Tiles
 from convert.conversion import Conversion
@@ -23,6 +26,15 @@ from edgecnn.modelfile import ModelFile, find_manifest
 from edgecnn.native_description import SCHEMA, description_file, library_key, target
 
 
+@dataclass(frozen=True)
+class Wrapping:
+    """The packages that are wanted."""
+
+    systems: Sequence[str]
+    version: str
+    license: str
+
+
 def plain_model(path: Path, conversion: Conversion) -> ModelFile:
     """The plain int8 conversion of a `.keras` file as a model file, which is not written."""
     manifest = find_manifest(PLAIN.file_name, conversion.data)
@@ -32,7 +44,7 @@ def plain_model(path: Path, conversion: Conversion) -> ModelFile:
 
 
 def c_files(
-    model: ModelFile, output: Path, targets: list[str], tiles: Tiles = NO_TILES
+    model: ModelFile, output: Path, targets: list[str], tiles: Tiles = NO_TILES, wrapping: Wrapping | None = None
 ) -> tuple[dict[Path, bytes], dict[str, Any]]:
     """All files of an export to C; `program` names a static one.
 
@@ -41,6 +53,7 @@ def c_files(
         output: NAME.c.
         targets: to build for, see convert.c.build.
         tiles: of layers that do not have those of the rule.
+        wrapping: the packages around it.
 
     Returns:
         The files, by their paths, NAME.c first; and facts for people.
@@ -65,12 +78,30 @@ def c_files(
     for built in here:
         try_library(built, names.lower, inputs, outputs)
     files = {output.with_name(name): text.encode() for name, text in texts.items()}
+    if wrapping:
+        package = _package(model, plan, names, output.stem, wrapping, inputs, outputs)
+        source, head = (files[output.with_suffix(suffix)] for suffix in (".c", ".h"))
+        files |= packages(wrapping.systems, package, output.parent, source, head)
     files |= _built_files(model.manifest, plan, names.lower, output, builds)
     return files, _facts(model, plan, builds) | {
         "golden": f"all {len(inputs)} give what TFLite's reference kernels give"
         if here
         else "not tried here: --build host tries them"
     }
+
+
+def _package(
+    model: ModelFile,
+    plan: Plan,
+    names: c_text.Names,
+    stem: str,
+    wrapping: Wrapping,
+    inputs: Bytes,
+    outputs: Bytes,
+) -> Package:
+    constants = sum(step.constant_bytes for step in plan.steps)
+    title = c_text.title(model.manifest)
+    return Package(names, stem, title, wrapping.version, wrapping.license, constants, plan.arena, inputs, outputs)
 
 
 def program(output: Path, target: str) -> Path:

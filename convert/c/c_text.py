@@ -46,7 +46,7 @@ def header(names: Names, plan: Plan, manifest: Manifest) -> Code:
     return _rendered(
         "header.h",
         names,
-        title=_title(manifest),
+        title=title(manifest),
         height=height,
         width=width,
         channels=channels,
@@ -67,7 +67,7 @@ def source(names: Names, plan: Plan, manifest: Manifest) -> Code:
     ends = {"input": plan.input.buffer.offset, "output": plan.output.buffer.offset}
     return joined(
         [
-            f"// {_title(manifest)}",
+            f"// {title(manifest)}",
             "// Generated; every part of it is explained where it first stands.",
             f'#include "{names.header}"\n',
             kernel_file("common"),
@@ -104,7 +104,8 @@ def program(names: Names) -> Code:
     return _rendered("program.h", names)
 
 
-def _title(manifest: Manifest) -> Code:
+def title(manifest: Manifest) -> Code:
+    """What a network is, in a line."""
     training = manifest.training
     origin = f", trained on {training.dataset} (recipe {training.recipe}, seed {training.seed})" if training else ""
     return comment(f"{manifest.name}, full int8{origin}; weights {manifest.weights_sha256[:16]}")

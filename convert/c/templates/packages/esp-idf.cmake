@@ -1,0 +1,1 @@
+idf_component_register(SRCS "@{stem}.c" INCLUDE_DIRS "include")

@@ -1,0 +1,5 @@
+if(CONFIG_@{upper})
+  zephyr_include_directories(include)
+  zephyr_library()
+  zephyr_library_sources(src/@{stem}.c)
+endif()

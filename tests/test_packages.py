@@ -1,0 +1,174 @@
+"""Packages for IDEs: they build as their systems build them, and the example gives what the reference kernels give."""
+
+import json
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, Once, refused, run
+
+from convert.c.packages import SYSTEMS
+from edgecnn.errors import EdgecnnError
+
+SHIPPED = ROOT / "runtime/edgecnn/mnist_int8.tflite"
+NAMED = ("--package", *SYSTEMS, "--license", "mit")
+RV32 = ("riscv64-unknown-elf-gcc", "-march=rv32imc", "-mabi=ilp32", "-std=gnu11", "-Os", "-ffreestanding", "-Wall")
+ARDUINO_BUILDER = Path("/usr/share/arduino-builder")  # Debian's
+
+
+@pytest.fixture(scope="session")
+def exported(once: Once) -> Path:
+    """The shipped model in a package for each system."""
+
+    def fill(folder: Path) -> None:
+        done = run("convert.c", SHIPPED, "--output", folder / "Digits.c", *NAMED)
+        assert done.returncode == 0, done.stderr
+
+    return once("packages", fill)
+
+
+def wanted(*programs: str) -> None:
+    missing = [program for program in programs if not shutil.which(program)]
+    if missing:
+        pytest.skip(f"{missing[0]} is not here")
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_zip_holds_the_folder(system: str, exported: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(exported / f"Digits-{system}.zip") as archive:
+        archive.extractall(tmp_path)
+    folder = exported / f"Digits-{system}"
+    files = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    unpacked = {
+        path.relative_to(tmp_path / "Digits"): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    }
+    assert files == unpacked
+    assert "@{" not in b"".join(files.values()).decode()
+
+
+def test_the_arduino_library_builds_and_runs(exported: Path, tmp_path: Path) -> None:
+    """By Debian's arduino-builder with a core of the tests' own, under QEMU."""
+    wanted("arduino-builder", "arm-none-eabi-g++", "qemu-system-arm")
+    library = tmp_path / "libraries/Digits"
+    shutil.copytree(exported / "Digits-arduino", library)
+    for sketch in ("Camera", "Classify"):
+        build = tmp_path / sketch
+        build.mkdir()
+        words = ["-compile", "-fqbn", "tests:arm:m4", "-build-path", build, "-libraries", library.parent]
+        words += ["-hardware", ARDUINO_BUILDER, "-hardware", ROOT / "tests/arduino/hardware", "-tools", "/usr/bin"]
+        words += [library / f"examples/{sketch}/{sketch}.ino"]
+        done = subprocess.run(["arduino-builder", *map(str, words)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+    emulator = ("qemu-system-arm", "-M", "mps2-an386", "-nographic", "-semihosting", "-kernel")
+    words = [*emulator, str(tmp_path / "Classify/Classify.ino.elf")]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=300)
+    lines = (ended.stdout + ended.stderr).split("\n")
+    assert lines.count("") <= 1
+    assert len(lines) > 4
+    assert all(", right, " in line for line in lines if line), lines
+
+
+def test_library_properties_have_every_required_key(exported: Path) -> None:
+    lines = (exported / "Digits-arduino/library.properties").read_text().splitlines()
+    properties = dict(line.split("=", 1) for line in lines)
+    required = ["name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url", "architectures"]
+    assert all(properties[key] for key in required)
+    assert (properties["name"], properties["version"], properties["license"]) == ("Digits", "1.0.0", "MIT")
+
+
+def test_manifests_are_what_their_systems_read(exported: Path) -> None:
+    library = json.loads((exported / "Digits-platformio/library.json").read_text())
+    assert (library["name"], library["version"], library["license"]) == ("Digits", "1.0.0", "MIT")
+    for example in library["examples"]:
+        assert all((exported / "Digits-platformio" / example["base"] / file).exists() for file in example["files"])
+    component = yaml.safe_load((exported / "Digits-esp-idf/idf_component.yml").read_text())
+    assert component["version"] == "1.0.0"
+    example = exported / "Digits-esp-idf/examples/classify/main"
+    override = yaml.safe_load((example / "idf_component.yml").read_text())["dependencies"]["digits"]["override_path"]
+    assert (example / override / "idf_component.yml").resolve().exists()
+    module = yaml.safe_load((exported / "Digits-zephyr/zephyr/module.yml").read_text())
+    assert (exported / "Digits-zephyr/zephyr/.." / module["build"]["kconfig"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("system", "main", "stubs"),
+    [
+        (
+            "esp-idf",
+            "examples/classify/main",
+            {"esp_timer.h": "#include <stdint.h>\nint64_t esp_timer_get_time(void);"},
+        ),
+        (
+            "zephyr",
+            "samples/classify/src",
+            {
+                "zephyr/kernel.h": "#include <stdint.h>\nuint32_t k_cycle_get_32(void);\n"
+                "uint32_t k_cyc_to_us_floor32(uint32_t);\nvoid printk(const char *, ...);"
+            },
+        ),
+    ],
+)
+def test_components_compile_for_rv32imc(
+    system: str, main: str, stubs: dict[str, str], exported: Path, tmp_path: Path
+) -> None:
+    """With stubs for what the system has: nobody's headers but C's are there."""
+    wanted(RV32[0])
+    c_headers = {"stdio.h": "int printf(const char *, ...);", "string.h": "#include <stddef.h>\n"
+                 "int memcmp(const void *, const void *, size_t);"}  # fmt: skip
+    for name, text in (stubs | c_headers).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"#pragma once\n{text}\n")
+    folder = exported / f"Digits-{system}"
+    sources = [*folder.glob("*.c"), *folder.glob("src/*.c"), folder / main / "main.c"]
+    for source in sources:
+        words = [*RV32, "-Werror", "-c", source, "-o", tmp_path / "o", f"-I{tmp_path}", f"-I{folder}/include"]
+        done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "line"),
+    [
+        ("arduino_digits.c", NAMED, "no library may be called"),
+        ("9digits.c", NAMED, "no library may be called"),
+        ("digits.c", ("--package", "arduino"), "--license with an SPDX identifier"),
+        ("digits.c", ("--package", "arduino", "--license", "mine"), "no SPDX identifier"),
+        ("digits.c", ("--package", "basic", "--license", "MIT"), "no package for basic"),
+        ("digits.c", (*NAMED, "--package-version", "one"), "is no version"),
+    ],
+)
+def test_bad_input_gets_a_line_and_no_file(name: str, words: tuple[str, ...], line: str, tmp_path: Path) -> None:
+    refused(run("convert.c", SHIPPED, "--output", tmp_path / name, *words), line)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_something_else_stays(tmp_path: Path) -> None:
+    other = tmp_path / "digits-arduino/thesis.txt"
+    other.parent.mkdir()
+    other.write_text("mine")
+    refused(run("convert.c", SHIPPED, "--output", tmp_path / "digits.c", *NAMED), "holds something else (thesis.txt)")
+    assert [path.name for path in tmp_path.iterdir()] == ["digits-arduino"]
+
+
+def test_what_no_board_holds_is_refused(tmp_path: Path) -> None:
+    import numpy as np
+
+    from convert.c.c_text import Names
+    from convert.c.packages import Package, packages
+    from convert.c.syntax import Code
+
+    none = np.zeros((1, 1), np.int8)
+    package = Package(Names.of("big"), "big", Code("big"), "1.0.0", "MIT", 2**25, 100, none, none)
+    with pytest.raises(EdgecnnError, match="too large for microcontrollers"):
+        packages(["arduino"], package, tmp_path, b"", b"")
+
+
+def test_16_bit_chips_get_an_error_in_words(exported: Path, tmp_path: Path) -> None:
+    wanted("gcc")
+    words = ["gcc", "-E", "-U__INT_MAX__", "-D__INT_MAX__=32767", f"-I{exported}", str(exported / "Digits.c")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "needs an int of 32 bits" in done.stderr
