@@ -77,13 +77,23 @@ INLINE int32_t four_bytes(const int8_t *from) {
     return value;
 }
 
+// Whether there is such a row of the input. What of it is border gets a value: both its ends, or all of a row that is not there.
+INLINE int fill_border(const struct conv *c, int8_t *to, int y, int value) {
+    if (y < 0 || y >= c->input_height) {
+        memset(to, value, (size_t)c->row);
+        return 0;
+    }
+    memset(to, value, (size_t)c->left);
+    memset(to + c->left + c->input_row, value, (size_t)(c->row - c->left - c->input_row));
+    return 1;
+}
+
 // Copies what a band of outputs reads, with its border.
 INLINE void copy_band(const struct conv *c, const int8_t *input, int first, int outputs, int8_t *to) {
     const int above = first * (c->step_y / c->row) - c->top;
     for (int i = 0; i < band_rows(c, outputs); i++, to += c->row) {
         const int y = above + i;
-        memset(to, c->input_zero_point, (size_t)c->row);
-        if (y >= 0 && y < c->input_height) memcpy(to + c->left, input + (ptrdiff_t)y * c->input_row, (size_t)c->input_row);
+        if (fill_border(c, to, y, c->input_zero_point)) memcpy(to + c->left, input + (ptrdiff_t)y * c->input_row, (size_t)c->input_row);
     }
 }
 #endif

@@ -116,16 +116,18 @@ AVX512VNNI INLINE void blocks_avx512vnni(const struct conv *c, const int8_t *inp
 #undef TILE_OF
 }
 
+// Without a border rows lie behind one another; those between windows nobody reads.
 AVX512VNNI INLINE void flip_band_avx512(const struct conv *c, const int8_t *input, int first, int rows) {
-    uint8_t *to = (uint8_t *)scratch;
-    if (!c->padded) {
-        flip_avx512(input + (ptrdiff_t)first * c->step_y, to, band_rows(c, rows) * c->row);
+    int8_t *to = scratch;
+    const int step = c->step_y / c->row, is_whole = !c->padded && step <= c->kernel_height;
+    if (is_whole) {
+        flip_avx512(input + (ptrdiff_t)first * c->step_y, (uint8_t *)to, band_rows(c, rows) * c->row);
         return;
     }
     for (int i = 0; i < band_rows(c, rows); i++, to += c->row) {
-        const int y = first * (c->step_y / c->row) - c->top + i;
-        memset(to, c->input_zero_point + 128, (size_t)c->row);
-        if (y >= 0 && y < c->input_height) flip_avx512(input + (ptrdiff_t)y * c->input_row, to + c->left, c->input_row);
+        const int y = first * step - c->top + i, is_read = c->window > 1 || i % step < c->kernel_height;
+        if (is_read && fill_border(c, to, y, c->input_zero_point + 128))
+            flip_avx512(input + (ptrdiff_t)y * c->input_row, (uint8_t *)to + c->left, c->input_row);
     }
 }
 

@@ -1,23 +1,15 @@
 // AVX-VNNI: vpdpbusd on 256 bits, in tiles as for AVX2. Sign bits are flipped as the input is copied, which adds 128, and the
 // bias takes it off.
-AVXVNNI INLINE void flip_avxvnni(const int8_t *from, int8_t *to, int size) {
-    const __m256i sign = _mm256_set1_epi8(-128);
-    int i = 0;
-    for (; i + 32 <= size; i += 32)
-        _mm256_storeu_si256((__m256i *)(to + i), _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(from + i)), sign));
-    for (; i < size; i++) to[i] = (int8_t)(from[i] ^ -128);
-}
-
 AVXVNNI INLINE void flip_band_avxvnni(const struct conv *c, const int8_t *input, int first, int rows) {
     int8_t *to = scratch;
     if (!c->padded) {
-        flip_avxvnni(input + (ptrdiff_t)first * c->step_y, to, band_rows(c, rows) * c->row);
+        flip_avx2(input + (ptrdiff_t)first * c->step_y, (uint8_t *)to, band_rows(c, rows) * c->row);
         return;
     }
     for (int i = 0; i < band_rows(c, rows); i++, to += c->row) {
         const int y = first * (c->step_y / c->row) - c->top + i;
-        memset(to, c->input_zero_point + 128, (size_t)c->row);
-        if (y >= 0 && y < c->input_height) flip_avxvnni(input + (ptrdiff_t)y * c->input_row, to + c->left, c->input_row);
+        if (fill_border(c, to, y, c->input_zero_point + 128))
+            flip_avx2(input + (ptrdiff_t)y * c->input_row, (uint8_t *)to + c->left, c->input_row);
     }
 }
 

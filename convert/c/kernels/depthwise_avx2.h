@@ -14,10 +14,12 @@ INLINE int band_of(const struct depthwise *c) {
 }
 
 AVX2 INLINE void widen_rows_avx2(const struct depthwise *c, const int8_t *input, int16_t *to, int first, int rows) {
-    const int size = c->input_width * c->channels;
+    const int size = c->input_width * c->channels, left = c->left * c->channels;
     for (int y = first; y < first + rows; y++, to += wide_row(c)) {
-        for (int i = 0; i < wide_row(c); i++) to[i] = (int16_t)c->input_zero_point;
-        if (y >= 0 && y < c->input_height) widen_avx2(input + (ptrdiff_t)y * size, to + c->left * c->channels, size);
+        const int is_there = y >= 0 && y < c->input_height;
+        for (int i = 0; i < (is_there ? left : wide_row(c)); i++) to[i] = (int16_t)c->input_zero_point;
+        for (int i = left + size; i < wide_row(c); i++) to[i] = (int16_t)c->input_zero_point;
+        if (is_there) widen_avx2(input + (ptrdiff_t)y * size, to + left, size);
     }
 }
 

@@ -40,16 +40,10 @@ AVXVNNI INLINE void order_avxvnni(const struct depthwise *c, struct order_avxvnn
 
 // Copies a row into parts, of columns that are read together, but no columns behind the last that is read.
 AVXVNNI INLINE void part_row_avxvnni(const struct depthwise *c, const int8_t *input, uint8_t *parts) {
-    const __m256i sign = _mm256_set1_epi8(-128);
     const int pixel = c->channels, part = part_avxvnni(c), read = part_columns(c) * c->stride_x, end = c->left + c->input_width;
     const int last = end < read ? end : read, run = c->stride_x > 1 ? 1 : last - c->left;
-    for (int x = c->left; x < last; x += run, input += run * pixel) {
-        uint8_t *to = parts + x % c->stride_x * part + x / c->stride_x * pixel;
-        int i = 0;
-        for (; i + 32 <= run * pixel; i += 32)
-            _mm256_storeu_si256((__m256i *)(to + i), _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(input + i)), sign));
-        for (; i < run * pixel; i++) to[i] = (uint8_t)(input[i] + 128);
-    }
+    for (int x = c->left; x < last; x += run, input += run * pixel)
+        flip_avx2(input, parts + x % c->stride_x * part + x / c->stride_x * pixel, run * pixel);
 }
 
 AVXVNNI INLINE void spread_avxvnni(const struct depthwise *c, const uint8_t *parts, uint8_t *to, int chunks) {

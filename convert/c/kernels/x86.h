@@ -101,6 +101,19 @@ AVX2 INLINE __m256i bytes_avx2(const __m256i x[4], int zero_point, int least, in
     return in_order_avx2(_mm256_permutevar8x32_epi32(bytes, _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0)));
 }
 
+// A copy with the sign bits flipped, which adds 128.
+AVX2 INLINE void flip_avx2(const int8_t *from, uint8_t *to, int size) {
+    const __m256i sign = _mm256_set1_epi8(-128);
+    int i = 0;
+    for (; i + 32 <= size; i += 32)
+        _mm256_storeu_si256((__m256i *)(to + i), _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(from + i)), sign));
+    for (; i + 8 <= size; i += 8) {
+        const __m128i bytes = _mm_loadl_epi64((const __m128i *)(from + i));
+        _mm_storel_epi64((__m128i *)(to + i), _mm_xor_si128(bytes, _mm256_castsi256_si128(sign)));
+    }
+    for (; i < size; i++) to[i] = (uint8_t)(from[i] + 128);
+}
+
 AVX2 INLINE void widen_avx2(const int8_t *input, int16_t *widened, int size) {
     int i = 0;
     for (; i + 16 <= size; i += 16)
