@@ -2,7 +2,9 @@
 
 The change is activation times gradient, summed over a unit's activations. For a channel that a kernel reads this is the
 sum of weight times gradient over the weights that read it, so that no activation need be kept. It is squared and
-averaged over small batches. Source: P. Molchanov et al. (2019), "Importance Estimation for Neural Network Pruning".
+averaged over small batches (P. Molchanov et al., 2019, "Importance Estimation for Neural Network Pruning"). Within each
+family it is then divided by its norm (P. Molchanov et al., 2017, "Pruning Convolutional Neural Networks for Resource
+Efficient Inference"): gradients shrink from layer to layer, and raw sums left whole families to their least.
 """
 
 from typing import Any
@@ -28,6 +30,8 @@ def importance_of(graph: Graph, job: Job) -> Importance:
     batches = [drawn[start : start + BATCH] for start in range(0, len(drawn), BATCH)]
     changes = [_changes(graph, job, np.sort(batch)) for batch in batches]
     importance: Importance = np.mean(np.square(changes), axis=0)
+    for family in graph.families:
+        importance[family] /= np.linalg.norm(importance[family]) or 1.0
     return importance
 
 
