@@ -165,7 +165,6 @@ class TrainedRanges(Bounded):
 
     parent_sha256: str  # of the weights of the float model that it was trained from, and is compared with
     ends: dict[str, tuple[float, ...]]  # the least and the largest value, by the name of a tensor
-    four_bits: tuple[str, ...] = ()  # layers whose weights have 4 bits
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -122,7 +122,7 @@ def _teacher(model: keras.Model, kind: str) -> Answers:
 def _job(
     graph: Graph, weights: Weights, ranges: list[Range], manifest: Manifest, data: Data, options: argparse.Namespace
 ) -> Job:
-    recipe = _recipe(manifest, options)
+    recipe = _recipe(manifest, data, options)
     epochs = options.epochs or _EPOCHS * data.repeats
     steps = epochs * -(-len(data.splits.fitted) // recipe.batch)
 
@@ -135,10 +135,13 @@ def _job(
     return Job(data, network, recipe, epochs, options.seed, patience=epochs)
 
 
-def _recipe(manifest: Manifest, options: argparse.Namespace) -> Recipe:
+def _recipe(manifest: Manifest, data: Data, options: argparse.Namespace) -> Recipe:
     """The images are changed as they were for the parent; no label is mixed, for the parent answers."""
     name = manifest.training.recipe if manifest.training else ""
     parent = RECIPES.get(name, RECIPES["tutorial"])
+    augmentation = parent.augmentation
+    if augmentation and data.frame:  # characters are never mirrored
+        augmentation = replace(augmentation, mirror=False)
     return Recipe(
         "qat",
         epochs=_EPOCHS,
@@ -147,7 +150,7 @@ def _recipe(manifest: Manifest, options: argparse.Namespace) -> Recipe:
         holds_out_validation=True,
         cosine=True,
         distortion=parent.distortion,
-        augmentation=parent.augmentation,
+        augmentation=augmentation,
     )
 
 
