@@ -1,4 +1,7 @@
-"""`python -m train` that is killed once its first checkpoint is on the disk: python tests/killed.py WORDS..."""
+"""A training that is killed once its first checkpoint is on the disk: python tests/killed.py WORDS...
+
+It is `python -m train WORDS`, or `python -m train.qat` where that is the first word.
+"""
 
 import os
 import signal
@@ -7,6 +10,7 @@ from pathlib import Path
 
 from train import __main__ as train
 from train.checkpoint import State
+from train.qat import __main__ as qat
 
 save = State.save
 
@@ -19,4 +23,5 @@ def save_and_die(state: State, path: Path) -> None:
 
 if __name__ == "__main__":
     State.save = save_and_die
-    sys.exit(train.main(sys.argv[1:]))
+    words = sys.argv[1:]
+    sys.exit(qat.main(words[1:]) if words[:1] == ["train.qat"] else train.main(words))
