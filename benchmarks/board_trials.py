@@ -92,7 +92,7 @@ def trials(board: Board, diagnosis: dict[str, Any], folder: Path, count: bool = 
     with tempfile.TemporaryDirectory() as scratch:
         data = read_answered(folder / "evaluation.npz", files[0].manifest)
         sample, golden = Path(scratch) / "sample.npz", _golden(data, folder, Path(scratch) / "models")
-        data.take(slice(IMAGES)).save(sample)
+        data.sample(IMAGES).save(sample)
         for engine in working:
             name, version = engine["engine"], engine["version"]
             if models := [model for model in files if _runs(name, model, board)]:
@@ -151,5 +151,5 @@ def _plain(model: ModelFile, models: Sequence[ModelFile]) -> str:
 def _golden(data: Dataset, models: Path, folder: Path) -> Path:
     """Copy the models with the files beside them into a folder, and write their answers on this machine there."""
     shutil.copytree(models, folder, symlinks=True)
-    write_file(folder / FILE, make(model_files([models]), data.images[:COMPARED]))
+    write_file(folder / FILE, make(model_files([models]), data.sample(COMPARED).images))
     return folder

@@ -47,14 +47,15 @@ class Contestant:
     def __init__(self, name: str, folder: Path, files: Path, core: int) -> None:
         os.sched_setaffinity(0, {core})
         data = read_answered(folder / "evaluation.npz", read_model(folder / "model.keras").manifest)
-        self._images = data.images[: _KERAS_IMAGES if name.startswith("keras") else ACCURACY_IMAGES]
+        data = data.sample(_KERAS_IMAGES if name.startswith("keras") else ACCURACY_IMAGES)
+        self._images = data.images
         try:
             with quiet():
                 self._classify = getattr(scripts, name)(files)
                 self._answers = [self._classify(image) for image in self._images]
         except Exception as error:  # engines raise whatever they like
             raise EdgecnnError(" ".join(str(error).split())[:200]) from None
-        self._labels = np.asarray(data.labels)[: len(self._answers)]
+        self._labels = np.asarray(data.labels)
         self._next = 0
 
     def accuracy(self) -> float | None:

@@ -58,7 +58,7 @@ def keep_fewest(parent: Parent, variant: Variant, plain: Conversion, max_drop: f
     """
     if plain.rewrites:  # layers are kept, and ranked, as they are in Keras
         plain = convert_and_prove(parent, replace(variant, optimize=NONE), max_drop)
-    images = parent.validation.images[:NOISE_IMAGES]
+    images = parent.validation.sample(NOISE_IMAGES).images
     ranking = candidates(layer_noise(parent, plain.data, variant.format, images))
     best, kept = plain, tuple[str, ...]()
     while not best.passed and len(kept) < len(ranking):

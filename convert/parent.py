@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import keras
 
 LEAST_CALIBRATION, FEW_CALIBRATION = 10, 100  # images: fewer are an error, fewer are a warning
-_SEED = 0  # of the images drawn from a calibration source
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ def draw(data: Dataset, count: int | None) -> Dataset:
         return data
     if not 0 < count <= len(data):
         raise EdgecnnError(f"--calibration-count {count}: there are {len(data)} images")
-    return data.take(np.sort(np.random.default_rng(_SEED).permutation(len(data))[:count]))
+    return data.sample(count)
 
 
 def _also_for_validation(calibration: Dataset) -> Dataset:

@@ -61,7 +61,7 @@ def named_noise(parent: Parent, model: ModelFile, images: int) -> list[Noise]:
         from convert.rewrites import rewritten  # it loads TensorFlow
 
         parent = replace(parent, model=rewritten(parent.model, rewrites)[0])
-    noise = layer_noise(parent, model.data, model.manifest.format, parent.validation.images[:images])
+    noise = layer_noise(parent, model.data, model.manifest.format, parent.validation.sample(images).images)
     return [layer for layer in noise if layer.layer in names]
 
 

@@ -80,7 +80,7 @@ def _models(models: Sequence[ModelFile], system: System, evaluation: Dataset) ->
         files |= _libraries(model.path, system)
     files[f"{MODELS}/{PICTURE}"] = _picture(models[0], evaluation)
     progress("asking the engines here")
-    files[f"{MODELS}/{GOLDEN}"] = make([model.path for model in models], evaluation.images[:GOLDEN_IMAGES])
+    files[f"{MODELS}/{GOLDEN}"] = make([model.path for model in models], evaluation.sample(GOLDEN_IMAGES).images)
     progress("")
     return files
 
@@ -108,11 +108,11 @@ def _splits(model: ModelFile, images: int) -> Files:
 
 
 def _sample(model: ModelFile, split: str, images: int) -> Dataset:
-    """The first images of a split beside a model, with the float model's answers."""
+    """Images of a split beside a model, with the float model's answers."""
     path = model.path.with_name(f"{split}.npz")
     if not path.exists():  # of an adopted model
         raise EdgecnnError(f"{path} is missing: numpy.savez makes one, of raw pixels (uint8) as images, and labels")
-    return read_dataset(path, model.manifest).take(slice(images))
+    return read_dataset(path, model.manifest).sample(images)
 
 
 def _libraries(model: Path, system: System) -> Iterator[tuple[str, bytes]]:

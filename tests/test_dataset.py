@@ -26,6 +26,14 @@ def stored(path: Path, **arrays: Any) -> Path:
     return path
 
 
+def test_a_sample_of_images_that_are_sorted_by_class_shows_all_classes() -> None:
+    data = Dataset(np.repeat(IMAGES, 10, axis=0), np.repeat(np.arange(3), 40), np.arange(120))
+    sample = data.sample(16)
+    assert set(np.asarray(sample.labels)) == {0, 1, 2}
+    assert sample.indices.tolist() == sorted(set(sample.indices.tolist())) == data.sample(16).indices.tolist()
+    assert len(data.sample(1000)) == 120
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.int32, np.int64, np.uint64])
 def test_whole_numbers_of_any_width_are_labels(tmp_path: Path, kind: type) -> None:
     data = read_dataset(stored(tmp_path / "a.npz", labels=LABELS.astype(kind)), PETS)

@@ -32,7 +32,7 @@ def golden_inputs(model: ModelFile, plan: Plan) -> Bytes:
     beside = model.path.with_name("validation.npz")
     if not beside.exists():
         return noise
-    images = read_dataset(beside, model.manifest).images[: 2 * _GOLDEN]
+    images = read_dataset(beside, model.manifest).sample(2 * _GOLDEN).images
     table = pixel_table(plan, model.manifest)
     channels = np.arange(images.shape[-1]) % len(table)
     return np.concatenate([noise, table[channels, images].reshape(len(images), size)])

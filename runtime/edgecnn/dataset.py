@@ -65,6 +65,10 @@ class Dataset:
             probabilities=None if self.probabilities is None else self.probabilities[places],
         )
 
+    def sample(self, count: int) -> "Dataset":
+        """At most `count` images, in their order and the same ones every time; the first ones may show one class."""
+        return self.take(sampled(len(self), count))
+
     def save(self, path: Path) -> None:
         """Write a sealed `.npz` that numpy reads too; the same content gives the same bytes."""
         members = {SOURCE_MEMBER: json.dumps(asdict(self.source) if self.source else None).encode()}
@@ -72,3 +76,8 @@ class Dataset:
             if getattr(self, name) is not None:
                 members[f"{name}.npy"] = npy(getattr(self, name))
         write_file(path, zip_members(members, compress=True))
+
+
+def sampled(images: int, count: int) -> npt.NDArray[np.intp]:
+    """Places of at most `count` of so many images, sorted, by a seed that does not change."""
+    return np.sort(np.random.default_rng(0).permutation(images)[:count])

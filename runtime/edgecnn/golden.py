@@ -78,9 +78,9 @@ def blended(images: Images) -> Images:
 
 
 def _golden_of(folder: Path) -> bytes:
-    """The golden.npz of all models of a folder, on the first images of its evaluation.npz."""
+    """The golden.npz of all models of a folder, on images of its evaluation.npz."""
     models = models_in(folder)
-    return make(models, read_dataset(folder / "evaluation.npz", read_model(models[0]).manifest).images[:IMAGES])
+    return make(models, read_dataset(folder / "evaluation.npz", read_model(models[0]).manifest).sample(IMAGES).images)
 
 
 def make(models: Sequence[Path], images: Images) -> bytes:

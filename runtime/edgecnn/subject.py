@@ -182,5 +182,5 @@ def images_for(path: Path, manifest: Manifest, count: int, data: Path | None = N
     """
     beside = data or path.with_name("evaluation.npz")
     if data or beside.exists():
-        return read_dataset(beside, manifest).images[:count]
+        return read_dataset(beside, manifest).sample(count).images
     return np.random.default_rng(0).integers(0, 256, (count, *manifest.input.shape), np.uint8)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from edgecnn.dataset import sampled
 from edgecnn.errors import EdgecnnError
 from train.qat.graph import Graph
 from train.qat.student import Weights
@@ -43,7 +44,7 @@ def calibrated_ranges(graph: Graph, weights: Weights, images: Images, clips: boo
         low, high = ranges[tensor.group]
         if not np.isfinite([low, high]).all() or low == high:
             raise EdgecnnError(f"the values of {tensor.name[:80]} are all alike or NaN: the model was trained badly")
-    answers = _Answers(graph, weights, images[:_IMAGES])
+    answers = _Answers(graph, weights, images[sampled(len(images), _IMAGES)])
     nearest = answers.distance(ranges)
     movable = [group for group in ranges if group not in graph.still and clips]
     for group in tqdm(movable, "trying ranges", unit="range", disable=None, leave=False):
