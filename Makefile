@@ -55,17 +55,19 @@ readme: $(READY)  ## the tables of README.md and docs/results.md, from benchmark
 
 COMPILE := uv pip compile --generate-hashes --no-header --quiet
 BOARD := $(COMPILE) --no-annotate --constraint requirements/workstation.txt
+# 32-bit ARM: the rest comes from Debian, as workstation/boards.py says.
+ARMHF := tflite-runtime paho-mqtt prometheus-client starlette uvicorn anyio click h11 idna typing-extensions
 lock:  ## write requirements/ again, for the workstation and for boards (needs uv)
 	$(COMPILE) pyproject.toml --group dev --universal --python-version 3.11 -o requirements/workstation.txt
-	$(BOARD) runtime/pyproject.toml --extra litert --extra tflite --extra onnx --extra camera --extra mqtt --python-version 3.11 \
+	$(BOARD) runtime/pyproject.toml --extra litert --extra tflite --extra onnx --extra camera --extra mqtt --extra serve --python-version 3.11 \
 	  --python-platform aarch64-manylinux_2_36 -o requirements/board-bookworm-arm64.txt
-	$(BOARD) runtime/pyproject.toml --extra litert --extra onnx --extra camera --extra mqtt --python-version 3.13 \
+	$(BOARD) runtime/pyproject.toml --extra litert --extra onnx --extra camera --extra mqtt --extra serve --python-version 3.13 \
 	  --python-platform aarch64-manylinux_2_40 -o requirements/board-trixie-arm64.txt
-	$(BOARD) runtime/pyproject.toml --extra litert --extra tflite --extra onnx --extra camera --extra mqtt --python-version 3.11 \
+	$(BOARD) runtime/pyproject.toml --extra litert --extra tflite --extra onnx --extra camera --extra mqtt --extra serve --python-version 3.11 \
 	  --python-platform x86_64-manylinux_2_36 -o requirements/board-bookworm-amd64.txt
 	echo pip | $(COMPILE) - --no-annotate --no-deps --python-version 3.10 -o requirements/bundle.txt
 	printf 'openvino\nMNN\nncnn\n' | $(BOARD) - --python-version 3.11 -o requirements/peers.txt
-	printf 'tflite-runtime\npaho-mqtt\n' | $(BOARD) - --no-deps --python-version 3.11 -o requirements/board-bookworm-armhf.txt
+	printf '%s\n' $(ARMHF) | $(BOARD) - --no-deps --python-version 3.11 -o requirements/board-bookworm-armhf.txt
 	echo onnxruntime==1.21.0 | $(COMPILE) - --no-annotate --no-deps --python-version 3.11 \
 	  -o requirements/board-onnxruntime-1.21.0.txt
 

@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     sample = arguments.count(GOLDEN_IMAGES)
     parser.add_argument("--images", type=sample, default=IMAGES, help=f"of each split (default {IMAGES})")
     parser.add_argument("--with", dest="extras", action="append", choices=EXTRAS, default=[], metavar="EXTRA",
-                        help="camera: with OpenCV, for USB cameras and videos; mqtt: with paho-mqtt")  # fmt: skip
+                        help="camera: OpenCV, for USB cameras and videos; mqtt: paho-mqtt; serve: server")  # fmt: skip
     parser.add_argument("--sign", type=Path, metavar="KEY", help="an SSH private key")
     parser.add_argument("--expires", type=_day, metavar="YYYY-MM-DD", help="the last day on which a device accepts it")
     parser.add_argument("--output", type=Path, help="default: NAME-TARGET.bundle beside the first model")

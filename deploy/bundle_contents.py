@@ -29,7 +29,11 @@ from edgecnn.native_description import description_file
 from edgecnn.programs import run_program
 from workstation.boards import System
 
-EXTRAS = {"camera": "opencv-python-headless", "mqtt": "paho-mqtt"}  # what --with adds: packages by the wheel's extras
+EXTRAS = {  # what --with adds: packages by the wheel's extras
+    "camera": ("opencv-python-headless",),
+    "mqtt": ("paho-mqtt",),
+    "serve": ("httptools", "prometheus-client", "starlette", "uvicorn"),
+}
 _ROOT = Path(__file__).parents[1]
 _SPLITS = ("validation", "evaluation")  # for tune and for check
 RESERVED = {GOLDEN, PICTURE, *(f"{split}.npz" for split in _SPLITS)}  # names that no model may have
@@ -56,7 +60,8 @@ def contents(
     """
     evaluation = _sample(models[0], "evaluation", images)
     engines = sorted({engine_for(system, model.manifest.format) for model in models})
-    packages = [*(ENGINES[name].package for name in engines), "numpy", "pillow", *(EXTRAS[name] for name in extras)]
+    packages = [*(ENGINES[name].package for name in engines), "numpy", "pillow"]
+    packages += [package for name in extras for package in EXTRAS[name]]
     packed_wheels, unpacked = _wheels(system, packages, offline)
     files = program() | _models(models, system, evaluation) | _splits(models[0], images) | packed_wheels
     index = {

@@ -234,6 +234,7 @@ def bundle(trained: Path, once: Once) -> Path:
     def fill(folder: Path) -> None:
         path = folder / "digits.bundle"
         words = ("deploy.bundle", trained / "model_int8.tflite", "--target", BUNDLED, "--offline", "--images", 100)
+        words += ("--with", "serve")
         done = run(*words, "--output", path, "--json")
         assert done.returncode == 0, done.stderr
         report = json.loads(done.stdout)

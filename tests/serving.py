@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import requests
 from conftest import ROOT, heed_interrupts
 
 TOKEN = "a-token-for-tests"
+PROGRAM = (sys.executable, "-m", "edgecnn")
 _PATIENCE = 60.0  # seconds, for a loaded machine
 
 
@@ -50,10 +51,12 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *words: object, env: dict[str, str] | None = None) -> Iterator[Server]:
+def serving(
+    folder: Path, *words: object, env: dict[str, str] | None = None, program: Sequence[object] = PROGRAM
+) -> Iterator[Server]:
     """A server that ends with the block."""
     log = folder / "serve.log"
-    command = [sys.executable, "-m", "edgecnn", "serve", "--port", "0", "--json", *map(str, words)]
+    command = [*map(str, program), "serve", "--port", "0", "--json", *map(str, words)]
     with log.open("w") as err:
         process = subprocess.Popen(
             command, cwd=ROOT, env=os.environ | (env or {}), stdout=subprocess.PIPE, stderr=err, text=True,

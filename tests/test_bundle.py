@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import BUNDLED, ROOT, refused, run
+from packaging.requirements import Requirement
 from PIL import Image
+from serving import serving
 from test_adopt import stripped
 
 from deploy import building, disk, versions
@@ -77,6 +80,8 @@ def test_it_installs_without_network_upgrades_rolls_back_and_changes_nothing_twi
     assert (answer["label"], Path(answer["image"]).parent) == ("3", (home / "current/models").resolve())
     info = subprocess.run([command, "info", "--json"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert Path(json.loads(info.stdout)["file"]) == (home / "current/models/model_int8.tflite").resolve()
+    with serving(tmp_path, program=[command]) as server:
+        assert server.post("classify", (home / "current/models" / PICTURE).read_bytes()).json()["label"] == "3"
     pip = [home / "current/env/bin/python", "-I", "-m", "pip", "--version"]
     assert subprocess.run(pip, check=False, capture_output=True).returncode == 0
 
@@ -445,8 +450,12 @@ def test_an_adopted_model_with_images_alone_goes_into_a_bundle_and_runs_there(tr
 
 
 def test_every_target_has_what_a_bundle_may_hold() -> None:
+    extras = tomllib.loads((ROOT / "runtime/pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for extra, packages in EXTRAS.items():
+        assert {*packages, "pillow"} == {Requirement(needed).name for needed in extras[extra]} | {"pillow"}
+    added = {package for packages in EXTRAS.values() for package in packages}
     for system in TARGETS.values():
-        assert {"numpy", "pillow", *EXTRAS.values()} <= {*locked(system.name), *system.provided}
+        assert {"numpy", "pillow", *added} <= {*locked(system.name), *system.provided}
 
 
 def test_mistakes_on_the_workstation_get_a_line(trained: Path, tmp_path: Path) -> None:

@@ -114,6 +114,7 @@ _BOOKWORM_32 = System(
         "numpy": ("numpy", "python3-numpy"),
         "pillow": ("PIL", "python3-pil"),
         "opencv-python-headless": ("cv2", "python3-opencv"),
+        "httptools": ("httptools", "python3-httptools"),
     },
 )
 
