@@ -15,13 +15,14 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from convert.processes.engine_answers import answers, in_engine_process
+from convert.statistics import with_statistics
 from convert.variant import quantizations
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, quiet, table
 from edgecnn.dataset_reading import read_dataset
@@ -66,18 +67,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--layout", choices=LAYOUTS, help="of the input, if its shape leaves it open")
     parser.add_argument("--output", type=Path, help="default: beside, as NAME_edgecnn")
     add_reject_option(parser, "default: never")
-    parser.add_argument("--validation", type=Path, metavar="SOURCE", help="for --reject: .npz or folder a label")
+    parser.add_argument(
+        "--validation", type=Path, metavar="SOURCE", help="its statistics, and --reject: .npz or folder"
+    )
     options = parser.parse_args(argv)
-    if bool(options.reject) != bool(options.validation):
-        raise EdgecnnError("--reject and --validation go together: the threshold is set on labelled images")
+    if options.reject and not options.validation:
+        raise EdgecnnError("--reject needs --validation: the threshold is set on labelled images")
     output = options.output or options.file.with_stem(f"{options.file.stem}_edgecnn")
     if output.resolve() == options.file.resolve():
         raise EdgecnnError(f"--output {output} is the file itself: name another")
     data = read_file(options.file)
     manifest = manifest_for(options.file, data, options)
     payload, members = _unzipped(options.file, data) if manifest.format == "tflite" else (data, {})
-    if options.reject:
-        manifest, missed = _with_rejection(pack_model(payload, manifest), manifest, options)
+    if options.validation:
+        manifest, missed = _with_validation(pack_model(payload, manifest), manifest, options)
         if missed:
             print(missed, file=sys.stderr)
             return GATE_FAILED
@@ -117,18 +120,19 @@ def manifest_for(path: Path, data: bytes, options: argparse.Namespace) -> Manife
     return Manifest(path.stem, file_format, labels, entry, sha256(data), kind, _quantization(probe))
 
 
-def _with_rejection(data: bytes, manifest: Manifest, options: argparse.Namespace) -> tuple[Manifest, str]:
-    """The manifest with the threshold of --reject; or as it is, and why no threshold reaches the share.
+def _with_validation(data: bytes, manifest: Manifest, options: argparse.Namespace) -> tuple[Manifest, str]:
+    """The manifest with the statistics of --validation and the threshold of --reject; and why none reaches the share.
 
     Raises:
-        EdgecnnError: the images do not fit the model, or have no labels.
+        EdgecnnError: the images do not fit the model, or --reject is there and they have no labels.
     """
     validation = read_dataset(options.validation, manifest)
-    check_reject(manifest, validation)
+    if options.reject:
+        check_reject(manifest, validation)
     engine, *_ = engines_for(manifest.format, str(options.file))
     probabilities, _ = answers(ModelFile(options.file, data, manifest), engine, validation.images)
-    rejection, missed = fit_rejection(probabilities, np.asarray(validation.labels), options.reject)
-    return replace(manifest, rejection=rejection), missed
+    rejection, missed = fit_rejection(probabilities, np.asarray(validation.labels), options.reject or 0)
+    return with_statistics(manifest, rejection, validation.images, probabilities), missed
 
 
 def _quantization(probe: Probe) -> str:
@@ -207,6 +211,7 @@ def _rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("labels", " ".join(manifest.labels)),
         ("output", manifest.output),
         *([("unknown", manifest.rejection.words)] if manifest.rejection else []),
+        *([("reference", f"{manifest.reference.images:,} images")] if manifest.reference else []),
     ]
 
 

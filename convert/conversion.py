@@ -12,15 +12,15 @@ from convert.formats import FORMATS
 from convert.parent import Parent
 from convert.processes.engine_answers import answers_by_engine
 from convert.proof import Proof, largest_difference_allowed, prove, with_rejection, with_test_report
+from convert.statistics import with_statistics
 from convert.variant import Variant
 from edgecnn.command import progress, quiet
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays, write_file
 from edgecnn.manifest import Calibration, Manifest
 from edgecnn.modelfile import ModelFile, pack_model
-from edgecnn.reference import reference_of
 from workstation.layer_names import layer_in
-from workstation.rejection import at_temperature_of, fit_rejection
+from workstation.rejection import fit_rejection
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,8 @@ def reported(parent: Parent, variant: Variant, conversion: Conversion, max_drop:
     """
     engine, proof = conversion.reference()
     rejection, missed = fit_rejection(proof.answers_to(parent.validation), parent.validation_labels, parent.reject)
-    manifest = replace(_manifest(parent, variant, conversion.rewrites), rejection=rejection)
-    answers = at_temperature_of(rejection, proof.answers_to(parent.validation))
-    manifest = replace(
-        manifest, reference=reference_of(parent.validation.images, answers) if np.isfinite(answers).all() else None
-    )
+    manifest = _manifest(parent, variant, conversion.rewrites)
+    manifest = with_statistics(manifest, rejection, parent.validation.images, proof.answers_to(parent.validation))
     proofs = {
         name: with_rejection(manifest, other, parent.validation, missed if name == engine else "")
         for name, other in conversion.proofs.items()

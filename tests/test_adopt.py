@@ -49,7 +49,7 @@ def test_an_adopted_file_says_unknown_if_asked_to(trained: Path, tmp_path: Path)
     """Its threshold is fitted to its own answers to images that the network never saw."""
     path, images = stripped(trained / "model_int8.tflite", tmp_path / "m.tflite"), trained / "evaluation.npz"
     about = (*LABELS, "--normalization", "unit")
-    refused(run("convert.adopt", path, *about, "--reject", "0.99"), "--reject and --validation go together")
+    refused(run("convert.adopt", path, *about, "--reject", "0.99"), "--reject needs --validation")
     with np.load(images) as arrays:
         np.savez(tmp_path / "bare.npz", images=arrays["images"])
     refused(run("convert.adopt", path, *about, "--reject", "0.99", "--validation", tmp_path / "bare.npz"), "labels")
@@ -60,6 +60,7 @@ def test_an_adopted_file_says_unknown_if_asked_to(trained: Path, tmp_path: Path)
         assert not (tmp_path / "m_edgecnn.tflite").exists()
     done = run("convert.adopt", path, *about, "--reject", "0.995", "--validation", images)
     assert done.returncode == 0, done.stderr
+    assert read_model(tmp_path / "m_edgecnn.tflite").manifest.reference is not None
     model = Classifier(tmp_path / "m_edgecnn.tflite")
     assert model.threshold > 0
     assert "unknown" in done.stdout
@@ -69,6 +70,24 @@ def test_an_adopted_file_says_unknown_if_asked_to(trained: Path, tmp_path: Path)
     assert figures.selective_accuracy is not None
     assert figures.selective_accuracy >= 0.995
     assert 0.5 < figures.coverage < 1
+
+
+def test_an_adopted_file_has_the_reference_of_a_conversion(trained: Path, tmp_path: Path) -> None:
+    """Of the same images, without labels, and the same answers."""
+    path = stripped(trained / "model_int8.tflite", tmp_path / "m.tflite")
+    with np.load(trained / "validation.npz") as arrays:
+        np.savez(tmp_path / "bare.npz", images=arrays["images"])
+    done = run("convert.adopt", path, *LABELS, "--normalization", "unit", "--validation", tmp_path / "bare.npz")
+    assert done.returncode == 0, done.stderr
+    manifest = read_model(tmp_path / "m_edgecnn.tflite").manifest
+    assert manifest.rejection is None
+    converted = read_model(trained / "model_int8.tflite").manifest
+    assert manifest.reference is not None
+    assert converted.reference is not None
+    if converted.rejection is None:
+        assert manifest.reference == converted.reference
+    else:  # whose temperature is in its probabilities
+        assert replace(manifest.reference, probability=converted.reference.probability) == converted.reference
 
 
 def test_files_that_metadata_appended_stay_and_labels_are_written_once(trained: Path, tmp_path: Path) -> None:
