@@ -15,7 +15,7 @@ from edgecnn.drift import WINDOW, Drift, drift_of
 from edgecnn.manifest import Manifest
 from edgecnn.prediction import Prediction
 from edgecnn.reference import Histogram, histogram, reference_of
-from edgecnn.stability import LEAST, critical_index, images_needed, stability_index
+from edgecnn.stability import LEAST, critical_index, ending_index, images_needed, stability_index
 from train.datasets import digits
 
 Images = npt.NDArray[np.uint8]
@@ -100,6 +100,53 @@ def test_nothing_is_said_before_there_are_enough_pictures(manifest: Manifest, va
             first = number
     assert first == min(drift.needs.values())
     assert drift.indices()["brightness"] > 1
+
+
+def test_a_change_near_the_limit_does_not_begin_and_end_again_and_again(
+    manifest: Manifest, validation: Images, answers: list[Prediction]
+) -> None:
+    """One picture in twenty is dark: the index of brightness wavers about its limit."""
+    drift, random = drift_of(manifest), np.random.default_rng(0)
+    assert drift is not None
+    assert manifest.reference is not None
+    limit = critical_index(len(manifest.reference.brightness.shares), manifest.reference.images, WINDOW)
+    above, named = [], []
+    for number in range(1, 10_001):
+        place = int(random.integers(len(validation)))
+        image = validation[place]
+        drift.add(image // 2 if random.random() < 1 / 20 else image, answers[place])
+        if number >= WINDOW and number % 10 == 0:
+            above.append(drift.indices()["brightness"] > limit)
+            named.append("brightness" in {finding.statistic for finding in drift.findings()})
+    crossings, turns = (int(np.diff(states).sum()) for states in (above, named))
+    assert crossings > 20
+    assert any(named)
+    assert turns < crossings / 3
+    assert all(one >= other for one, other in zip(named, above, strict=True))  # none is missed
+
+
+def test_a_change_is_over_once_its_pictures_have_left_the_window(
+    manifest: Manifest, validation: Images, answers: list[Prediction]
+) -> None:
+    drift = drift_of(manifest)
+    assert drift is not None
+    order = np.random.default_rng(0).permutation(len(validation))
+    for image in validation[order[:WINDOW]] // 2:
+        drift.add(image, answers[order[0]])
+    assert drift.findings()
+    for place in order[WINDOW : 2 * WINDOW]:
+        drift.add(validation[place], answers[place])
+    assert drift.findings() == []
+
+
+def test_a_change_can_end_whatever_the_number_of_bins() -> None:
+    """Chance alone is below the lower limit, but for one time in a hundred."""
+    from scipy.stats import chi2
+
+    for bins in (2, 3, 10, 100, 1000):
+        for images, sample in ((5000, 500), (200, 500), (10**5, 10**5)):
+            least = chi2.isf(0.01, bins - 1) * (1 / images + 1 / sample)
+            assert least < ending_index(bins, images, sample) < critical_index(bins, images, sample)
 
 
 def test_the_index_of_equal_shares_is_nothing_and_of_others_as_computed_by_hand() -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edgecnn.manifest import Manifest
 from edgecnn.prediction import Prediction
 from edgecnn.reference import PIXELS, STATISTICS, Histogram, Reference, statistics
-from edgecnn.stability import critical_index, images_needed, stability_index
+from edgecnn.stability import critical_index, ending_index, images_needed, stability_index
 
 WINDOW = 500  # pictures that are compared, the newest ones
 _RARE = 5  # pictures of a label expected in a window; rarer labels are one. Source: W. Cochran (1954)
@@ -71,6 +71,7 @@ class Drift:
         self._bins = np.zeros((window, len(STATISTICS)), np.int32)
         self._figures = np.zeros((window, len(self._histograms)), np.float32)
         self._lock = threading.Lock()
+        self._changed: set[str] = set()  # statistics that were findings at the last look
         self.seen = 0
         self.needs = {
             name: images_needed(len(shares), reference.images, window) for name, shares in self._expected.items()
@@ -102,15 +103,24 @@ class Drift:
             return {name: float(index.sum()) for name, index in self._by_bin().items()} if self.seen else {}
 
     def findings(self) -> list[Finding]:
-        """What has changed, by more than chance explains; nothing before there are as many pictures as it needs."""
+        """What has changed, by more than chance explains; nothing before there are as many pictures as it needs.
+
+        A finding stays until its index is below a lower limit, `edgecnn.stability.ending_index`.
+        """
         with self._lock:
             indices = self._by_bin() if self.seen else {}
-            return [
+            findings = [
                 self._finding(name, index, limit)
                 for name, index in indices.items()
-                if self.images >= self.needs[name]
-                and index.sum() > (limit := critical_index(len(index), self._reference.images, self.images))
+                if self.images >= self.needs[name] and index.sum() > (limit := self._limit(name))
             ]
+            self._changed = {finding.statistic for finding in findings}
+            return findings
+
+    def _limit(self, name: str) -> float:
+        """The index that a statistic exceeds where it has changed."""
+        limit = ending_index if name in self._changed else critical_index
+        return limit(len(self._expected[name]), self._reference.images, self.images)
 
     def _by_bin(self) -> dict[str, npt.NDArray[np.floating[Any]]]:
         return {

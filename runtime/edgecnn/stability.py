@@ -42,6 +42,15 @@ def critical_index(bins: int, images: int, sample: int) -> float:
     return max(LEAST, _chi_square(bins - 1) * (1 / images + 1 / sample))
 
 
+def ending_index(bins: int, images: int, sample: int) -> float:
+    """The index below which a change is over: halfway from what chance gives on average to `critical_index`.
+
+    Near its limit an index of 500 images wavers by a quarter of it; without a lower one a change would begin and end
+    again and again.
+    """
+    return ((bins - 1) * (1 / images + 1 / sample) + critical_index(bins, images, sample)) / 2
+
+
 def images_needed(bins: int, images: int, window: int) -> int:
     """The images after which chance alone is below `LARGE`; `window` if they are not enough."""
     rest = LARGE / _chi_square(bins - 1) - 1 / images if bins > 1 else 1.0
