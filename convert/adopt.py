@@ -44,7 +44,7 @@ _CHANNELS = (1, 3, 4)  # lengths of an axis of channels
 _PROBES = 8  # random images
 _MOST = 2**24  # bytes that TFLite Metadata may append
 _QUANTIZATIONS = {"uint8": "uint8"} | {  # by the dtype of both ends
-    row.ends: row.quantize for row in quantizations("tflite").values() if row.ends != "float32"
+    row.ends: row.quantize for row in quantizations("tflite").values() if row.ends != "float32" and not row.trained
 }
 
 
