@@ -1,4 +1,4 @@
-// Classifies pictures: @{lower} IMAGE.pgm...; @{lower} --bench times the network. A picture is a binary PGM (one channel) or PPM
+// Classifies pictures: @{lower} IMAGE...; @{lower} --bench times the network. A picture is a binary PGM (one channel) or PPM
 // (three) of the network's own size.
 #define _POSIX_C_SOURCE 199309L
 #include <stdio.h>
@@ -77,7 +77,8 @@ static int bench(void) {
 }
 
 int main(int count, char **words) {
-    int status = count > 1 ? 0 : fail("@{lower}", "give IMAGE.pgm or --bench");
+    const char *usage = @{upper}_CHANNELS == 1 ? "give IMAGE.pgm or --bench" : "give IMAGE.ppm or --bench";
+    int status = count > 1 ? 0 : fail("@{lower}", usage);
     for (int i = 1; i < count; i++) {
         const int found = strcmp(words[i], "--bench") ? classify(words[i]) : bench();
         if (found) status = found;
