@@ -78,11 +78,12 @@ class Question:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.serve`."""
     parser = command_parser("python -m benchmarks.serve", __doc__)
-    parser.add_argument("--seconds", type=arguments.number(1, 3600), default=60, help="of the 64 clients (default 60)")
+    duration = arguments.number(1, 3600)
+    parser.add_argument("--seconds", type=duration, default=60, dest="duration", help="of the 64 clients (default 60)")
     parser.add_argument("--requests", type=arguments.count(1), default=2000, help="for each median (default 2000)")
     parser.add_argument("--core", type=arguments.core, default=min(os.sched_getaffinity(0)), help="the server's core")
     options = parser.parse_args(argv)
-    report = measure(options.seconds, options.requests, options.core)
+    report = measure(options.duration, options.requests, options.core)
     if options.json:
         print_json(report)
     else:

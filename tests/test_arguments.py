@@ -16,6 +16,7 @@ from deploy import install
 from edgecnn import SHIPPED
 from edgecnn.cli import main
 from edgecnn.modelfile import pack_model, read_model
+from edgecnn.shipped import model_path
 
 EMPTY, HUGE = "", "9" * 5000
 VALUES = (
@@ -42,6 +43,12 @@ FINE = {
     "max_drop": {"0"},
     "threshold": {"0"},
     "reject": {"0"},
+    "duration": {"1.5"},
+    "drift": {"0"},
+    "floor": {"0"},
+    "hold": {"0", "1.5"},
+    "queue": {"0"},
+    "port": {"0"},
     "fps": {"1.5"},
     "learning_rate": {"1.5"},
     "width": {"1.5"},
@@ -80,7 +87,7 @@ def needs(action: argparse.Action) -> list[str]:
 def kind_of(action: argparse.Action) -> str:
     if action.choices:
         return "choice"
-    return {None: "word", Path: "path", str: "anything"}.get(action.type, "number")  # type: ignore[arg-type]
+    return {None: "word", Path: "path", model_path: "path", str: "anything"}.get(action.type, "number")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +168,8 @@ def test_a_network_of_other_classes_is_not_compared(trained: Path, tmp_path: Pat
     graph = helper.make_graph(nodes, "three", ends[:1], ends[1:], [weights])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     known = read_model(trained / "model_float32.onnx").manifest
-    manifest = replace(known, name="three", labels=("a", "b", "c"), agreement=None, reported=None, baseline=None)
+    none = dict.fromkeys(("agreement", "reported", "baseline", "reference"))
+    manifest = replace(known, name="three", labels=("a", "b", "c"), **none)
     (tmp_path / "three.onnx").write_bytes(pack_model(model.SerializeToString(), manifest))
     ours = trained / "model_int8.tflite"
     refused(run("convert.verify", f"{trained / 'model.keras'}@litert", ours), "leave @litert out")

@@ -12,13 +12,13 @@ from conftest import run
 from PIL import Image, ImageDraw, ImageFilter
 
 from edgecnn import Classifier
+from edgecnn.answering import Answering
 from edgecnn.classifier import Prediction
 from edgecnn.components import components
 from edgecnn.images import frame_character
 from edgecnn.manifest import CharacterFrame
 from edgecnn.morphology import closed, line_opened, opened
 from edgecnn.prediction import Output
-from edgecnn.watch import answer
 from train.datasets import digits
 
 WIDTH, HEIGHT = 480, 360
@@ -168,11 +168,12 @@ def test_the_commands_say_unknown_of_a_blank_picture(
     done = run("edgecnn", "classify", blank, drawn, "--json")
     assert done.returncode == 0, done.stderr
     first, second = json.loads(done.stdout)
-    assert first == {"image": str(blank), "label": "unknown", "probability": 0.0}
+    assert (first["image"], first["label"], first["probability"]) == (str(blank), "unknown", 0.0)
     assert second["label"] == written[3][0]
     for path, document in ((blank, first), (drawn, second)):
-        frame = answer(classifier, frame_of(path.name, read_image, path, classifier.manifest.input))
-        assert (frame["label"], frame["probability"]) == (document["label"], document["probability"])
+        frame = frame_of(path.name, read_image, path, classifier.manifest.input)
+        message = Answering(classifier, "folder").message(frame)
+        assert (message["label"], message["probability"]) == (document["label"], document["probability"])
 
 
 def test_a_path_an_image_and_pixels_get_the_same_answer(

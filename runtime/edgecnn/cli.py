@@ -204,7 +204,7 @@ def add_answer_options(to: argparse.ArgumentParser) -> None:
     to.add_argument("--mqtt", metavar="URL/TOPIC", help="publish answers: mqtt://[user@]host[:port]/topic, or mqtts://")
     to.add_argument("--mqtt-password-file", type=Path, metavar="FILE", help="default: EDGECNN_MQTT_PASSWORD")
     to.add_argument("--mqtt-ca", type=Path, metavar="FILE", help="certificates that the broker's is checked against")
-    to.add_argument("--keep-unsure", type=arguments.path, metavar="FOLDER", help="keep pictures that are 'unknown'")
+    to.add_argument("--keep-unsure", type=Path, metavar="FOLDER", help="keep pictures that are 'unknown'")
     to.add_argument(
         "--keep-megabytes", type=arguments.count(1, 10**6), default=64, metavar="MB", help="of them, at most (64)"
     )

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from edgecnn import arguments
+
 SHIPPED = Path(__file__).with_name("mnist_int8.tflite")  # the reference model
 SMALL = SHIPPED.with_name("mnist_small_int8.tflite")  # a tenth of its work
 MODELS = {"small": SMALL}  # what commands call them
@@ -16,4 +18,4 @@ def default_model() -> Path:
 
 def model_path(text: str) -> Path:
     """A type for argparse: the path of a model, or of one in the wheel by its name."""
-    return MODELS.get(text) or Path(text)
+    return MODELS.get(text) or arguments.path(text)

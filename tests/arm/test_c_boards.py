@@ -116,12 +116,14 @@ def test_the_static_program_runs(target: str, emulator: str, largest: int, expor
     ("m0+", GCC, "-Os"), ("m4", GCC, "-Os"), ("m4", GCC, "-O3"), ("m4", CLANG, "-Os"), ("m33", CLANG, "-O3"),
     ("m55", GCC, "-O3"), ("rv32", GCC, "-Os"), ("rv32", CLANG, "-O3"),
 ])  # fmt: skip
-def test_extreme_layers_on_microcontrollers(cpu: str, compiler: str, level: str, once: Once, trained: Path) -> None:
+def test_extreme_layers_on_microcontrollers(
+    cpu: str, compiler: str, level: str, once: Once, trained: Path, tmp_path: Path
+) -> None:
     networks = c_networks(once, trained)
     names = [source.stem.removesuffix("_test") for source in networks.glob("*_test.c")]
     names = [name for name in names if name.startswith(KINDS if cpu != "m55" else ("conv", "depthwise", "dense"))]
     sources = [networks / f"{name}{end}.c" for name in names for end in ("", "_test")]
-    parts = networks / f"extremes_{cpu}.c"
+    parts = tmp_path / "extremes.c"
     calls = " + ".join(f"{name}_test()" for name in names)
     declared = "".join(f"int {name}_test(void);\n" for name in names)
     parts.write_text(f"{declared}int extremes_{len(names)}_test(void) {{ return {calls}; }}\n")
