@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import refused, run, skip_if_fast
+from conftest import refused, run
 from PIL import Image
 from test_train_data import write_idx
 
 from train.datasets import digits
+from train.review import LabelError, Review
 
 NAMES = "0,1,2,3,4,5,6,7,8,9"
 
@@ -51,9 +52,6 @@ def test_most_flipped_labels_are_listed_and_few_others(flipped: tuple[Path, set[
 
 
 def test_networks_that_learned_little_are_not_to_be_believed() -> None:
-    skip_if_fast()
-    from train.label_errors import LabelError, Review
-
     error = LabelError("cat/1.png", "cat", "dog", 0.9, 0.1)
     for accuracy, believed in ((0.95, True), (0.5, False)):
         shown = Review(120, 4, accuracy, (error,), ("a.csv", "a.png")).as_table()

@@ -10,7 +10,7 @@ import csv
 import io
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from edgecnn.command import table
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file
 from edgecnn.pixels import normalize
@@ -26,54 +25,13 @@ from train.datasets import Data
 from train.fit import fit
 from train.job import Job
 from train.pictures import GALLERY, gallery
+from train.review import LabelError, Review
 
-_BATCH, _SHOWN = 500, 12  # images that are answered at a time; label errors that people see in the table
-_BELIEVED = 0.8  # share of the labels with which the networks agree
+_BATCH = 500  # images that are answered at a time
 _CSV, _PICTURE = "label_errors.csv", "label_errors.png"
 
 Indices = npt.NDArray[np.intp]
 Probabilities = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class LabelError:
-    """An image whose label is probably wrong."""
-
-    image: str  # the file's name, or the split and the place in it
-    label: str
-    probable: str  # the label that it should have
-    probability: float  # of that one
-    of_label: float  # the probability of the label that it has
-
-
-@dataclass(frozen=True)
-class Review:
-    """The labels of a data set, reviewed."""
-
-    images: int
-    folds: int
-    accuracy: float  # of the networks on the images of their fold
-    errors: tuple[LabelError, ...]  # the least probable labels first
-    written: tuple[str, ...]
-
-    def as_document(self) -> dict[str, Any]:
-        """For `--json`."""
-        document = asdict(self)
-        return document | {"label_errors": document.pop("errors")}
-
-    def as_table(self) -> str:
-        """The first label errors, for people."""
-        head = ("image", "label", "probable", "its probability", "that of the label")
-        rows = [
-            (error.image, error.label, error.probable, f"{error.probability:.3f}", f"{error.of_label:.3f}")
-            for error in self.errors[:_SHOWN]
-        ]
-        doubt = ": too few to believe this list; try more --epochs or another --network"
-        end = [
-            f"{len(self.errors):,} of {self.images:,} labels are probably wrong: look at {' and '.join(self.written)}",
-            f"The networks agree with {self.accuracy:.4f} of the labels{doubt if self.accuracy < _BELIEVED else ''}.",
-        ]
-        return "\n\n".join([*([table(head, rows)] if rows else []), "\n".join(end)])
 
 
 def review_labels(job: Job, output: Path, folds: int) -> Review:
