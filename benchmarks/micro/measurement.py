@@ -15,7 +15,7 @@ from workstation.compiler import COMPILER
 
 LEVELS = ("-Os", "-O3")
 GCC, CLANG = "gcc", "clang"
-_FLAGS = ("-std=c11", "-ffreestanding", "-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Werror")
+_FLAGS = ("-std=c11", "-ffreestanding", "-ffunction-sections", "-fdata-sections")
 _CLANG = ("-fno-unwind-tables", "-fno-sanitize=undefined", "-Wno-unknown-attributes")
 _HERE = Path(__file__).parent
 _PLUGIN = _HERE.with_name("instructions.c")
