@@ -15,8 +15,7 @@ from edgecnn.dataset import Dataset
 from edgecnn.dataset_reading import one_answer, read_dataset
 from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import Manifest
-from workstation.foreign_model import own_manifest, pixel_values, read_labels, with_manifest
-from workstation.keras_files.loading import load_keras, weights_hash
+from workstation.foreign_model import load_with_manifest, own_manifest, pixel_values, read_labels
 from workstation.keras_predict import predict
 from workstation.rejection import check_reject
 
@@ -59,13 +58,7 @@ def load_parent(path: Path, options: argparse.Namespace) -> Parent:
     if manifest is not None and manifest.format != "keras":
         raise EdgecnnError(f"{path} is a {manifest.format} model already: name the .keras file it was made from")
     _check_before_loading(path, manifest, options)
-    model = load_keras(path)
-    weights = weights_hash(path, model)
-    if manifest is None:
-        model, manifest = with_manifest(path, model, weights, options)
-    elif weights != manifest.weights_sha256:
-        raise EdgecnnError(f"{path} holds other weights than its manifest says: train again")
-    return _with_images(path, model, manifest, options)
+    return _with_images(path, *load_with_manifest(path, manifest, options), options)
 
 
 def _check_before_loading(path: Path, manifest: Manifest | None, options: argparse.Namespace) -> None:

@@ -93,7 +93,7 @@ def _review(job: "Job", output: Path, options: argparse.Namespace) -> int:
 def _job(options: argparse.Namespace, data: Data) -> "Job":
     from train.job import Job
 
-    recipe = _recipe(options, data)
+    recipe = _recipe(options)
     network = _network(options, data, recipe.normalized)
     epochs = options.epochs or recipe.epochs * data.repeats
     return Job(data, network, recipe, epochs, options.seed, options.patience or recipe.patience, options.reject or None)
@@ -117,12 +117,12 @@ def _network(options: argparse.Namespace, data: Data, normalized: bool) -> "Arch
     return with_weights(network, options.weights, shape, classes) if options.weights else network
 
 
-def _recipe(options: argparse.Namespace, data: Data) -> Recipe:
-    """The recipe with what the options change; characters are never mirrored."""
+def _recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe with what the options change."""
     recipe = RECIPES[options.recipe]
     if options.learning_rate is not None:
         recipe = replace(recipe, learning_rate=options.learning_rate)
-    if recipe.augmentation and (options.no_mirror or data.frame):
+    if recipe.augmentation and options.no_mirror:
         recipe = replace(recipe, augmentation=replace(recipe.augmentation, mirror=False))
     return recipe
 

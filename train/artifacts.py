@@ -68,7 +68,8 @@ def write(output: Path, fitted: Fitted) -> Result:
     rejection, missed = _fit_rejection(datasets["validation"], fitted.job.reject)
     list_left_out(output / "left_out.csv", fitted.job.data.unread)
     write_file(output / "history.json", json.dumps(fitted.history, indent=1).encode())
-    write_file(output / "model.keras", pack_keras(fitted, weights, accuracy, rejection))
+    manifest = manifest_of(fitted.job, fitted.epochs, weights, accuracy, rejection)
+    write_file(output / "model.keras", pack_keras(fitted.model, manifest))
     for name, draw in _decorations(fitted, datasets, rejection).items():
         with decorating(name):
             write_file(output / name, draw())
@@ -83,7 +84,8 @@ def write_model(output: Path, fitted: Fitted) -> None:
     weights = hash_arrays(fitted.model.get_weights())
     for split, dataset in splits(fitted, weights, ("calibration", "validation")).items():
         dataset.save(output / f"{split}.npz")
-    write_file(output / "model.keras", pack_keras(fitted, weights, {}))
+    manifest = manifest_of(fitted.job, fitted.epochs, weights, {})
+    write_file(output / "model.keras", pack_keras(fitted.model, manifest))
 
 
 def _fit_rejection(validation: Dataset, share: float | None) -> tuple[Rejection | None, str]:
@@ -179,12 +181,11 @@ def manifest_of(
     )
 
 
-def pack_keras(fitted: Fitted, weights: str, accuracy: dict[str, float], rejection: Rejection | None = None) -> bytes:
+def pack_keras(model: keras.Model, manifest: Manifest) -> bytes:
     """The bytes of a `.keras` file with its manifest inside."""
-    manifest = manifest_of(fitted.job, fitted.epochs, weights, accuracy, rejection)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
-        fitted.model.save(path)
+        model.save(path)
         return pack_model(path.read_bytes(), manifest)
 
 

@@ -33,9 +33,7 @@ def write_augmented(job: Job, output: Path) -> None:
 
 def _copies(job: Job, indices: npt.NDArray[np.intp], number: int) -> npt.NDArray[np.uint8]:
     images = distorted(job, indices, job.seed, number)
-    return (
-        augment(images, job.recipe.augmentation, np.random.default_rng(number)) if job.recipe.augmentation else images
-    )
+    return augment(images, job.augmentation, np.random.default_rng(number)) if job.augmentation else images
 
 
 def _mixed(images: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.uint8]:

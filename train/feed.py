@@ -55,8 +55,8 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         places = self.order[number * recipe.batch : (number + 1) * recipe.batch]
         random = np.random.default_rng([job.seed, self.epoch, number])
         images, targets = self.images[self.rows[places]], self.targets[places]
-        if recipe.augmentation:
-            images = augment(images, recipe.augmentation, random)
+        if job.augmentation:
+            images = augment(images, job.augmentation, random)
         inputs = normalize(images, job.input)
         if recipe.mixing and random.random() < recipe.mixing:
             inputs, targets = mix(inputs, targets, random)

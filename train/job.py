@@ -1,7 +1,7 @@
 """What a training is to do, what an epoch of it sees, and the network that comes out."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from edgecnn.manifest import Input
+from train.augmentation import Augmentation
 from train.checkpoint import History
 from train.datasets import Data
 from train.distortions import distort
@@ -50,6 +51,12 @@ class Job:
         shape = self.data.train_images.shape[1:]
         scale, offset = (2 * PIXEL_SCALE, -1.0) if self.network.signed else (PIXEL_SCALE, 0.0)
         return Input(shape, pixel_scale=(scale,), pixel_offset=(offset,), frame=self.data.frame)
+
+    @property
+    def augmentation(self) -> Augmentation | None:
+        """How every batch is changed: as the recipe says, but characters are never mirrored."""
+        augmentation = self.recipe.augmentation
+        return replace(augmentation, mirror=False) if augmentation and self.data.frame else augmentation
 
     @property
     def fitted_indices(self) -> npt.NDArray[np.intp]:

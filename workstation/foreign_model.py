@@ -12,6 +12,7 @@ from edgecnn.labels import split_labels
 from edgecnn.manifest import Input, Manifest
 from edgecnn.modelfile import find_manifest
 from workstation.keras_files.file_format import is_hdf5
+from workstation.keras_files.loading import load_keras, weights_hash
 from workstation.keras_files.saved_model import is_saved_model
 from workstation.keras_predict import predict
 from workstation.output_kind import ending_in_sigmoid, last_activation, output_kind, probes
@@ -85,7 +86,24 @@ def own_manifest(path: Path) -> Manifest | None:
     return None if is_hdf5(data) else find_manifest(str(path), data)
 
 
-def with_manifest(
+def load_with_manifest(
+    path: Path, manifest: Manifest | None, options: argparse.Namespace
+) -> tuple["keras.Model", Manifest]:
+    """The Keras model, and its manifest or the one that the options make.
+
+    Raises:
+        EdgecnnError: as `load_keras`; the weights are not those of the manifest, or an option is missing.
+    """
+    model = load_keras(path)
+    weights_sha256 = weights_hash(path, model)
+    if manifest is None:
+        return _with_manifest(path, model, weights_sha256, options)
+    if weights_sha256 != manifest.weights_sha256:
+        raise EdgecnnError(f"{path} holds other weights than its manifest says: train again")
+    return model, manifest
+
+
+def _with_manifest(
     path: Path, model: "keras.Model", weights_sha256: str, options: argparse.Namespace
 ) -> tuple["keras.Model", Manifest]:
     """The Keras model of other tools as it is converted, and its manifest.

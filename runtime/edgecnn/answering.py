@@ -1,9 +1,9 @@
 """The way from a frame to its message: the answer, smoothed; what has changed; drift; pictures that are kept."""
 
-import sys
 import time
 
 from edgecnn.classifier import Classifier
+from edgecnn.command import tell
 from edgecnn.drift import Drift
 from edgecnn.frames import Frame
 from edgecnn.message import Message, answer_message, error_message
@@ -76,7 +76,7 @@ class Answering:
         """Say on stderr what has begun to differ from validation, and what no longer does."""
         named = {finding.statistic: f"{finding.kind} changed: {finding.words}" for finding in drift.findings()}
         for name in named.keys() - self._named.keys():
-            print(f"drift: {named[name]} ({drift.images} pictures)", file=sys.stderr)
+            tell(f"drift: {named[name]} ({drift.images} pictures)")
         for name in self._named.keys() - named.keys():
-            print(f"drift: {name} is as in validation again", file=sys.stderr)
+            tell(f"drift: {name} is as in validation again")
         self._named = named

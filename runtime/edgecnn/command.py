@@ -194,6 +194,11 @@ def commit(folder: Path) -> str | None:
     return done.stdout.strip() or None
 
 
+def tell(line: str) -> None:
+    """Say a line on stderr, at once, to whoever reads the log."""
+    print(for_terminal(line), file=sys.stderr, flush=True)
+
+
 def progress(line: str) -> None:
     """Show a line of progress on stderr, over the last one; only to people at a terminal."""
     if sys.stderr.isatty():

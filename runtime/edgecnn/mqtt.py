@@ -8,13 +8,13 @@ are sent again: one may come twice, as MQTT's quality of service 1 says.
 import importlib
 import json
 import queue
-import sys
 import threading
 from collections import deque
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from edgecnn.command import tell
 from edgecnn.device import install
 from edgecnn.errors import EdgecnnError
 from edgecnn.home_assistant import discovery
@@ -136,7 +136,7 @@ class Publisher:
     def _tell(self, state: str) -> None:
         """Say on stderr what the state is, once."""
         if state != self._state:
-            print(f"mqtt: {self._address.host}:{self._address.port} {state}", file=sys.stderr)
+            tell(f"mqtt: {self._address.host}:{self._address.port} {state}")
         self._state = state
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgecnn.capture import RATE, SIZE, open_capture
+from edgecnn.command import tell
 from edgecnn.errors import EdgecnnError
 from edgecnn.frames import Frame, awaited, folder_frames, model_layout, raw_frames
 from edgecnn.live import Live
@@ -70,7 +71,7 @@ def _layout(wanted: Input, size: tuple[int, int] | None, pixels: str | None, str
 def _folder_frames(folder: Path, wanted: Input, new_only: bool) -> Iterator[Frame]:
     waiting = awaited(folder, new_only)
     if waiting:
-        print(waiting, file=sys.stderr)
+        tell(waiting)
     return folder_frames(folder, wanted, new_only)
 
 
@@ -93,8 +94,3 @@ def _live_frames(name: str, wanted: Input, size: tuple[int, int], rate: float) -
         for shot in live.shots():
             yield shot.frame(wanted, live.dropped - before)
             before = live.dropped
-
-
-def tell(line: str) -> None:
-    """Say what happens to a camera on stderr."""
-    print(line, file=sys.stderr, flush=True)

@@ -4,7 +4,6 @@ import contextlib
 import json
 import re
 import struct
-import sys
 import time
 import zlib
 from collections import deque
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn import bounds
+from edgecnn.command import tell
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import check_writable, write_file
 from edgecnn.message import Message
@@ -78,7 +78,7 @@ class UnsureFolder:
 
     def _tell(self, line: str) -> None:
         if line != self._failure:
-            print(line, file=sys.stderr)
+            tell(line)
         self._failure = line
 
 

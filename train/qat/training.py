@@ -1,7 +1,6 @@
 """Fit a model with its answers rounded, by the means of `train.fit`; write the plain model with its ranges."""
 
 import argparse
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +14,8 @@ from edgecnn.answers import as_probabilities
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays, write_file
 from edgecnn.manifest import Manifest, TrainedRanges, Training
-from edgecnn.modelfile import pack_model
 from edgecnn.pixels import normalize
+from train.artifacts import pack_keras
 from train.datasets import Data
 from train.fit import CHECKPOINT, fit
 from train.job import Job
@@ -29,8 +28,7 @@ from train.qat.plan import plan_of
 from train.qat.result import Result
 from train.qat.student import RESTING, Student, Weights, student_model
 from train.recipes import RECIPES, Recipe
-from workstation.foreign_model import with_manifest
-from workstation.keras_files.loading import load_keras, weights_hash
+from workstation.foreign_model import load_with_manifest
 from workstation.layer_names import layer_in
 from workstation.tflite_ranges import Range
 
@@ -46,12 +44,7 @@ def train(path: Path, manifest: Manifest | None, output: Path, options: argparse
     Raises:
         EdgecnnError: the model is damaged, TFLite has no integer counterpart of a layer, or as `train.fit.fit`.
     """
-    model = load_keras(path)
-    weights_sha256 = weights_hash(path, model)
-    if manifest is None:
-        model, manifest = with_manifest(path, model, weights_sha256, options)
-    elif weights_sha256 != manifest.weights_sha256:
-        raise EdgecnnError(f"{path} holds other weights than its manifest says: train again")
+    model, manifest = load_with_manifest(path, manifest, options)
     data = images_of(path, manifest, options)
     inputs = normalize(data.train_images[data.splits.calibration], manifest.input)
     graph = _graph(path, model, inputs[:_PLANNED])
@@ -70,7 +63,7 @@ def train(path: Path, manifest: Manifest | None, output: Path, options: argparse
     for variable, copy in zip(graph.variables.values(), student.copies, strict=True):
         variable.assign(copy.numpy())
     accuracy = {split: splits.accuracy(split, answers) for split, answers in after.items()}
-    write_file(output, _packed(model, _manifest(manifest, job, student, accuracy, model)))
+    write_file(output, pack_keras(model, _manifest(manifest, job, student, accuracy, model)))
     (folder / CHECKPOINT).unlink()
     right, was_right = (answers["evaluation"].argmax(axis=1) == data.test_labels for answers in (after, exact))
     return Result(
@@ -122,7 +115,7 @@ def _teacher(model: keras.Model, kind: str) -> Answers:
 def _job(
     graph: Graph, weights: Weights, ranges: list[Range], manifest: Manifest, data: Data, options: argparse.Namespace
 ) -> Job:
-    recipe = _recipe(manifest, data, options)
+    recipe = _recipe(manifest, options)
     epochs = options.epochs or _EPOCHS * data.repeats
     steps = epochs * -(-len(data.splits.fitted) // recipe.batch)
 
@@ -135,13 +128,10 @@ def _job(
     return Job(data, network, recipe, epochs, options.seed, patience=epochs)
 
 
-def _recipe(manifest: Manifest, data: Data, options: argparse.Namespace) -> Recipe:
+def _recipe(manifest: Manifest, options: argparse.Namespace) -> Recipe:
     """The images are changed as they were for the parent; no label is mixed, for the parent answers."""
     name = manifest.training.recipe if manifest.training else ""
     parent = RECIPES.get(name, RECIPES["tutorial"])
-    augmentation = parent.augmentation
-    if augmentation and data.frame:  # characters are never mirrored
-        augmentation = replace(augmentation, mirror=False)
     return Recipe(
         "qat",
         epochs=_EPOCHS,
@@ -150,7 +140,7 @@ def _recipe(manifest: Manifest, data: Data, options: argparse.Namespace) -> Reci
         holds_out_validation=True,
         cosine=True,
         distortion=parent.distortion,
-        augmentation=augmentation,
+        augmentation=parent.augmentation,
     )
 
 
@@ -166,13 +156,6 @@ def _manifest(parent: Manifest, job: Job, student: Student, accuracy: dict[str, 
         reference=None,
         trained_ranges=TrainedRanges(parent.weights_sha256, ends),
     )
-
-
-def _packed(model: keras.Model, manifest: Manifest) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        return pack_model(path.read_bytes(), manifest)
 
 
 class _Splits:

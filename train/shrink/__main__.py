@@ -27,8 +27,9 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, write_file
 from train.shrink.limits import Limits
 from train.shrink.options import add_options
-from train.shrink.parent import Parent, job_of, load_network, read_parent
+from train.shrink.parent import Parent, job_of, read_parent
 from train.shrink.search import floor_report, halves, smallest
+from workstation.keras_files.loading import load_keras
 
 if TYPE_CHECKING:
     from train.shrink.graph import Graph
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from train.shrink.front import front_table, write_front
         from train.shrink.graph import graph_of
 
-        model = load_network(parent)
+    model = load_keras(parent.path)
     run = _run(parent, model, graph_of(model), options, output)
     points = _points(run, options)
     document = _document(run, options, points)

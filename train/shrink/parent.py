@@ -56,20 +56,6 @@ def read_parent(options: argparse.Namespace) -> Parent:
     return Parent(path, manifest, data, replace(recipe, teachers=0, patience=None), epochs)
 
 
-def load_network(parent: Parent) -> "keras.Model":
-    """The Keras model.
-
-    Raises:
-        EdgecnnError: it cannot be loaded.
-    """
-    import keras
-
-    try:
-        return keras.models.load_model(parent.path, compile=False)
-    except Exception as error:
-        raise EdgecnnError(f"{parent.path} cannot be loaded: {' '.join(str(error).split())[:200]}") from None
-
-
 def job_of(parent: Parent, seed: int) -> "Job":
     """A job on the parent's data by its recipe; its network is still to be set.
 

@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,9 @@ import uvicorn
 from edgecnn.answer_options import answering_of, publishing
 from edgecnn.answering import Answering
 from edgecnn.classifier import Classifier
-from edgecnn.command import OK, stream_json
+from edgecnn.command import OK, stream_json, tell
 from edgecnn.cpu import cores
 from edgecnn.errors import EdgecnnError
-from edgecnn.escape import for_terminal
 from edgecnn.files import read_file
 from edgecnn.live import Live
 from edgecnn.message import Message
@@ -76,11 +74,6 @@ def _check_camera(options: argparse.Namespace) -> None:
     """Refuse options for a camera's frames where there is no camera."""
     if not options.camera and (options.mqtt or options.keep_unsure or options.on_change or options.smooth > 1):
         raise EdgecnnError("--smooth, --on-change, --mqtt and --keep-unsure are for a camera's frames: name --camera")
-
-
-def tell(line: str) -> None:
-    """Print a line for whoever reads the log."""
-    print(for_terminal(line), file=sys.stderr, flush=True)
 
 
 def _opened(options: argparse.Namespace) -> Any:
