@@ -1,9 +1,10 @@
 """Measure `edgecnn serve` on one core: its latency, its load, and its memory.
 
 One client asks over one connection, with JSON, binary tensors and pictures; then 64 clients ask at once, while every
-answer is compared with that of `predict`; then 1,000 connections say nothing while a client goes on. The server has one
-core, the clients have the others. Its memory is the resident set, in MB of a million bytes. The CPU time of a request
-is that of the server's threads, as Linux counts it: other work on the machine hardly changes it.
+answer is compared with that of `predict`; then 1,000 connections say nothing while a client goes on. Both happen twice:
+memory that does not grow the second time is flat. The server has one core, the clients have the others. Its memory is
+the resident set, in MB of a million bytes. The CPU time of a request is that of the server's threads, as Linux counts
+it: other work on the machine hardly changes it.
 
     python -m benchmarks.serve                         # two minutes, on a quiet machine
     python -m benchmarks.serve --seconds 5 --requests 200
@@ -22,7 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ LIMITS = {"JSON": 1.0, "binary": 0.8, "picture": 1.5}  # milliseconds of the med
 MOST_MEMORY = 80.0  # MB
 _JSON_LENGTH = "Inference-Header-Content-Length"
 _WARM = 50  # requests that are not counted
+_BESIDE = 200  # requests beside silent connections
 
 
 @dataclass
@@ -51,6 +53,31 @@ class Load:
     wrong: int = 0
     lost: int = 0
     seconds: list[float] = field(default_factory=list)
+
+    def figures(self, duration: float) -> dict[str, float]:
+        """Counts, requests a second and percentiles in milliseconds; `duration` in seconds."""
+        counts = {"answered": self.answered, "wrong": self.wrong, "lost": self.lost}
+        return counts | {"a_second": self.answered / duration} | _percentiles(self.seconds)
+
+
+@dataclass
+class Silence:
+    """What a client saw beside 1,000 connections that said nothing."""
+
+    asked: int = 0
+    answered: int = 0
+
+    @contextlib.contextmanager
+    def beside(self, port: int) -> Iterator[None]:
+        """Ask beside them; they stay open within the context."""
+        with contextlib.ExitStack() as silent:
+            for _ in range(SILENT):
+                silent.enter_context(socket.create_connection(("127.0.0.1", port)))
+            question, connection = questions()["binary"], _connection(port)
+            for _ in range(_BESIDE):
+                self.asked, self.answered = self.asked + 1, self.answered + question.ask(connection)
+            connection.close()
+            yield
 
 
 @dataclass(frozen=True)
@@ -79,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m benchmarks.serve`."""
     parser = command_parser("python -m benchmarks.serve", __doc__)
     duration = arguments.number(1, 3600)
-    parser.add_argument("--seconds", type=duration, default=60, dest="duration", help="of the 64 clients (default 60)")
+    parser.add_argument("--seconds", type=duration, default=60, dest="duration", help="of 64 clients (default 60)")
     parser.add_argument("--requests", type=arguments.count(1), default=2000, help="for each median (default 2000)")
     parser.add_argument("--core", type=arguments.core, default=min(os.sched_getaffinity(0)), help="the server's core")
     options = parser.parse_args(argv)
@@ -98,11 +125,14 @@ def measure(seconds: float, requests: int, core: int) -> dict[str, Any]:
         memory = {"at the start": _memory(process)}
         latencies = {name: _latency(process, port, question, requests) for name, question in questions().items()}
         memory["after one client"] = _memory(process)
-        load = _load(port, seconds)
-        memory["after 64 clients"] = _memory(process)
-        silence = _silence(port)
-        memory["with 1,000 silent ones"] = silence.pop("memory")(process)
-        return provenance() | {"latency_ms": latencies, "load": load, "silent": silence, "memory_mb": memory}
+        load, silence = Load(), Silence()
+        for times in ("", ", again"):
+            _load(port, seconds / 2, load)
+            memory[f"after 64 clients{times}"] = _memory(process)
+            with silence.beside(port):
+                memory[f"with 1,000 silent ones{times}"] = _memory(process)
+        figures = load.figures(seconds)
+        return provenance() | {"latency_ms": latencies, "load": figures, "silent": asdict(silence), "memory_mb": memory}
 
 
 def questions() -> dict[str, Question]:
@@ -209,9 +239,9 @@ def _percentiles(seconds: list[float]) -> dict[str, float]:
     }
 
 
-def _load(port: int, seconds: float) -> dict[str, float]:
-    """What 64 clients see that ask as fast as they can, in all three ways."""
-    load, end, lock = Load(), time.monotonic() + seconds, threading.Lock()
+def _load(port: int, seconds: float, load: Load) -> None:
+    """Add what 64 clients see that ask as fast as they can, in all three ways."""
+    end, lock = time.monotonic() + seconds, threading.Lock()
     ways = list(questions().values())
     threads = [
         threading.Thread(target=partial(_ask, port, ways[number % 3], end, load, lock)) for number in range(CLIENTS)
@@ -220,8 +250,6 @@ def _load(port: int, seconds: float) -> dict[str, float]:
         thread.start()
     for thread in threads:
         thread.join()
-    figures = {"answered": load.answered, "wrong": load.wrong, "lost": load.lost, "a_second": load.answered / seconds}
-    return figures | _percentiles(load.seconds)
 
 
 def _ask(port: int, question: Question, end: float, load: Load, lock: threading.Lock) -> None:
@@ -240,24 +268,6 @@ def _ask(port: int, question: Question, end: float, load: Load, lock: threading.
             load.answered, load.wrong = load.answered + 1, load.wrong + (not right)
             load.seconds.append(time.perf_counter() - start)
     connection.close()
-
-
-def _silence(port: int) -> dict[str, Any]:
-    """What a client sees beside 1,000 connections that say nothing; and the memory then."""
-    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(SILENT)]
-    question, asked, answered = questions()["binary"], 200, 0
-    connection = _connection(port)
-    for _ in range(asked):
-        answered += question.ask(connection)
-    connection.close()
-
-    def memory(process: "subprocess.Popen[str]") -> float:
-        megabytes = _memory(process)
-        for idle in silent:
-            idle.close()
-        return megabytes
-
-    return {"asked": asked, "answered": answered, "memory": memory}
 
 
 if __name__ == "__main__":
