@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 import pytest
@@ -49,16 +50,30 @@ def skip_if_fast() -> None:
 
 
 class NoTensorFlow:
-    """A finder of modules, for FAST: it skips the test that imports TensorFlow."""
+    """Finds TensorFlow and refuses to load it: once a process has loaded it, tflite-runtime fails there.
 
-    @staticmethod
-    def find_spec(name: str, *_: object) -> None:
-        if name in ("keras", "tensorflow"):
-            skip_if_fast()
+    It would fail in whichever test comes later in this worker of pytest. With FAST the test is skipped.
+    """
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Of a module that nothing may load here."""
+        spec = PathFinder.find_spec(name) if name in ("keras", "tensorflow") else None
+        if spec:
+            spec.loader = cls()
+        return spec
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Fail or skip the running test, whatever it catches."""
+        skip_if_fast()
+        cure = "run that in a process of its own (conftest.run)"
+        pytest.fail(f"{spec.name} loads TensorFlow, beside which tflite-runtime fails in later tests: {cure}")
+
+    def exec_module(self, module: object) -> None:
+        """Never called: no module is created."""
 
 
-if FAST:
-    sys.meta_path.insert(0, NoTensorFlow)
+sys.meta_path.insert(0, NoTensorFlow)
 
 
 def run(

@@ -1,6 +1,7 @@
 """Which module may import which."""
 
 import ast
+import importlib
 import sys
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -66,3 +67,11 @@ def test_no_import_circle(folder: str) -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(f"these import one another in a circle: {' <- '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "keras"])
+def test_the_process_of_the_tests_loads_no_tensorflow(name: str) -> None:
+    """A test that does would break those that run tflite-runtime after it: it fails or, with TEST_FAST, is skipped."""
+    with pytest.raises((pytest.fail.Exception, pytest.skip.Exception), match="TensorFlow"):
+        importlib.import_module(name)
+    assert not {"tensorflow", "keras"} & set(sys.modules)
