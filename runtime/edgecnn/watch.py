@@ -21,6 +21,7 @@ from edgecnn.frames import Frame
 from edgecnn.manifest import Input
 from edgecnn.memory import memory_mb
 from edgecnn.model_opening import open_model
+from edgecnn.pace import paced
 from edgecnn.sources import open_frames
 
 STATUS_SECONDS = 10.0
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     meter = Meter()
     try:
         with publishing(options, classifier.manifest.labels) as publish:
-            for number, frame in enumerate(_paced(_frames(options, classifier.manifest.input), options.fps)):
+            for number, frame in enumerate(paced(_frames(options, classifier.manifest.input), options.fps)):
                 start = time.perf_counter()
                 message = answering.message(frame)
                 meter.dropped += frame.dropped
@@ -86,16 +87,6 @@ def _frames(options: argparse.Namespace, wanted: Input) -> Iterator[Frame]:
     return open_frames(
         options.source, wanted, options.size, options.new_only, options.fps, options.pixels, options.stride
     )
-
-
-def _paced(frames: Iterator[Frame], fps: float | None) -> Iterator[Frame]:
-    """No more than `fps` frames a second."""
-    due = time.perf_counter()
-    for frame in frames:
-        yield frame
-        if fps:
-            due = max(due + 1 / fps, time.perf_counter() - 1 / fps)  # missed frames are not caught up with
-            time.sleep(max(0.0, due - time.perf_counter()))
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -12,6 +12,7 @@ from edgecnn.classifier import Classifier
 from edgecnn.errors import EdgecnnError
 from edgecnn.live import Live, Shot
 from edgecnn.message import Message, error_message
+from edgecnn.pace import paced
 from edgecnn.pillow import load_pillow
 from edgecnn.raw_picture import RawPicture
 from edgecnn.serve.metrics import Metrics
@@ -107,25 +108,17 @@ class Camera:
             return self._jpeg[1]
 
     def _follow(self) -> None:
-        number, due = -1, time.monotonic()
-        while not self._closed.is_set():
-            try:
-                shot = self.live.newest(number, _WAIT)
-            except EdgecnnError as error:
-                self._failure = str(error)
-                return
-            if shot is None:
-                continue
-            number = shot.number
-            self._show(shot)
-            due = max(due + 1 / RATE, time.monotonic())
-            self._closed.wait(max(0.0, due - time.monotonic()))
+        try:
+            for shot in paced(self.live.shots(), RATE, self._closed.wait):
+                self._show(shot)
+        except EdgecnnError as error:
+            self._failure = str(error)
 
     def _show(self, shot: Shot) -> None:
         classifier = self._served.classifier
-        if classifier is not self._answering.classifier:  # it was replaced
-            self._begin(classifier)
         try:
+            if classifier is not self._answering.classifier:  # it was replaced
+                self._begin(classifier)
             message = self._answering.message(shot.frame(classifier.manifest.input))
         except EdgecnnError as error:
             message = error_message(classifier, str(error), self.live.name, str(shot.number))
