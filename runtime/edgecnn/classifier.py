@@ -1,34 +1,29 @@
 """`Classifier`: a model file, an engine, and raw pixels in, label out."""
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edgecnn import bounds
-from edgecnn.answers import THRESHOLD, columns
+from edgecnn.answers import columns
 from edgecnn.engine_loading import load_engine
 from edgecnn.errors import EdgecnnError, NoCharacterError
 from edgecnn.files import sha256
-from edgecnn.interpreters import Array, Engine
+from edgecnn.image_input import Image, ImageInput
+from edgecnn.interpreters import Engine, invoke
+from edgecnn.manifest import Manifest
 from edgecnn.modelfile import ModelFile, read_model
-from edgecnn.pixels import dequantize, writer
 from edgecnn.prediction import Output, Prediction
 from edgecnn.shipped import SHIPPED
 from edgecnn.thread_engines import ThreadEngines
-from edgecnn.workers import map_chunks, usable_threads
+from edgecnn.workers import map_batches, usable_threads
 
-_CHUNK = 32  # images that a worker of `predict_batch` gets at once: fewer, and passing them on costs more than they do
-_NEVER = 2.0  # a threshold that no probability reaches
 _ARRAY, _UINT8 = np.ndarray, np.dtype(np.uint8)  # a look into numpy takes time
-Image = npt.NDArray[np.uint8]
 
 
 class Classifier:
@@ -88,16 +83,13 @@ class Classifier:
         self.engine, first = load(engine)
         self._engines = ThreadEngines(partial(_loaded, load, self.engine), first)
         rejection = self.manifest.rejection
-        self.input_tensor = first.input
+        _check_ends(self.path, self.manifest, first)
+        self.input_tensor, self.batch = first.input, first.input.shape[0]
         self._output = Output(first.output, self.manifest, rejection.threshold if rejection else 0.0)
-        self.batch = first.input.shape[0]
-        height, width, channels = shape = self.manifest.input.shape
-        self._shapes = (shape, (height, width)) if channels == 1 else (shape,)
-        self._planes = self.manifest.input.layout == "NCHW"
-        self._check_ends(first)
-        self._write = writer(self.manifest.input, first.input)
-        self._one_unit = self.manifest.output == "sigmoid"
-        self._takes_pixels = hasattr(first, "classify") and not (self._one_unit or self._planes or self.batch > 1)
+        self._input = ImageInput(self.manifest.input, first.input)
+        self._shapes, self._put = self._input.shapes, self._input.put
+        plain = self.batch == 1 and self.manifest.input.layout != "NCHW" and self.manifest.output != "sigmoid"
+        self._takes_pixels = plain and hasattr(first, "classify")
 
     def close(self) -> None:
         """Release the engines; calls from then on raise an EdgecnnError."""
@@ -110,16 +102,6 @@ class Classifier:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _check_ends(self, engine: Engine) -> None:
-        height, width, channels = self._shapes[0]
-        image = (channels, height, width) if self._planes else (height, width, channels)
-        ends = (engine.input.shape, engine.output.shape)
-        values = columns(self.manifest.output, len(self.manifest.labels))
-        if ends != ((self.batch, *image), (self.batch, values)):
-            raise EdgecnnError(
-                f"{self.path} maps {ends[0]} to {ends[1]}, which is not what its manifest says: convert it again"
-            )
 
     @property
     def threshold(self) -> float:
@@ -145,7 +127,7 @@ class Classifier:
             EdgecnnError: the image has another shape or dtype, or the model's answer is not a number.
         """
         if type(image) is not _ARRAY or image.dtype is not _UINT8 or image.shape not in self._shapes:
-            image = self._checked(image)
+            image = self._input.checked(image)
         try:
             engine = self._engines.local.engine
         except AttributeError:
@@ -153,9 +135,9 @@ class Classifier:
         if self._takes_pixels:
             index, stored = engine.classify(image.tobytes())
             return Prediction(index, stored, self._output)
-        self._write(image if image.ndim == 3 else image[..., np.newaxis], self._slot(engine, 0))
-        _invoke(engine)
-        return self._read(engine.result()[0])
+        self._put(image, engine)
+        invoke(engine)
+        return self._output.read(engine.result()[0])
 
     def classify(self, picture: Any, most: int | None = None) -> Prediction:
         """Classify a picture of any size; the model's input is made from it as the manifest says. Needs Pillow.
@@ -190,13 +172,10 @@ class Classifier:
         Raises:
             EdgecnnError: they are too few or too many, or the model's answer is not a number.
         """
-        engine, tensor = self._engines.get(), self.input_tensor
-        values = np.frombuffer(stored, tensor.dtype) if len(stored) % tensor.dtype.itemsize == 0 else np.empty(0)
-        if values.size != math.prod(tensor.shape[1:]):
-            raise EdgecnnError(f"the input has {len(stored):,} bytes; this model takes {tensor.shape} {tensor.dtype}")
-        np.copyto(engine.feed()[0], values.reshape(tensor.shape[1:]))
-        _invoke(engine)
-        return self._read(engine.result()[0])
+        engine = self._engines.get()
+        self._input.put_stored(stored, engine)
+        invoke(engine)
+        return self._output.read(engine.result()[0])
 
     def predict_fitted(self, image: Image) -> Prediction:
         """Classify what `read_image` or `fit_image` gave; of a character in a frame, several views (`edgecnn.views`).
@@ -216,9 +195,7 @@ class Classifier:
     @property
     def unseen(self) -> Prediction:
         """The prediction for a picture without a character: `unknown`, and no label is probable."""
-        tensor = self._output.tensor
-        stored = np.full(tensor.shape[1:], tensor.zero_point, tensor.dtype)
-        return Prediction(0, stored.tobytes(), replace(self._output, threshold=_NEVER))
+        return self._output.unseen
 
     def predict_batch(self, images: Iterable[Image], workers: int = 1) -> Iterator[Prediction]:
         """Classify images one by one as `predict` does, and hold no more than a few of them.
@@ -234,17 +211,8 @@ class Classifier:
         Raises:
             EdgecnnError: as `predict` does, at the image concerned.
         """
-        pending, workers = iter(images), usable_threads(workers, "workers")
-        if workers > 1:
-            return map_chunks(self._predict_chunk, pending, _CHUNK * self.batch, workers)
-        return self._predict_each(pending)
-
-    def _predict_each(self, images: Iterator[Image]) -> Iterator[Prediction]:
-        while batch := list(islice(images, self.batch)):
-            yield from self._predict_at_once(batch)
-
-    def _predict_chunk(self, images: list[Image]) -> list[Prediction]:
-        return list(self._predict_each(iter(images)))
+        threads = usable_threads(workers, "workers")
+        return map_batches(self._predict_at_once, iter(images), self.batch, threads)
 
     def _predict_at_once(self, images: list[Image]) -> list[Prediction]:
         """Classify no more images than the file takes at once."""
@@ -252,10 +220,9 @@ class Classifier:
             return [self.predict(images[0])]
         engine = self._engines.get()
         for number, image in enumerate(images):
-            pixels = self._checked(image)
-            self._write(pixels if pixels.ndim == 3 else pixels[..., np.newaxis], self._slot(engine, number))
-        _invoke(engine)
-        return [self._read(engine.result()[number]) for number in range(len(images))]
+            self._put(self._input.checked(image), engine, number)
+        invoke(engine)
+        return [self._output.read(output) for output in engine.result()[: len(images)]]
 
     def invoke(self) -> None:
         """Run the engine alone, on whatever its input holds: to time it."""
@@ -263,34 +230,7 @@ class Classifier:
             engine = self._engines.local.engine
         except AttributeError:
             engine = self._engines.get()
-        try:
-            engine.invoke()
-        except Exception as error:
-            raise _failure(error) from None
-
-    def _checked(self, image: Any) -> Image:
-        """An image as an array of uint8.
-
-        Raises:
-            EdgecnnError: it has another shape or dtype.
-        """
-        pixels = np.asarray(image)
-        if pixels.dtype != _UINT8 or pixels.shape not in self._shapes:
-            raise EdgecnnError(_wrong_image(pixels, self._shapes[0]))
-        return pixels
-
-    def _slot(self, engine: Engine, number: int) -> Array:
-        """The place of an image in the engine's input, as (height, width, channels)."""
-        place: Array = engine.feed()[number]
-        return place.transpose(1, 2, 0) if self._planes else place
-
-    def _read(self, output: Array) -> Prediction:
-        """The prediction of an image from its output, (labels,) as stored."""
-        largest = int(output.argmax())  # of a quantized output too: storing keeps the order
-        if output[largest] != output[largest]:  # argmax stops at a NaN
-            raise EdgecnnError("the model's answer is not a number (NaN): its weights are damaged; convert it again")
-        index = int(dequantize(output, self._output.tensor)[0] > THRESHOLD) if self._one_unit else largest
-        return Prediction(index, output.tobytes(), self._output)
+        invoke(engine)
 
 
 def _loaded(load: Any, engine: str) -> Engine:
@@ -298,18 +238,10 @@ def _loaded(load: Any, engine: str) -> Engine:
     return loaded
 
 
-def _invoke(engine: Engine) -> None:
-    try:
-        engine.invoke()
-    except Exception as error:
-        raise _failure(error) from None
-
-
-def _failure(error: Exception) -> EdgecnnError:
-    """The error for a call that failed; engines raise whatever they like."""
-    return EdgecnnError(f"the engine cannot run the model ({bounds.short(str(error), 300)}): convert it again")
-
-
-def _wrong_image(pixels: Array, shape: tuple[int, ...]) -> str:
-    have, want = ("x".join(map(str, sides)) for sides in (pixels.shape, shape))
-    return f"the image is {pixels.dtype} {have}; this model takes raw pixels: uint8 {want}, 0 to 255"
+def _check_ends(path: Path, manifest: Manifest, engine: Engine) -> None:
+    """Check that a file's input and output are those of its manifest."""
+    height, width, channels = manifest.input.shape
+    image = (channels, height, width) if manifest.input.layout == "NCHW" else (height, width, channels)
+    ends, batch = (engine.input.shape, engine.output.shape), engine.input.shape[0]
+    if ends != ((batch, *image), (batch, columns(manifest.output, len(manifest.labels)))):
+        raise EdgecnnError(f"{path} maps {ends[0]} to {ends[1]}, which is not what its manifest says: convert it again")

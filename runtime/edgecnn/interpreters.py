@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 
 Array = npt.NDArray[Any]
@@ -50,6 +51,19 @@ class PixelEngine(Engine, Protocol):
         Returns:
             The index of the largest output, and the output as stored.
         """
+
+
+def invoke(engine: Engine) -> None:
+    """Run an engine once.
+
+    Raises:
+        EdgecnnError: it failed; engines raise whatever they like.
+    """
+    try:
+        engine.invoke()
+    except Exception as error:
+        reason = bounds.short(str(error), 300)
+        raise EdgecnnError(f"the engine cannot run the model ({reason}): convert it again") from None
 
 
 def check_image_size(sides: Sequence[Any]) -> None:

@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecnn.answers import THRESHOLD, as_probabilities, at_temperature
-from edgecnn.interpreters import TensorSpec
+from edgecnn.errors import EdgecnnError
+from edgecnn.interpreters import Array, TensorSpec
 from edgecnn.manifest import Manifest
 from edgecnn.pixels import dequantize
 
 UNKNOWN = "unknown"  # instead of a label
+_NEVER = 2.0  # a threshold that no probability reaches
 TOP = 3  # labels in a document, the most probable ones
 
 
@@ -23,6 +25,25 @@ class Output:
     tensor: TensorSpec
     manifest: Manifest
     threshold: float  # less probable answers are `unknown`
+
+    def read(self, output: Array) -> "Prediction":
+        """The prediction of an image from its output, (labels,) as stored.
+
+        Raises:
+            EdgecnnError: it is not a number.
+        """
+        largest = int(output.argmax())  # of a quantized output too: storing keeps the order
+        if output[largest] != output[largest]:  # argmax stops at a NaN
+            raise EdgecnnError("the model's answer is not a number (NaN): its weights are damaged; convert it again")
+        if self.manifest.output == "sigmoid":  # one unit
+            largest = int(dequantize(output, self.tensor)[0] > THRESHOLD)
+        return Prediction(largest, output.tobytes(), self)
+
+    @property
+    def unseen(self) -> "Prediction":
+        """The prediction for a picture that shows nothing: `unknown`, and no label is probable."""
+        stored = np.full(self.tensor.shape[1:], self.tensor.zero_point, self.tensor.dtype)
+        return Prediction(0, stored.tobytes(), replace(self, threshold=_NEVER))
 
 
 class Prediction:

@@ -11,6 +11,7 @@ from edgecnn.errors import warn
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+_CHUNK = 32  # batches that a thread gets at once: fewer, and passing them on costs more than they do
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -32,6 +33,22 @@ def usable_threads(threads: int, name: str = "threads") -> int:
     if wanted > most:
         warn(f"{name} is {wanted}, and this process may use {most} core{'s' if most > 1 else ''}: taking {most}")
     return min(wanted, most)
+
+
+def map_batches(function: Callable[[list[_T]], list[_R]], items: Iterator[_T], size: int, workers: int) -> Iterator[_R]:
+    """Call a function with batches of up to `size` items, in one thread or in several.
+
+    Yields:
+        The results, in the order of the items.
+    """
+
+    def results(batches: Iterator[_T]) -> Iterator[_R]:
+        while batch := list(islice(batches, size)):
+            yield from function(batch)
+
+    if workers == 1:
+        return results(items)
+    return map_chunks(lambda chunk: list(results(iter(chunk))), items, _CHUNK * size, workers)
 
 
 def map_chunks(function: Callable[[list[_T]], list[_R]], items: Iterator[_T], size: int, workers: int) -> Iterator[_R]:
