@@ -133,6 +133,12 @@ def test_addresses_are_read() -> None:
         ("http://broker/a", "is no address of a broker: write mqtt://"),
         ("mqtt://broker", "is no address of a broker"),
         ("mqtt://broker:x/a", "is no address of a broker"),
+        ("mqtt://broker:0/a", "is no address of a broker"),
+        (f"mqtt://{'b' * 64}/a", "is no address of a broker"),
+        ("mqtt://me..home/a", "is no address of a broker"),
+        ("mqtt://caf\udce9/a", "is no address of a broker"),
+        ("mqtt://me%0A@broker/a", "the user holds control characters"),
+        (f"mqtt://{'me' * 200}@broker/a", "the user has 400 characters"),
         ("mqtt://broker/a/%23", "holds a wildcard"),
     ],
 )

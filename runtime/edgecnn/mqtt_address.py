@@ -35,17 +35,18 @@ def mqtt_address(text: str) -> Address:
     try:
         parts = urlsplit(text)
         port = parts.port
+        (parts.hostname or "").encode("idna")  # as the thread that connects will do
     except ValueError:
         raise EdgecnnError(f"{bounds.short(text)} is no address of a broker: {_FORM}") from None
     if parts.password is not None:
         raise EdgecnnError(f"a password is no part of --mqtt: put it into {PASSWORD}, or name --mqtt-password-file")
     topic = unquote(parts.path).strip("/")
-    if parts.scheme not in _PORTS or not parts.hostname or not topic or parts.query or parts.fragment:
+    if parts.scheme not in _PORTS or not parts.hostname or port == 0 or not topic or parts.query or parts.fragment:
         raise EdgecnnError(f"{bounds.short(text)} is no address of a broker: {_FORM}")
     if set("+#\0") & set(topic):
         raise EdgecnnError(f"the topic {bounds.short(topic)} holds a wildcard, + or #: leave it out")
     bounds.text(topic, "the topic")
-    user = unquote(parts.username) if parts.username else None
+    user = bounds.text(unquote(parts.username), "the user") if parts.username else None
     return Address(parts.hostname, port or _PORTS[parts.scheme], parts.scheme == "mqtts", user, topic)
 
 
