@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import refused
 
 from edgecnn import EdgecnnError
 from edgecnn.unit_file import MARK, Unit, plain_path, word
@@ -133,7 +134,7 @@ def test_a_server_is_a_service_too_and_writes_the_folder_that_its_options_name(s
     assert "EnvironmentFile=-%E/edgecnn-watch.env" in done.stdout
 
 
-def test_mistakes_leave_nothing_behind(systemctl: Path, tmp_path: Path) -> None:
+def test_mistakes_leave_nothing_behind(systemctl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "config/systemd/user"
     for words, line in (
         (("install", "watch", "csi", "--bogus"), "--bogus"),
@@ -150,7 +151,11 @@ def test_mistakes_leave_nothing_behind(systemctl: Path, tmp_path: Path) -> None:
     assert "Failed to connect to bus" in done.stderr
     assert not list(folder.glob("*"))
     (folder / "edgecnn-watch.service").write_text("[Service]\nExecStart=/bin/mine\n")
-    assert "is not of edgecnn: give another --name" in service("install", "watch", "csi").stderr
+    done = service("install", "--write", tmp_path / "new", "watch", "csi")
+    assert "is not of edgecnn: give another --name" in done.stderr
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setenv("SUDO_USER", "no\nUser=root")
+    refused(service("install", "watch", "csi"), "SUDO_USER names no user of this machine: 'no\\nUser=root'")
 
 
 def test_the_unit_of_a_bundle_follows_its_link(

@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     add_json(add("doctor", "this machine, its engines, and what to install", "doctor"))
 
     info = add("info", "what a model file says of itself", "commands", "info")
-    info.add_argument("model", type=model_path, nargs="?", default=default_model(), metavar="MODEL")
+    _add_optional_model(info, "a file that edgecnn wrote, or a folder")
     add_json(info)
 
     classify = add("classify", "a label for each image", "commands", "classify")
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add_json(classify)
 
     check = add("check", "accuracy, flips against the float model, verdict", "commands", "check")
-    check.add_argument("model", type=model_path, metavar="MODEL")
+    check.add_argument("model", type=model_path, metavar="MODEL", help="a .tflite or .onnx file")
     check.add_argument("data", type=Path, metavar="DATA", help="an .npz of training, or a folder of class folders")
     check.add_argument(
         "--max-drop", type=arguments.share, help="share of right answers that may be lost (default: the manifest's)"
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add_json(golden)
 
     bench = add("bench", "latency and throughput on this machine", "bench")
-    bench.add_argument("model", type=model_path, nargs="?", default=default_model(), metavar="MODEL")
+    _add_optional_model(bench, "a .tflite or .onnx file, or a folder that was tuned")
     add_engine_option(bench, f"auto (default), all, {engine_names()}", "auto", "all")
     bench.add_argument(
         "--threads", type=arguments.counts(), default=[1], metavar="N,…", help="threads for one inference (default 1)"
@@ -134,7 +134,8 @@ def _add_service(service: argparse.ArgumentParser) -> None:
     for name, purpose in purposes.items():
         action = actions.add_parser(name, help=purpose, description=purpose)
         action.set_defaults(run=("edgecnn.service", name))
-        action.add_argument("--name", type=arguments.unit, help="of the service (default: edgecnn-watch)")
+        name_of = "edgecnn-COMMAND" if name == "install" else "the only one there is"
+        action.add_argument("--name", type=arguments.unit, help=f"of the service (default: {name_of})")
         if name == "logs":
             action.add_argument("--lines", type=arguments.count(), default=50, help="of the journal (default 50)")
             action.add_argument("--follow", action="store_true", help="and those to come")
@@ -149,14 +150,7 @@ def _add_service(service: argparse.ArgumentParser) -> None:
 
 
 def _add_serve_options(serve: argparse.ArgumentParser) -> None:
-    serve.add_argument(
-        "model",
-        type=Path,
-        nargs="?",
-        default=default_model(),
-        metavar="MODEL",
-        help="a file, or a tuned folder",
-    )
+    _add_optional_model(serve, "a .tflite or .onnx file, or a folder that was tuned")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
     serve.add_argument("--port", type=arguments.count(0, 65535), default=8080, help="default 8080; 0 takes a free one")
     serve.add_argument("--token-file", type=Path, metavar="FILE", help="holds the token that others must send")
@@ -215,6 +209,11 @@ def add_answer_options(to: argparse.ArgumentParser) -> None:
         metavar="N",
         help="compare the last N frames with validation (default 500; 0: do not)",
     )
+
+
+def _add_optional_model(to: argparse.ArgumentParser, purpose: str) -> None:
+    purpose = f"{purpose} (default: see edgecnn --help)"
+    to.add_argument("model", type=model_path, nargs="?", default=default_model(), metavar="MODEL", help=purpose)
 
 
 def _add_model(to: argparse.ArgumentParser) -> None:

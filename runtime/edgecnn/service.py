@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from edgecnn import bounds
 from edgecnn.cli import parsed
 from edgecnn.command import OK, print_json
 from edgecnn.errors import EdgecnnError, warn
@@ -32,12 +33,12 @@ def install(options: argparse.Namespace) -> int:
     if options.print:
         print(text, end="")
         return OK
+    path = _folder() / f"{unit.name}.service"
+    before = _text(path) if path.exists() else None
+    if before is not None and MARK not in before:
+        raise EdgecnnError(f"{path} is not of edgecnn: give another --name")
     for folder in unit.writable:
         _make(folder, unit.user)
-    path = _folder() / f"{unit.name}.service"
-    if path.exists() and MARK not in _text(path):
-        raise EdgecnnError(f"{path} is not of edgecnn: give another --name")
-    before = _text(path) if path.exists() else None
     write_file(path, text.encode())
     try:
         _start(unit.name)
@@ -61,12 +62,25 @@ def _unit(options: argparse.Namespace) -> Unit:
     writable = [Path(folder).absolute() for folder in filter(None, [*options.write, *named])]
     name = options.name or f"edgecnn-{options.words[0]}"
     words = [*_program(), *options.words]
-    user = os.environ.get("SUDO_USER")
+    user = _sudo_user()
     if writable and _is_root() and not user:
         raise EdgecnnError("a user that systemd makes writes no folder of others: install it by sudo, not as root")
     if options.words[0] not in _LASTING:
         raise EdgecnnError(f"{options.words[0]} ends by itself: only watch and serve can be services")
     return Unit(name, words, Path.cwd(), _is_root(), user, writable, _version())
+
+
+def _sudo_user() -> str | None:
+    """Who became root by sudo; None if nobody did."""
+    name = os.environ.get("SUDO_USER") or None
+    if name:
+        import pwd  # not on Windows
+
+        try:
+            pwd.getpwnam(name)
+        except (KeyError, ValueError):
+            raise EdgecnnError(f"the variable SUDO_USER names no user of this machine: {bounds.short(name)}") from None
+    return name
 
 
 def _program() -> list[str]:
