@@ -41,7 +41,7 @@ EACH = 450
 COMMANDS = ("info", "check", "classify")
 IMPORTED = (  # once, before the forks
     "ai_edge_litert.interpreter", "onnxruntime", "PIL.Image", "PIL.ImageOps", "PIL.PngImagePlugin", "multiprocessing",
-    "edgecnn.commands", "edgecnn.native_engine", "edgecnn.onnx_structure", "edgecnn.selection",
+    "edgecnn.commands", "edgecnn.info", "edgecnn.native_engine", "edgecnn.onnx_structure", "edgecnn.selection",
     "edgecnn.tflite_engine", "edgecnn.tflite_structure",
 )  # fmt: skip
 

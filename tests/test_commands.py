@@ -15,6 +15,9 @@ import pytest
 from conftest import ROOT, heed_interrupts, refused, run, run_here
 from PIL import Image
 
+from edgecnn.modelfile import read_model
+from edgecnn.shipped import MODELS
+
 COMMANDS = (
     "train",
     "train.shrink",
@@ -105,6 +108,15 @@ def test_json_is_all_there_is_on_stdout(trained: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         json.loads(done.stdout)
         assert "INFO:" not in done.stderr  # engines and TensorFlow greet
+
+
+def test_info_names_what_a_smaller_network_was_made_from_and_for() -> None:
+    lines = run_here("edgecnn", "info", "small").stdout.splitlines()
+    (shrunk,) = [line for line in lines if line.startswith("shrunk ")]
+    training = read_model(MODELS["small"]).manifest.training
+    assert training is not None
+    assert str(training.parent_sha256).startswith(shrunk.split()[3].rstrip(","))
+    assert shrunk.endswith(f"within {training.budget}")
 
 
 def test_a_digit_dark_on_light_is_classified(trained: Path, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_json(add("doctor", "this machine, its engines, and what to install", "doctor"))
 
-    info = add("info", "what a model file says of itself", "commands", "info")
+    info = add("info", "what a model file says of itself", "info")
     _add_optional_model(info, "a file that edgecnn wrote, or a folder")
     add_json(info)
 

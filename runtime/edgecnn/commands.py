@@ -1,10 +1,8 @@
-"""The commands `edgecnn info`, `classify` and `check`."""
+"""The commands `edgecnn classify` and `check`."""
 
 import argparse
 import time
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from edgecnn import PICTURE
 from edgecnn.check import as_document
@@ -13,71 +11,17 @@ from edgecnn.classifier import Classifier
 from edgecnn.command import GATE_FAILED, OK, print_json, quiet, table
 from edgecnn.dataset import Dataset
 from edgecnn.dataset_reading import read_dataset
-from edgecnn.engines import engines_of
 from edgecnn.errors import EdgecnnError
-from edgecnn.files import sha256
 from edgecnn.flips import listed_images
 from edgecnn.image_folders import left_out
 from edgecnn.manifest import Manifest
 from edgecnn.message import Message, answer_message
 from edgecnn.model_opening import open_model
-from edgecnn.modelfile import read_model
 from edgecnn.prediction import Prediction
 from edgecnn.verdict import Report
 
 _SETTLING = 1.0  # seconds that a camera gets for its exposure
 _SHOWN = 12  # of the files left out, with the reason; --json has all
-
-
-def info(options: argparse.Namespace) -> int:
-    """The command `edgecnn info`."""
-    from edgecnn.selection import model_file  # with it comes what `classify` need not wait for
-
-    model = read_model(model_file(options.model))
-    engines = engines_of(model.path, model.manifest.format)
-    facts = {
-        "file": str(model.path),
-        "bytes": len(model.data),
-        "sha256": sha256(model.data),
-        "engines_here": engines,
-        **asdict(model.manifest),
-    }
-    if options.json:
-        print_json(facts)
-    else:
-        print(table(("", str(model.path)), _facts(facts, model.manifest)))
-    return OK
-
-
-def _facts(facts: dict[str, Any], manifest: Manifest) -> list[tuple[str, str]]:
-    height, width, channels = manifest.input.shape
-    rows = [
-        ("name", manifest.name),
-        ("format", f"{manifest.format}, quantization {manifest.quantization}, {facts['bytes']:,} bytes"),
-        ("input", f"{height}x{width}x{channels} raw pixels (uint8)"),
-        ("labels", " ".join(manifest.labels)),
-        ("sha256", facts["sha256"]),
-        ("weights", manifest.weights_sha256),
-    ]
-    if manifest.training:
-        training = manifest.training
-        rows.append(
-            ("training", f"{training.recipe}, {training.epochs} epochs, seed {training.seed}, {training.dataset}")
-        )
-        rows += [("float", f"accuracy {value:.4f} on {split}") for split, value in training.accuracy.items()]
-        if training.teacher_seeds:
-            rows.append(("teachers", f"seeds {' '.join(map(str, training.teacher_seeds))}"))
-        rows.append(("commit", training.commit or "unknown"))
-    if manifest.rejection:
-        rows.append(("unknown", manifest.rejection.words))
-    if manifest.reference:
-        rows.append(("reference", f"{manifest.reference.images:,} validation images, for drift"))
-    for agreement in filter(None, (manifest.agreement, manifest.reported)):
-        accuracy = f"accuracy {agreement.accuracy:.4f} on {agreement.split} ({agreement.engine})"
-        rows.append(("converted", f"{accuracy}, {agreement.lost} lost and {agreement.gained} gained against float"))
-    rows.append(("tools", ", ".join(f"{name} {version}" for name, version in manifest.tools.items())))
-    rows.append(("engines", " ".join(facts["engines_here"]) or "none installed here"))
-    return rows
 
 
 def classify(options: argparse.Namespace) -> int:
