@@ -21,11 +21,11 @@ from benchmarks.models import setups
 from benchmarks.provenance import provenance
 from edgecnn import arguments
 from edgecnn.bench import document, leave_out, method_of, usable_counts
-from edgecnn.cli import add_engine_option, add_method_options
 from edgecnn.command import OK, command, command_parser, print_json
 from edgecnn.files import check_writable, write_file
 from edgecnn.latency_tables import screen
 from edgecnn.measuring import Measurement, measure
+from edgecnn.options import add_engine_option, add_method_options
 from edgecnn.subject import Method
 
 FILE = "latency.json"

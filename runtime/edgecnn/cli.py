@@ -21,11 +21,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgecnn import __version__, arguments, default_model
+from edgecnn import __version__, arguments
 from edgecnn.command import add_json, command
-from edgecnn.engines import ENGINES, engine_names
+from edgecnn.engines import engine_names
 from edgecnn.errors import EdgecnnError
 from edgecnn.option_parser import Parser
+from edgecnn.options import (
+    add_answer_options,
+    add_engine_option,
+    add_engine_options,
+    add_method_options,
+    add_model_argument,
+    add_model_option,
+    add_threshold_option,
+)
 from edgecnn.shipped import model_path
 from edgecnn.source_names import WIDTHS
 
@@ -56,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add_json(add("doctor", "this machine, its engines, and what to install", "doctor"))
 
     info = add("info", "what a model file says of itself", "info")
-    _add_optional_model(info, "a file that edgecnn wrote, or a folder")
+    add_model_argument(info, "a file that edgecnn wrote, or a folder")
     add_json(info)
 
     classify = add("classify", "a label for each image", "commands", "classify")
@@ -64,9 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         "images", type=Path, nargs="*", metavar="IMAGE", help="PNG, JPEG, … (default: picture.png beside the model)"
     )
     classify.add_argument("--camera", metavar="SOURCE", help="what a camera sees now: csi, auto, 0, a stream's URL")
-    _add_model(classify)
-    _add_threshold(classify)
-    _add_engine(classify)
+    add_model_option(classify)
+    add_threshold_option(classify)
+    add_engine_options(classify)
     add_json(classify)
 
     check = add("check", "accuracy, flips against the float model, verdict", "commands", "check")
@@ -75,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--max-drop", type=arguments.share, help="share of right answers that may be lost (default: the manifest's)"
     )
-    _add_engine(check)
+    add_engine_options(check)
     add_json(check)
 
     golden = add("golden", "answers beside those of the machine that converted the models", "golden")
@@ -87,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     add_json(golden)
 
     bench = add("bench", "latency and throughput on this machine", "bench")
-    _add_optional_model(bench, "a .tflite or .onnx file, or a folder that was tuned")
+    add_model_argument(bench, "a .tflite or .onnx file, or a folder that was tuned")
     add_engine_option(bench, f"auto (default), all, {engine_names()}", "auto", "all")
     bench.add_argument(
         "--threads", type=arguments.counts(), default=[1], metavar="N,…", help="threads for one inference (default 1)"
@@ -150,7 +159,7 @@ def _add_service(service: argparse.ArgumentParser) -> None:
 
 
 def _add_serve_options(serve: argparse.ArgumentParser) -> None:
-    _add_optional_model(serve, "a .tflite or .onnx file, or a folder that was tuned")
+    add_model_argument(serve, "a .tflite or .onnx file, or a folder that was tuned")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
     serve.add_argument("--port", type=arguments.count(0, 65535), default=8080, help="default 8080; 0 takes a free one")
     serve.add_argument("--token-file", type=Path, metavar="FILE", help="holds the token that others must send")
@@ -162,8 +171,8 @@ def _add_serve_options(serve: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--queue", type=arguments.count(0, 10_000), default=128, help="requests that may wait beside them (default 128)"
     )
-    _add_threshold(serve)
-    _add_engine(serve)
+    add_threshold_option(serve)
+    add_engine_options(serve)
     add_json(serve)
     add_answer_options(serve)
 
@@ -172,10 +181,10 @@ def _add_watch_options(watch: argparse.ArgumentParser) -> None:
     watch.add_argument(
         "source", metavar="SOURCE", help="a folder, a video, a camera (csi, auto, 0), a URL, or - for stdin"
     )
-    _add_model(watch)
+    add_model_option(watch)
     watch.add_argument("--new-only", action="store_true", help="leave out the pictures that a folder holds already")
     watch.add_argument("--fps", type=arguments.positive, help="at most so many frames a second")
-    _add_threshold(watch)
+    add_threshold_option(watch)
     watch.add_argument("--frames", type=arguments.count(1, 10**12), help="stop after so many")
     watch.add_argument(
         "--size",
@@ -185,72 +194,8 @@ def _add_watch_options(watch: argparse.ArgumentParser) -> None:
     )
     watch.add_argument("--pixels", choices=WIDTHS, help="of raw frames (default: grey or rgb, as the model)")
     watch.add_argument("--stride", type=arguments.count(), help="bytes from row to row of raw frames with gaps")
-    _add_engine(watch)
+    add_engine_options(watch)
     add_answer_options(watch)
-
-
-def add_answer_options(to: argparse.ArgumentParser) -> None:
-    """Add the options that say what becomes of the answers to a camera's frames."""
-    to.add_argument("--smooth", type=arguments.count(1, 1000), default=1, metavar="N", help="mean of the last N frames")
-    to.add_argument("--on-change", action="store_true", help="only answers whose label is another than the last")
-    seconds = arguments.number(0, arguments.DAY)
-    to.add_argument("--hold", type=seconds, metavar="SECONDS", help="with --on-change: that a change must last")
-    to.add_argument("--mqtt", metavar="URL/TOPIC", help="publish answers: mqtt://[user@]host[:port]/topic, or mqtts://")
-    to.add_argument("--mqtt-password-file", type=Path, metavar="FILE", help="default: EDGECNN_MQTT_PASSWORD")
-    to.add_argument("--mqtt-ca", type=Path, metavar="FILE", help="certificates that the broker's is checked against")
-    to.add_argument("--keep-unsure", type=Path, metavar="FOLDER", help="keep pictures that are 'unknown'")
-    to.add_argument(
-        "--keep-megabytes", type=arguments.count(1, 10**6), default=64, metavar="MB", help="of them, at most (64)"
-    )
-    to.add_argument(
-        "--drift",
-        type=arguments.count(0, 10**6),
-        default=500,
-        metavar="N",
-        help="compare the last N frames with validation (default 500; 0: do not)",
-    )
-
-
-def _add_optional_model(to: argparse.ArgumentParser, purpose: str) -> None:
-    purpose = f"{purpose} (default: see edgecnn --help)"
-    to.add_argument("model", type=model_path, nargs="?", default=default_model(), metavar="MODEL", help=purpose)
-
-
-def _add_model(to: argparse.ArgumentParser) -> None:
-    to.add_argument(
-        "--model",
-        type=model_path,
-        default=default_model(),
-        help="a .tflite or .onnx file, a folder that was tuned, or small: a tenth of the work, in the wheel too",
-    )
-
-
-def _add_threshold(to: argparse.ArgumentParser) -> None:
-    to.add_argument(
-        "--threshold",
-        type=arguments.share,
-        help="answers less probable are 'unknown' (default: the model's, by python -m train --reject; else 0)",
-    )
-
-
-def _add_engine(to: argparse.ArgumentParser) -> None:
-    add_engine_option(to, f"auto (default), {engine_names()}", "auto")
-    to.add_argument(
-        "--threads", type=arguments.count(), help="threads for one inference, no more than cores (default 1)"
-    )
-
-
-def add_engine_option(to: argparse.ArgumentParser, purpose: str, *others: str) -> None:
-    """Add the option that names an engine, or one of `others`, of which the first is the default."""
-    names = [*others, *ENGINES]
-    to.add_argument("--engine", choices=names, default=next(iter(others), None), metavar="NAME", help=purpose)
-
-
-def add_method_options(to: argparse.ArgumentParser) -> None:
-    """Add the options that say how long a benchmark looks."""
-    to.add_argument("--quick", action="store_true", help="a fraction of a second a window: not comparable")
-    seconds = arguments.number(0, arguments.DAY)
-    to.add_argument("--seconds", type=seconds, help="of a window, at least (default 10): else not comparable")
 
 
 if __name__ == "__main__":
