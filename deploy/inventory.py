@@ -11,6 +11,7 @@ from pyinfra.api.host import Host
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.context import ctx_state
 
+from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 
 CONNECT_SECONDS = 15
@@ -86,7 +87,11 @@ def address(text: str) -> dict[str, Any]:
     whole = (user or not at) and re.fullmatch(r"[^\s:/]*", user) and host.isprintable() and not host.startswith("-")
     if not whole or not (named or _is_ipv6(host)) or not 0 < int(port or 22) < 65536:
         raise EdgecnnError(f"{text!r} is no host: give [user@]host[:port], an IPv6 address with a port as [::1]:22")
-    parts = {"ssh_hostname": host, "ssh_user": user or None, "ssh_port": int(port) if port else None}
+    parts = {
+        "ssh_hostname": bounds.host(host, "host"),
+        "ssh_user": user or None,
+        "ssh_port": int(port) if port else None,
+    }
     return {key: value for key, value in parts.items() if value is not None}
 
 

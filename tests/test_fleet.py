@@ -161,6 +161,8 @@ def test_hosts_are_named_as_ssh_names_them() -> None:
                  "::1::2", "[::1", "a b", "-oProxyCommand=x", "pi@a/b", "a\x1b[2J"):  # fmt: skip
         with pytest.raises(EdgecnnError, match="is no host"):
             address(text)
+    with pytest.raises(EdgecnnError, match=r"host 'kitchen\.\.local' is no name of a machine"):
+        address("pi@kitchen..local:22")
     names = [
         "192.168.1.10",
         "192.168.1.11",

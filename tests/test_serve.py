@@ -212,6 +212,7 @@ def test_others_are_let_in_with_a_token_or_aloud(tmp_path: Path, monkeypatch: py
 def test_a_port_in_use_or_a_missing_camera_is_told(server: Server) -> None:
     refused(run("edgecnn", "serve", "--port", server.port), f"port {server.port}", "in use", "--port")
     refused(run("edgecnn", "serve", "--port", 0, "--camera", "/dev/video99"), "/dev/video99")
+    refused(run("edgecnn", "serve", "--host", "kitchen..local"), "--host 'kitchen..local' is no name of a machine")
 
 
 def test_above_the_queue_requests_are_sent_away(tmp_path: Path) -> None:

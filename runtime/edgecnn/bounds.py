@@ -42,6 +42,15 @@ def text(value: str, what: str = "a text", most: int = TEXT) -> str:
     return value
 
 
+def host(value: str, what: str) -> str:
+    """A name or an address of a machine: each part between its dots has 1 to 63 characters. Source: RFC 1035, 2.3.4."""
+    try:
+        text(value, what).encode("idna")  # as a resolver would, whose error is no OSError
+    except UnicodeError:
+        raise EdgecnnError(f"{what} {short(value)} is no name of a machine") from None
+    return value
+
+
 def _surrogates(value: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in value)
 

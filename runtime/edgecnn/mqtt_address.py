@@ -35,7 +35,6 @@ def mqtt_address(text: str) -> Address:
     try:
         parts = urlsplit(text)
         port = parts.port
-        (parts.hostname or "").encode("idna")  # as the thread that connects will do
     except ValueError:
         raise EdgecnnError(f"{bounds.short(text)} is no address of a broker: {_FORM}") from None
     if parts.password is not None:
@@ -47,7 +46,8 @@ def mqtt_address(text: str) -> Address:
         raise EdgecnnError(f"the topic {bounds.short(topic)} holds a wildcard, + or #: leave it out")
     bounds.text(topic, "the topic")
     user = bounds.text(unquote(parts.username), "the user") if parts.username else None
-    return Address(parts.hostname, port or _PORTS[parts.scheme], parts.scheme == "mqtts", user, topic)
+    host = bounds.host(parts.hostname, "the broker")
+    return Address(host, port or _PORTS[parts.scheme], parts.scheme == "mqtts", user, topic)
 
 
 def password(file: Path | None) -> str | None:

@@ -5,6 +5,7 @@ import ipaddress
 import socket
 from collections.abc import Iterator
 
+from edgecnn import bounds
 from edgecnn.errors import EdgecnnError
 
 _IN_USE = (98, 48, 10048)  # EADDRINUSE of Linux, macOS and Windows
@@ -15,16 +16,16 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket that listens.
 
     Raises:
-        EdgecnnError: the port is in use, or the address is none of this machine.
+        EdgecnnError: the port is in use, or the address is none, or none of this machine.
     """
+    bounds.host(host, "--host")
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listener = socket.create_server(address[:2], family=family, backlog=1024)
     except OSError as error:
-        reason = (
-            "is in use: choose another one (--port)" if error.errno in _IN_USE else f"cannot be used: {error.strerror}"
-        )
-        raise EdgecnnError(f"port {port} of {host} {reason}") from None
+        cause = str(error.strerror).partition(" (while")[0]  # Python adds the address
+        reason = "is in use: choose another one (--port)" if error.errno in _IN_USE else f"cannot be used: {cause}"
+        raise EdgecnnError(f"port {port} of {bounds.short(host)} {reason}") from None
     with listener:
         yield listener
 
