@@ -101,6 +101,38 @@ def test_too_many_that_wait_are_counted_and_the_newest_stay(tmp_path: Path) -> N
 
 
 @needs_broker
+def test_a_certificate_is_checked_against_those_that_are_named(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=DNS:localhost", "-out", certificate, "-keyout", key],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    broker = Broker(tmp_path, f"certfile {certificate}", f"keyfile {key}", "allow_anonymous true")
+    broker.start()
+    try:
+        for host, authorities, line in (
+            ("localhost", certificate, "is connected"),
+            ("127.0.0.1", certificate, "cannot be reached (IP address mismatch, "),
+            ("localhost", None, "cannot be reached (self-signed certificate): messages wait"),
+        ):
+            address = Address(host, broker.port, True, None, "home/eye")
+            assert line in _first_state(Publisher(address, ("7",), authorities=authorities), capfd)
+    finally:
+        broker.stop()
+
+
+def _first_state(publisher: Publisher, capfd: pytest.CaptureFixture[str]) -> str:
+    end = time.monotonic() + 20
+    while not publisher._state and time.monotonic() < end:
+        time.sleep(0.05)
+    publisher.close()
+    return capfd.readouterr().err
+
+
+@needs_broker
 def test_a_password_opens_and_a_wrong_one_gets_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,12 +143,8 @@ def test_a_password_opens_and_a_wrong_one_gets_a_line(
     try:
         for word, line in (("secret", "is connected"), ("wrong", "refuses the connection: ")):
             monkeypatch.setenv(PASSWORD, word)
-            publisher = Publisher(Address("127.0.0.1", broker.port, False, "eye", "home/eye"), ("7",))
-            end = time.monotonic() + 20
-            while not publisher._state and time.monotonic() < end:
-                time.sleep(0.05)
-            publisher.close()
-            assert line in capfd.readouterr().err
+            address = Address("127.0.0.1", broker.port, False, "eye", "home/eye")
+            assert line in _first_state(Publisher(address, ("7",)), capfd)
     finally:
         broker.stop()
 

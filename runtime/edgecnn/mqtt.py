@@ -8,6 +8,7 @@ are sent again: one may come twice, as MQTT's quality of service 1 says.
 import importlib
 import json
 import queue
+import sys
 import threading
 from collections import deque
 from pathlib import Path
@@ -78,7 +79,7 @@ class Publisher:
         client.reconnect_delay_set(1, _SLOWEST)
         client.will_set(f"{self._address.topic}/status", OFFLINE, 1, True)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
-        client.on_connect_fail = lambda *_: self._tell("cannot be reached: messages wait")
+        client.on_connect_fail = lambda *_: self._tell(f"cannot be reached{_reason()}: messages wait")
         client.on_publish = lambda _client, _data, number, *_: self._acknowledged.put(number)
         return client
 
@@ -100,7 +101,7 @@ class Publisher:
         self._client.disconnect()
         self._client.loop_stop()
         if self._waiting:
-            self._tell(f"{len(self._waiting):,} messages were not sent")
+            self._tell(f"messages not sent: {len(self._waiting):,}")
 
     def _send(self) -> None:
         """Send what waits, one message after the other; a message leaves when the broker has it."""
@@ -138,6 +139,13 @@ class Publisher:
         if state != self._state:
             tell(f"mqtt: {self._address.host}:{self._address.port} {state}")
         self._state = state
+
+
+def _reason() -> str:
+    """Why an attempt failed, in brackets: paho calls back while it handles the exception."""
+    error = sys.exc_info()[1]
+    reason = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or error
+    return f" ({reason})" if reason else ""
 
 
 def _paho() -> ModuleType | Any:
