@@ -11,6 +11,12 @@ static int semihost(int operation, const void *argument) {
     return r0;
 }
 
+static inline uint8_t *stack_pointer(void) {
+    uint8_t *pointer;
+    __asm__ volatile("mov %0, sp" : "=r"(pointer));
+    return pointer;
+}
+
 static void say(const char *words) { semihost(0x04, words); }
 
 static _Noreturn void leave(int status) {

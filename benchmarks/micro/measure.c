@@ -44,13 +44,13 @@ static uint8_t pixels[PIXELS];
 
 enum { DEPTH = 16384, PAINT = 0x5A };
 
-// How many bytes below its frame a call wrote to.
+// How many bytes below this frame a call wrote to. Paint begins at the stack pointer: a frame may be larger than one expects.
 static __attribute__((noinline)) uint32_t stack_of_a_call(void) {
-    volatile uint8_t *const end = (volatile uint8_t *)__builtin_frame_address(0) - 64, *deepest = end - DEPTH;
+    volatile uint8_t *const end = stack_pointer(), *deepest = end - DEPTH;
     for (volatile uint8_t *place = end - DEPTH; place < end; place++) *place = PAINT;
     CLASSIFY(pixels);
     while (deepest < end && *deepest == PAINT) deepest++;
-    return (uint32_t)(end - deepest) + 64;
+    return (uint32_t)(end - deepest);
 }
 #endif
 
