@@ -79,6 +79,23 @@ def test_library_properties_have_every_required_key(exported: Path) -> None:
     assert (properties["name"], properties["version"], properties["license"]) == ("Digits", "1.0.0", "MIT")
 
 
+@pytest.mark.parametrize(
+    ("license_name", "lines"),
+    [
+        ("Apache-2.0", ["Apache License", "END OF TERMS AND CONDITIONS"]),
+        ("MIT", ["MIT License", "Permission is hereby granted"]),
+        ("BSD-3-Clause OR GPL-2.0-only", ["Neither the name", "https://spdx.org/licenses/GPL-2.0-only.html"]),
+        ("LicenseRef-Ours", ["put its text here"]),
+    ],
+)
+def test_a_license_has_its_text_or_the_place_of_it(license_name: str, lines: list[str]) -> None:
+    from convert.c.licenses import license_text
+
+    text = license_text(license_name)
+    assert text.startswith(f"SPDX-License-Identifier: {license_name}\n")
+    assert all(line in text for line in lines)
+
+
 def test_manifests_are_what_their_systems_read(exported: Path) -> None:
     library = json.loads((exported / "Digits-platformio/library.json").read_text())
     assert (library["name"], library["version"], library["license"]) == ("Digits", "1.0.0", "MIT")

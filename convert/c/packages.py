@@ -16,11 +16,12 @@ from packaging.version import InvalidVersion, Version
 
 from convert.c.c_text import Names
 from convert.c.initializers import rows
+from convert.c.licenses import license_text
 from convert.c.step import Bytes
 from convert.c.syntax import Code, rendered
 from edgecnn.errors import EdgecnnError
 
-# Paths in a package, and their templates; "source" and "header" are the network's own files.
+# Paths in a package, and their templates; "source" and "header" are the network's own files, "license" is its text.
 _ARDUINO = {
     "src/{stem}.c": "source",
     "src/{stem}.h": "header",
@@ -28,7 +29,7 @@ _ARDUINO = {
     "examples/Classify/golden.h": "golden.h",
     "examples/Camera/Camera.ino": "camera.ino",
     "README.md": "README.md",
-    "LICENSE": "LICENSE",
+    "LICENSE": "license",
 }
 SYSTEMS: Mapping[str, Mapping[str, str]] = {
     "arduino": {**_ARDUINO, "library.properties": "library.properties", "keywords.txt": "keywords.txt"},
@@ -44,7 +45,7 @@ SYSTEMS: Mapping[str, Mapping[str, str]] = {
         "examples/classify/main/main.c": "esp-idf_main.c",
         "examples/classify/main/golden.h": "golden.h",
         "README.md": "README.md",
-        "LICENSE": "LICENSE",
+        "LICENSE": "license",
     },
     "zephyr": {
         "src/{stem}.c": "source",
@@ -58,7 +59,7 @@ SYSTEMS: Mapping[str, Mapping[str, str]] = {
         "samples/classify/src/main.c": "zephyr_main.c",
         "samples/classify/src/golden.h": "golden.h",
         "README.md": "README.md",
-        "LICENSE": "LICENSE",
+        "LICENSE": "license",
     },
 }
 _LEGAL = re.compile("[A-Za-z][A-Za-z0-9_-]{0,46}")  # in all systems, with a system's name behind it
@@ -126,7 +127,7 @@ def packages(systems: Sequence[str], package: Package, folder: Path, source: byt
 
 
 def _texts(system: str, package: Package, source: bytes, header: bytes) -> dict[str, bytes]:
-    own = {"source": source, "header": header}
+    own = {"source": source, "header": header, "license": license_text(package.license).encode()}
     return {
         path.format(stem=package.stem): own[template] if template in own else _rendered(template, package)
         for path, template in SYSTEMS[system].items()
