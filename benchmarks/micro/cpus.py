@@ -5,9 +5,17 @@ from dataclasses import dataclass
 
 from edgecnn.errors import EdgecnnError
 
-Place = tuple[str, str]  # of memory: its begin and its size
 ARM, RISCV = "arm-none-eabi-gcc", "riscv64-unknown-elf-gcc"
 _PACKAGES = {ARM: "gcc-arm-none-eabi", RISCV: "gcc-riscv64-unknown-elf"}  # Debian's
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of a machine of qemu-system-arm: where it starts, and begin and size of flash and RAM."""
+
+    vectors: str
+    flash: tuple[str, str]
+    ram: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -20,10 +28,12 @@ class Micro:
     gcc: tuple[str, ...]
     clang: tuple[str, ...]  # zig cc
     emulator: tuple[str, ...]
-    flash: Place = ("", "")  # of a machine of qemu-system-arm
-    ram: Place = ("", "")
+    memory: Memory | None = None  # of a machine of qemu-system-arm
 
 
+_FLAT = Memory("0x00000000", ("0x00000400", "4095K"), ("0x20000000", "4M"))
+_AN505 = Memory("0x10000000", ("0x10000400", "4095K"), ("0x38000000", "2M"))
+_AN547 = Memory("0x00000000", ("0x01000000", "2M"), ("0x21000000", "4M"))
 _FLOAT = "-mfloat-abi=hard"
 
 
@@ -34,14 +44,13 @@ def _arm(
     clang: str,
     machine: str,
     gcc: Sequence[str] = (_FLOAT, "-mfpu=fpv5-sp-d16"),
-    flash: Place = ("0x00000000", "4M"),
-    ram: Place = ("0x20000000", "4M"),
+    memory: Memory = _FLAT,
 ) -> Micro:
     """A Cortex-M on a machine of qemu-system-arm; `clang` is zig's target and CPU."""
     target, zig = clang.split()
     aimed = ("-target", f"thumb-freestanding-{target}", f"-mcpu={zig}")
     emulator = ("qemu-system-arm", "-M", machine, "-nographic", "-semihosting")
-    return Micro(title, examples, ARM, (f"-mcpu={cpu}", "-mthumb", *gcc), aimed, emulator, flash, ram)
+    return Micro(title, examples, ARM, (f"-mcpu={cpu}", "-mthumb", *gcc), aimed, emulator, memory)
 
 
 MICROS = {
@@ -62,18 +71,16 @@ MICROS = {
         "cortex-m33",
         "eabihf cortex_m33+dsp",
         "mps2-an505",
-        flash=("0x10000000", "4M"),
-        ram=("0x38000000", "2M"),
+        memory=_AN505,
     ),
     "m55": _arm(
         "Cortex-M55",
         "Alif Ensemble, STM32N6",
         "cortex-m55",
-        "eabihf cortex_m55",
+        "eabihf cortex_m55+mve_fp",
         "mps3-an547",
         (_FLOAT,),
-        flash=("0x00000000", "512K"),
-        ram=("0x21000000", "4M"),
+        memory=_AN547,
     ),
     "rv32": Micro(
         "RV32IMC",

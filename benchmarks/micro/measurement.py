@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.elf import flash_and_ram
-from benchmarks.micro.cpus import ARM, Micro, missing
+from benchmarks.micro.cpus import ARM, Memory, Micro, missing
 from edgecnn.errors import EdgecnnError
 from edgecnn.programs import run_program
 from workstation.compiler import COMPILER
@@ -105,12 +105,10 @@ def _run(
     """Link with the start of the emulated machine, run, and return the numbers that it says."""
     program = folder / "program.elf"
     script: tuple[object, ...] = ("-Wl,--no-relax",) if compiler == GCC else ()
-    if micro.compiler == ARM:
-        memory = folder / "memory.ld"
-        flash, ram = (f"ORIGIN = {begin}, LENGTH = {size}" for begin, size in (micro.flash, micro.ram))
-        layout = (_HERE / "cortex_m.ld").read_text(encoding="utf-8")
-        memory.write_text(f"MEMORY {{ FLASH (rx) : {flash}  RAM (rwx) : {ram} }}\n{layout}", encoding="utf-8")
-        script = ("-T", memory)
+    if micro.memory:
+        regions = folder / "memory.ld"
+        regions.write_text(_regions(micro.memory), encoding="utf-8")
+        script = ("-T", regions)
     libraries = ("-nostdlib", "-lgcc") if compiler == GCC else ("-g",)  # else zig leaves the symbol `mark` out
     words = (_HERE / "measure.c", *sources, "-DEDGECNN_NO_STDIO", *defined, *script, "-o", program)
     _compile(micro, compiler, level, *words, *libraries)
@@ -124,6 +122,14 @@ def _run(
     if "wrong" not in numbers:
         raise EdgecnnError(f"{micro.emulator[0]} ended before the golden test: {' '.join(lines)[:200]}")
     return numbers
+
+
+def _regions(memory: Memory) -> str:
+    """The linker's script of a machine."""
+    flash, ram = (f"ORIGIN = {begin}, LENGTH = {size}" for begin, size in (memory.flash, memory.ram))
+    vectors = f"VECTORS (rx) : ORIGIN = {memory.vectors}, LENGTH = 1K"
+    layout = (_HERE / "cortex_m.ld").read_text(encoding="utf-8")
+    return f"MEMORY {{ {vectors}  FLASH (rx) : {flash}  RAM (rwx) : {ram} }}\n{layout}"
 
 
 def _compile(micro: Micro, compiler: str, level: str, *words: object) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from convert.c.step import Buffer, Step, Value
 
 ALIGNMENT = 16  # bytes
-_SLACK = 7  # bytes that kernels read beyond a value: up to eight at a time
+_SLACK = 15  # bytes that kernels read beyond a value: up to sixteen at a time
 _ROUNDS = 50  # orders to try, of each kind
 
 

@@ -35,6 +35,7 @@ CPUS = (
     Cpu("neon_dot", "TARGET_NEON_DOT", "NEON_DOT", "neon", is_as_wide=True),
     Cpu("neon_i8mm", "TARGET_NEON_I8MM", "NEON_I8MM", "neon_dot", is_as_wide=True),
     Cpu("dsp", "TARGET_DSP", "", "portable", shared="dsp"),
+    Cpu("helium", "TARGET_HELIUM", "", "portable", "arm_mve.h", "helium"),
     Cpu("rvv", "TARGET_RVV", "RVV", "portable", "riscv_vector.h", "rvv"),
 )
 MACROS = tuple(dict.fromkeys(cpu.macro for cpu in CPUS if cpu.macro))
@@ -66,6 +67,11 @@ def twin(cpu: Cpu) -> Cpu | None:
 def of_macro(macro: str) -> list[Cpu]:
     """The CPUs of a family, the best first."""
     return [cpu for cpu in reversed(CPUS) if cpu.macro == macro]
+
+
+def either(macro: str, text: str, other: str) -> str:
+    """C for one family of CPUs, and for all others."""
+    return f"#if defined {macro}\n{text}#else\n{other}#endif\n"
 
 
 def only(macro: str | None, *texts: str) -> str:

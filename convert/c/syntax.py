@@ -20,7 +20,19 @@ _TAKEN = re.compile(
     "u?int(_least|_fast)?[0-9]*|u?int(ptr|max)|[su]?char|u?(sh|short|shrt|long|llong)|bool|size|ptrdiff|wchar|wint"
     "|sig_atomic|layer_.*"
 )
-_HEADERS = {"arm_neon", "cpuid", "immintrin", "stddef", "stdint", "stdio", "stdlib", "string", "time"}
+_HEADERS = {
+    "arm_mve",
+    "arm_neon",
+    "cpuid",
+    "immintrin",
+    "riscv_vector",
+    "stddef",
+    "stdint",
+    "stdio",
+    "stdlib",
+    "string",
+    "time",
+}
 
 
 class Code(str):

@@ -14,8 +14,10 @@ void *memset(void *to, int value, size_t size);                           // a C
 // A function for each step: who calls all of it and who calls a share of it have the same code.
 #define STEP static __attribute__((noinline, unused))
 #define ENTRY static __attribute__((unused))  // not every build calls each
-// A function that is fast where all others are to be small, as IDEs for microcontrollers have it.
-#if defined __OPTIMIZE_SIZE__ && !defined __clang__
+// A function that is fast where all others are to be small, as IDEs for microcontrollers have it; ARM's assembly wants all registers.
+#if defined __thumb__ && !defined __clang__
+#define FAST __attribute__((noinline, unused, optimize("O2", "omit-frame-pointer")))
+#elif defined __OPTIMIZE_SIZE__ && !defined __clang__
 #define FAST __attribute__((noinline, unused, optimize("O2")))
 #else
 #define FAST __attribute__((noinline, unused))

@@ -29,7 +29,9 @@
 #define FEW_WEIGHTS(name) 0
 #define WIDE_WEIGHTS(name) 0
 #endif
-#if defined __ARM_FEATURE_SIMD32 && defined __thumb2__ && !defined __ARM_NEON && !defined __ARM_BIG_ENDIAN
+#if defined __ARM_FEATURE_MVE && !defined __ARM_BIG_ENDIAN && !defined __ARM_NEON
+#define TARGET_HELIUM
+#elif defined __ARM_FEATURE_SIMD32 && defined __thumb2__ && !defined __ARM_NEON && !defined __ARM_BIG_ENDIAN
 #define TARGET_DSP
 #endif
 #if defined __riscv_v && __riscv_v_intrinsic >= 12000

@@ -13,6 +13,8 @@ from convert.c.ops.pairwise import Pairwise, pairwise_fields
 from convert.c.plan import Plan
 from convert.c.step import StructStep
 
+_LINEAR = ("TARGET_X86", "TARGET_HELIUM")  # whose kernels compute a linear sum
+
 
 @dataclass(frozen=True, kw_only=True)
 class Add(StructStep, Pairwise):
@@ -21,8 +23,8 @@ class Add(StructStep, Pairwise):
     kernel: ClassVar[str] = "add"
 
     def is_exact_on(self, cpu: Cpu) -> bool:
-        """Whether x86 has a linear sum; others shift to the right, so that half away from zero is half up, less one."""
-        return self.fields["one_factor"] > 0 if cpu.macro == "TARGET_X86" else self.fields["shift"] >= 1
+        """Whether there is a linear sum; others shift to the right: half away from zero is half up, less one."""
+        return self.fields["one_factor"] > 0 if cpu.macro in _LINEAR else self.fields["shift"] >= 1
 
 
 @lowers("ADD", "SUB")

@@ -7,9 +7,10 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from convert.c.cpus import only
+from convert.c.cpus import either, only
 from convert.c.fixed_point import LEAST
 from convert.c.initializers import array
+from convert.c.ops.helium import helium_scratch_bytes, helium_weights
 from convert.c.ops.layer import BLOCK, Layer, whole_blocks
 from convert.c.ops.walk import band_bytes, bands, blocks_at_once, long_rows, rows_read, rows_together
 from convert.c.ops.wide import eights, wide_weights
@@ -30,8 +31,15 @@ class Conv(Layer):
     unsigned_bias: Ints  # for inputs plus 128
     few_weights: npt.NDArray[np.int16] | None  # where a kernel's row is few bytes
     wide_weights: Bytes | None  # where it is many
+    helium_weights: Bytes  # in place of the others
     choices: Choices  # of tiles
     scales: Reals | None = None  # of a dense layer that no multiplier of 31 bits does exactly
+
+    def weights_text(self) -> str:
+        """C of the weights, for Helium in an order of their own."""
+        text = super().weights_text()
+        own = array("int8_t", f"{self.name}_weights", self.helium_weights)
+        return either("TARGET_HELIUM", own, text) if self.is_fast else text
 
     def more_constants(self) -> Iterator[str]:
         """What some CPUs and some layers need."""
@@ -70,7 +78,8 @@ class Conv(Layer):
             return None
         size = count * BLOCK
         changes = [f"{field} += first * {size}" for field in ("bias", "unsigned_bias", "multiplier", "shift")]
-        changes += [f"weights += first * {count * self.weights[0].size}", f"blocks = {count}"]
+        weights = f"{self.name}_weights"
+        changes += [f"weights += first * (int)(sizeof {weights} / {blocks // count})", f"blocks = {count}"]
         changes += [f"channels = {channels} - first * {size} < {size} ? {channels} - first * {size} : {size}"]
         (value,) = self.inputs
         lines = self.part(function, changes, value.pointer, f"{self.output.pointer} + first * {size}")
@@ -90,6 +99,8 @@ class Conv(Layer):
         size = band_bytes(self.fields) + _OVERREAD
         if macro == "TARGET_DSP":
             return self._expanded_bytes()
+        if macro == "TARGET_HELIUM":
+            return helium_scratch_bytes(self.fields)
         if macro == "TARGET_X86":
             return 2 * size + self._paired_bytes()
         return size * self.fields["padded"] + self._ordered_bytes(macro)
@@ -174,6 +185,7 @@ def conv_step(
         unsigned_bias=whole_blocks(unsigned),
         few_weights=few,
         wide_weights=wide,
+        helium_weights=helium_weights(weights),
         fields=shape,
         choices=choices,
         multiply_accumulates=output.height * output.width * fields["window"] * weights.size,

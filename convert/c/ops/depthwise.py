@@ -28,7 +28,7 @@ from convert.c.step import Bytes, Ints, Share, Value
 
 _GROUP = 4  # taps of a row that one instruction adds
 _LEAST, _TAPS = 8, 64  # channels, at least, and taps, at most, of the kernels for ARM
-_LEAST_OF_DSP = 4  # channels
+_LEAST_ON = {"TARGET_DSP": 4, "TARGET_HELIUM": 1}  # channels, on some
 _LANES = 64  # channels, at most, that RISC-V vectors have at once
 _OVERREAD = 15  # bytes that kernels read beyond the weights
 
@@ -55,7 +55,7 @@ class Depthwise(Layer):
         """Whether the kernel for a CPU's own instructions is exact, and written for so many channels and taps."""
         channels, taps = self.fields["channels"], self.fields["kernel_height"] * self.fields["kernel_width"]
         is_x86 = cpu.macro in depthwise_x86.MACROS
-        least = _LEAST_OF_DSP if cpu.macro == "TARGET_DSP" else _LEAST
+        least = _LEAST_ON.get(cpu.macro or "", _LEAST)
         takes = depthwise_x86.takes(self.fields, cpu) if is_x86 else channels >= least and taps <= _TAPS
         return takes and self.is_fast
 
@@ -72,6 +72,7 @@ class Depthwise(Layer):
             "TARGET_X86": depthwise_x86.scratch_bytes(self.fields),
             "TARGET_NEON": -(-value.row // 16) * 16,
             "TARGET_DSP": fields["kernel_height"] * (-(-fields["kernel_width"] * value.channels // 4) * 4),
+            "TARGET_HELIUM": -(-value.channels // 16) * 16,
             "TARGET_RVV": value.row + _LANES,
         }
         return sizes.get(macro, 0)

@@ -29,12 +29,16 @@ class Layer(StructStep):
 
     def constants(self) -> Iterator[str]:
         """C of the weights, and of what the sums become outputs by."""
-        yield array("int8_t", f"{self.name}_weights", self.weights)
+        yield self.weights_text()
         yield array("int32_t", f"{self.name}_bias", self.bias)
         yield from self.more_constants()
         yield array("int32_t", f"{self.name}_multiplier", self.multiplier)
         yield array("int32_t", f"{self.name}_shift", self.shift)
         yield struct(self.kernel, self.name, self.pointers() | dict(self.fields))
+
+    def weights_text(self) -> str:
+        """C of the weights."""
+        return array("int8_t", f"{self.name}_weights", self.weights)
 
     def more_constants(self) -> Iterator[str]:
         """C of constants that other layers have not."""

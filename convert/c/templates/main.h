@@ -88,6 +88,8 @@ static struct kernels kernels_of_cpu(void) {
     return KERNELS(neon);
 #elif defined TARGET_RVV
     return has_vectors() ? KERNELS(rvv) : KERNELS(portable);
+#elif defined TARGET_HELIUM
+    return KERNELS(helium);
 #elif defined TARGET_DSP
     return KERNELS(dsp);
 #else
