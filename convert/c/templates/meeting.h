@@ -3,11 +3,22 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <time.h>
 
 enum {
     MOST_THREADS = @{most},
     MEETING_SPINS = 1000,  // some microseconds, then a worker lets others run
-    IDLE_SPINS = 4000      // then it sleeps until the next call
+    IDLE_SPINS = 4000,     // then it sleeps until the next call
+    TRIAL = 8,             // calls in a row that try one thread, or several
+    TRIAL_EVERY = 1024     // calls
+};
+
+// How long calls by so many workers take. Where other programs have the CPUs, or a small network must wake threads, one thread
+// is faster.
+struct pace {
+    int workers;
+    unsigned calls;
+    double mean[2];  // nanoseconds, of a call on one thread and of a shared one
 };
 
 // A call has worker 0, which is the caller's thread, and those of the pool. Each has an arena of its own, computes some parts
@@ -19,6 +30,7 @@ static struct pool_of_threads {
     pthread_mutex_t lock;
     pthread_cond_t called;
     atomic_int busy, sleeping, is_closed;
+    struct pace pace;
     int8_t *arenas[MOST_THREADS];      // of the workers
     _Alignas(64) atomic_ullong call;   // times 65,536: the number of the call; its workers
     struct arrivals { _Alignas(64) atomic_ullong number; } arrivals[MOST_THREADS];  // of each worker, the last one
