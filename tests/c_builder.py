@@ -20,6 +20,7 @@ class Draw:
 
     random: np.random.Generator
     calm: bool = False  # only what the kernels for a CPU's own instructions take
+    four_bits: bool = False  # weights are from -7 to 7
 
     def choice(self, values: Any) -> Any:
         """One of them."""
@@ -36,6 +37,9 @@ class Draw:
 
     def weights(self, *shape: int) -> np.ndarray:
         """Of a channel: of all sizes, or few and small, so that sums move in small steps."""
+        if self.four_bits:
+            least, most = self.choice([(-7, 8), (-7, -6), (7, 8), (-1, 2)])
+            return self.random.integers(least, most, shape).astype(np.int8)
         least, most = self.choice([(-127 if self.calm else -128, 128), (-127, 128), (-1, 2), (0, 2), (0, 1)])
         return self.random.integers(least, most, shape).astype(np.int8)
 

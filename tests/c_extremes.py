@@ -36,6 +36,8 @@ KINDS = (
     c_weights.depth_multiplier,
     c_weights.transpose_conv,
     c_values.tanh,
+    c_weights.conv_of_4_bits,
+    c_weights.dense_of_4_bits,
 )
 
 

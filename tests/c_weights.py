@@ -1,5 +1,7 @@
 """Layers with weights whose sums lie beside the places where TFLite rounds, for c_extremes.py."""
 
+from dataclasses import replace
+
 import numpy as np
 from c_builder import ABOVE_ONE, BELOW_ONE, Builder, Draw
 
@@ -81,6 +83,16 @@ def dense(draw: Draw) -> bytes:
     to.op("FULLY_CONNECTED", inputs, (1, outputs), last, draw.zero_point(), options="FullyConnectedOptions",
           fusedActivationFunction=draw.choice([0, 1, 3]))  # fmt: skip
     return to.flatbuffer()
+
+
+def conv_of_4_bits(draw: Draw) -> bytes:
+    """Weights that C packs two in a byte."""
+    return conv(replace(draw, four_bits=True))
+
+
+def dense_of_4_bits(draw: Draw) -> bytes:
+    """The same of a dense layer."""
+    return dense(replace(draw, four_bits=True))
 
 
 def dilated(draw: Draw) -> bytes:

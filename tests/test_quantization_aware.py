@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from conftest import ROOT, Once, refused, run
 
 from edgecnn.modelfile import find_manifest, read_model
+from edgecnn.native_description import target
 from workstation.tflite_ranges import is_constant, parsed
 
 pytestmark = pytest.mark.slow
@@ -16,6 +18,7 @@ NETWORKS = (
     *("resnet8", "ds_cnn", "mobilenet", "nested", "swish", "hard_swish", "gelu", "grouped", "mixed", "augmented"),
     *("recurrent", "recurrent_convolution", "attention", "transposed"),
 )
+COARSE = ("resnet8:4", "ds_cnn:4")  # weights of 4 bits
 # Of operators that TFLite computes on integers by other formulas than rounding after each, or that have no node.
 MORE_STEPS = {"recurrent": 4, "attention": 2, "transposed": 2}
 DIGITS = ("--labels", "0,1,2,3,4,5,6,7,8,9", "--normalization", "unit")
@@ -26,14 +29,14 @@ def networks(once: Once) -> dict[str, dict[str, float]]:
     """How networks do that are rounded in Keras and by TFLite (tests/rounded_networks.py)."""
 
     def fill(folder: Path) -> None:
-        done = run(ROOT / "tests/rounded_networks.py", *NETWORKS)
+        done = run(ROOT / "tests/rounded_networks.py", *NETWORKS, *COARSE)
         assert done.returncode == 0, done.stderr
         (folder / "networks.json").write_text(done.stdout)
 
     return json.loads((once("rounded", fill) / "networks.json").read_text())
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*NETWORKS, *COARSE])
 def test_the_rounded_graph_answers_as_the_int8_file(networks: dict[str, dict[str, float]], name: str) -> None:
     """Predictions are equal, outputs at most a step apart; every trainable weight is an input of the graph."""
     network = networks[name]
@@ -42,6 +45,9 @@ def test_the_rounded_graph_answers_as_the_int8_file(networks: dict[str, dict[str
     assert network["steps"] <= MORE_STEPS.get(name, 1) + 1e-3, network
     assert network["weights"] == 0
     assert network["moved"] > 1e-5  # it is rounded
+    in_file, in_graph = network["small"]
+    assert in_file == in_graph
+    assert (in_graph > 0) == (name in COARSE)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +63,19 @@ def loud(trained: Path, once: Once) -> Path:
         (folder / "qat.json").write_text(done.stdout)
 
     return once("loud", fill)
+
+
+@pytest.fixture(scope="module")
+def coarse(trained: Path, once: Once) -> Path:
+    """A folder with the trained network after train.qat with weights of 4 bits."""
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(trained, folder, dirs_exist_ok=True)
+        done = run("train.qat", folder / "model.keras", "--weights", 4, "--epochs", 3, "--json")
+        assert done.returncode == 0, done.stderr
+        (folder / "qat.json").write_text(done.stdout)
+
+    return once("coarse", fill)
 
 
 def about(folder: Path) -> list[object]:
@@ -137,6 +156,77 @@ def test_anybodys_keras_loads_what_comes_out(loud: Path, tmp_path: Path) -> None
     assert verify.returncode == 0, verify.stderr
 
 
+BITS = {"conv2d": 8, "conv2d_1": 4, "conv2d_2": 4, "dense": 4, "dense_1": 8}
+
+
+def test_weights_of_4_bits_lie_on_their_grid_in_keras(coarse: Path, tmp_path: Path) -> None:
+    """Seven steps to each side of zero in every output channel of the inner layers, and the manifest notes it."""
+    script = tmp_path / "steps.py"
+    script.write_text(
+        "import sys, json, keras, numpy as np\n"
+        "def most(kernel):\n"
+        "    channels = kernel.reshape(-1, kernel.shape[-1]).T\n"
+        "    return max(len(np.unique(np.round(channel, 6))) for channel in channels)\n"
+        "layers = keras.models.load_model(sys.argv[1]).layers\n"
+        "print(json.dumps({layer.name: most(layer.get_weights()[0]) for layer in layers if layer.weights}))\n"
+    )
+    done = run(script, coarse / "model_qat.keras")
+    assert done.returncode == 0, done.stderr
+    levels = json.loads(done.stdout.splitlines()[-1])
+    assert all(count <= 15 for name, count in levels.items() if BITS[name] == 4), levels
+    assert levels["dense_1"] > 15
+    manifest = find_manifest("it", (coarse / "model_qat.keras").read_bytes())
+    assert manifest is not None
+    assert manifest.trained_ranges is not None
+    assert manifest.trained_ranges.bits == json.loads((coarse / "qat.json").read_text())["bits"] == BITS
+
+
+def weights_of(path: Path) -> list[int]:
+    """The largest weight of each convolution and dense layer of a `.tflite`, in order."""
+    from convert.c.network import read_network
+
+    network = read_network(str(path), read_model(path).data)
+    places = [part.inputs[1] for part in network.operators if part.kind in ("CONV_2D", "FULLY_CONNECTED")]
+    return [int(abs(network.tensors[place].constant.astype(int)).max()) for place in places]  # type: ignore[union-attr]
+
+
+def test_weights_of_4_bits_are_small_numbers_in_tflite(coarse: Path, tmp_path: Path) -> None:
+    """The file answers as the graph that was trained, on all engines: its tensors are int8."""
+    report = json.loads((coarse / "qat.json").read_text())
+    words = (coarse / "model_qat.keras", "--output", tmp_path / "it.tflite", "--optimize", "none", "--json")
+    done = run("convert.tflite", *words, "--max-drop", 0.02)
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(done.stdout)
+    assert weights_of(tmp_path / "it.tflite") == [127, 7, 7, 7, 127]
+    for proof in document["engines"].values():
+        images = proof["validation"]["images"]
+        assert proof["validation"]["accuracy"] == pytest.approx(report["accuracy"]["validation"], abs=1 / images)
+    assert (tmp_path / "it.tflite").stat().st_size < 1.1 * (coarse / "model_int8.tflite").stat().st_size
+
+
+@pytest.mark.skipif(target() not in ("linux-x86_64", "linux-aarch64"), reason="libraries for it are not built")
+def test_c_of_4_bits_is_exact_and_half_as_large(coarse: Path, tmp_path: Path) -> None:
+    """From model_qat.keras in one command; the library and the portable kernels give what TFLite's reference gives."""
+    from test_c import POOL, SANITIZE, compiled
+
+    words = ("--max-drop", 0.02, "--json")
+    done = run("convert.c", coarse / "model_qat.keras", "--build", "host", *words, "--output", tmp_path / "four.c")
+    assert done.returncode == 0, done.stdout + done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["golden"].startswith("all ")
+    plain = run("convert.c", coarse / "model.keras", *words, "--output", tmp_path / "eight.c")
+    assert plain.returncode == 0, plain.stdout + plain.stderr
+    assert facts["constants"] < 0.55 * json.loads(plain.stdout)["constants"]
+    assert "packed_weights" in (tmp_path / "four.c").read_text()
+    for only in ("-DEDGECNN_ONLY=portable", "-DEDGECNN_NO_STDIO"):
+        sources = [tmp_path / "four.c", tmp_path / "four_test.c"]
+        compiler = shutil.which("gcc")
+        compiled(tmp_path, tmp_path / "t", sources, only, "-O1", "-Wall", "-Wextra", "-Werror", *POOL,
+                 *(SANITIZE if compiler else ()), compiler=[compiler] if compiler else None)  # fmt: skip
+        ran = subprocess.run([tmp_path / "t"], capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 def test_a_training_that_was_killed_resumes_with_the_same_weights(copied: Path, tmp_path: Path) -> None:
     words = ("train.qat", copied / "model.keras", "--epochs", 2, "--output")
     assert run(*words, tmp_path / "whole.keras").returncode == 0
@@ -156,6 +246,8 @@ def test_bad_input_gets_a_line(copied: Path, loud: Path, tmp_path: Path) -> None
     refused(run("train.qat", loud / "loud.keras", *DIGITS), "--dataset")
     refused(run("train.qat", loud / "model_qat.keras"), "already")
     refused(run("train.qat", copied / "model_int8.tflite"), ".keras")
+    refused(run("train.qat", copied / "model.keras", "--weights", 3), "--weights", "4")
+    refused(run("train.qat", copied / "model.keras", "--all"), "--weights 4")
     refused(run("convert.tflite", copied / "model.keras", "--quantize", "int8-qat"), "no trained ranges", "train.qat")
     assert run(ROOT / "tests/networks.py", "unsupported", "keras", tmp_path).returncode == 0
     words = ("--dataset", "digits", "--labels", "a,b,c", "--normalization", "unit")

@@ -72,6 +72,7 @@ def source(names: Names, plan: Plan, manifest: Manifest) -> Code:
             f'#include "{names.header}"\n',
             kernel_file("common"),
             kernel_file("targets"),
+            *(f"#define {macro}\n" for macro in _defines(plan.steps)),
             _scratch("window_copy", "", plan.steps),
             *_kernels(plan.steps),
             *(text for step in plan.steps for text in step.constants()),
@@ -126,6 +127,11 @@ def _kernels(steps: Sequence[Step]) -> list[str]:
             families = {macro: files for macro in MACROS if (files := _family(kernel, macro))}
             texts += [only(macro, *shared.pop(macro, ()), *files) for macro, files in families.items()]
     return texts
+
+
+def _defines(steps: Sequence[Step]) -> list[str]:
+    """The macros that any step wants."""
+    return list(dict.fromkeys(macro for step in steps for part in step.parts for macro in part.defines))
 
 
 def _shared(macro: str, steps: Sequence[Step]) -> list[str]:

@@ -96,6 +96,11 @@ class Step:
         """C of the constants, each named after the step."""
         yield from ()
 
+    @property
+    def defines(self) -> Sequence[str]:
+        """Macros that switch parts of kernels on, each with a comment."""
+        return ()
+
     def parameters(self) -> Sequence[object]:
         """Arguments behind the output's."""
         return ()

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from convert.contents import LayerOutput
 from convert.formats.tflite_graph import layer_tensors, tensor_values
+from convert.formats.tflite_grid import FOUR, with_grids
 from convert.parent import Parent
 from convert.variant import PLAIN, VARIANTS, Variant
 from edgecnn.pixels import normalize
@@ -28,7 +29,11 @@ def convert(parent: Parent, variant: Variant) -> bytes:
     """Convert a model to a `.tflite` flatbuffer, without its manifest."""
     calibration = normalize(parent.calibration.images, parent.manifest.input)
     trained = parent.manifest.trained_ranges
-    return tflite_from_keras(parent.model, calibration, variant, ranges=trained.ends if trained else {})
+    if trained is None:
+        return tflite_from_keras(parent.model, calibration, variant)
+    flatbuffer = tflite_from_keras(parent.model, calibration, variant, ranges=trained.ends)
+    has_grid = variant.activations == "int8" and FOUR in trained.bits.values()
+    return with_grids(flatbuffer) if has_grid else flatbuffer
 
 
 def tflite_from_keras(

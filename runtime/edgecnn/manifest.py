@@ -17,8 +17,8 @@ from edgecnn.reference import Reference
 
 # 2: rewrites; 3: commit, teacher_seeds, reported; 4: without CharacterFrame.dropped; 5: sigmoid, sigmoids; 6: rejection
 # 7: reference, parent_sha256, budget
-# 8: trained_ranges
-SCHEMA = 8
+# 8: trained_ranges; 9: bits of them
+SCHEMA = 9
 FORMATS, LAYOUTS = ("keras", "tflite", "onnx"), ("NHWC", "NCHW")
 OUTPUTS = ("probabilities", "logits", "sigmoid", "sigmoids")  # see edgecnn.answers
 _SCALE = 1e6  # of a pixel's factor and offset
@@ -165,12 +165,15 @@ class TrainedRanges(Bounded):
 
     parent_sha256: str  # of the weights of the float model that it was trained from, and is compared with
     ends: dict[str, tuple[float, ...]]  # the least and the largest value, by the name of a tensor
+    bits: dict[str, int] = dataclasses.field(default_factory=dict)  # of each layer's weights; empty: all have 8
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, ends in self.ends.items():
             if len(ends) != 2 or not ends[0] <= 0 <= ends[1] or ends[0] == ends[1]:
                 raise EdgecnnError(f"the range of {bounds.short(name)} is none: two ends, zero between them")
+        for bits in self.bits.values():
+            bounds.whole(bits, "bits of weights", 4, 8)
 
 
 @dataclass(frozen=True)

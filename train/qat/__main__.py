@@ -4,11 +4,15 @@ It starts from any trained classifier that `python -m convert` takes, with its o
 epoch with the best accuracy on the validation images. It writes model_qat.keras beside the model: a plain Keras model,
 with the ranges of its activations in its manifest. All converters use them: `python -m convert.tflite model_qat.keras`.
 
+With --weights 4 the weights of convolutions and dense layers have 4 bits: C for microcontrollers stores two in a byte.
+The first and the last layer keep 8 unless --all says so; depthwise convolutions keep 8.
+
 The images are those that the model was trained on; for a model of another tool name them with --dataset.
 
 Examples:
   python -m train.qat
   python -m train.qat artifacts/mnist/model.keras --epochs 3
+  python -m train.qat artifacts/mnist/model.keras --weights 4
   python -m train.qat flowers.h5 --dataset flowers/ --labels rose,tulip --normalization tf
 """
 
@@ -26,23 +30,26 @@ from edgecnn.files import check_writable
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import newest_model
 from train.datasets import DATA_SETS
-from train.qat.images import dataset_name
+from train.parent_images import data_set_name
 from workstation.foreign_model import add_foreign_options, own_manifest
 
 if TYPE_CHECKING:
     from train.qat.result import Result
 
 EPOCHS = 6
+FEWEST, MOST = 4, 8  # bits of weights
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m train.qat`."""
     options = _parsed(argv)
+    if options.all and options.weights != FEWEST:
+        raise EdgecnnError(f"--all says which layers have weights of {FEWEST} bits: say --weights {FEWEST} too")
     path = options.model or newest_model()
     manifest = own_manifest(path)
     _check(path, manifest)
-    dataset_name(path, manifest, options.dataset)
+    data_set_name(path, manifest, options.dataset)
     output = options.output or path.with_name("model_qat.keras")
     check_writable(output)
     with quiet():  # TensorFlow greets, and takes seconds to load: so only once the input is known to be good
@@ -64,6 +71,10 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
         "--learning-rate", type=arguments.positive, default=5e-4, metavar="RATE", help="the highest (default 0.0005)"
     )
     parser.add_argument("--seed", type=arguments.seed, default=0, help="of order and distortions (default 0)")
+    parser.add_argument(
+        "--weights", type=int, choices=(FEWEST, MOST), default=MOST, help=f"bits of each (default {MOST})"
+    )
+    parser.add_argument("--all", action="store_true", help=f"the first and the last layer have {FEWEST} bits too")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was cut off")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: model_qat.keras beside the model")
     images = parser.add_argument_group("images")
@@ -93,11 +104,18 @@ def _summary(result: "Result") -> str:
             f"{result.accuracy['validation']:.4f} on validation, {result.accuracy['evaluation']:.4f} on the test",
         ),
         ("against float", f"-{result.lost} +{result.gained} of {result.images} test images"),
+        *([("weights of 4 bits", _coarse(result))] if result.bits else []),
         ("time", f"{result.seconds:.0f} s, {result.epochs} epochs"),
         ("written", result.output),
         ("next", f"python -m convert.tflite {result.output}"),
     ]
     return table(("", f"int8, seed {result.seed}"), rows)
+
+
+def _coarse(result: "Result") -> str:
+    """The layers that have weights of 4 bits."""
+    names = [name for name, bits in result.bits.items() if bits == FEWEST]
+    return f"{', '.join(names)} ({len(names)} of {len(result.bits)} layers)"
 
 
 if __name__ == "__main__":

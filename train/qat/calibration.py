@@ -24,13 +24,16 @@ _GAIN = 0.98  # a clipped range must be better by so much: the chance of few ima
 Images = npt.NDArray[np.float32]
 
 
-def calibrated_ranges(graph: Graph, weights: Weights, images: Images, clips: bool = True) -> list[Range]:
+def calibrated_ranges(
+    graph: Graph, weights: Weights, images: Images, sizes: Weights = (), clips: bool = True
+) -> list[Range]:
     """The ranges of the graph's activations, in their order.
 
     Args:
         graph: of the parent.
         weights: of the graph's variables.
         images: inputs of the model for calibration, (n, height, width, channels).
+        sizes: of the weights of 4 bits, of each variable's output channels.
         clips: whether smaller ranges are tried.
 
     Raises:
@@ -44,7 +47,7 @@ def calibrated_ranges(graph: Graph, weights: Weights, images: Images, clips: boo
         low, high = ranges[tensor.group]
         if not np.isfinite([low, high]).all() or low == high:
             raise EdgecnnError(f"the values of {tensor.name[:80]} are all alike or NaN: the model was trained badly")
-    answers = _Answers(graph, weights, images[sampled(len(images), _IMAGES)])
+    answers = _Answers(graph, weights, sizes, images[sampled(len(images), _IMAGES)])
     nearest = answers.distance(ranges)
     movable = [group for group in ranges if group not in graph.still and clips]
     for group in tqdm(movable, "trying ranges", unit="range", disable=None, leave=False):
@@ -77,14 +80,14 @@ def _statistics(graph: Graph, weights: Weights, images: Images) -> tuple[dict[in
 class _Answers:
     """The rounded graph's answers beside the parent's."""
 
-    def __init__(self, graph: Graph, weights: Weights, images: Images) -> None:
+    def __init__(self, graph: Graph, weights: Weights, sizes: Weights, images: Images) -> None:
         self.groups = [rounded.tensor.group for rounded in graph.activations]
         self.rounded = graph.function([graph.last], rounds_output=False)
-        self.images, self.weights = images, weights
+        self.images, self.weights, self.sizes = images, weights, sizes
         self.exact = graph.function([graph.last], quantizes=False)(images, *weights)[0].numpy()
 
     def distance(self, ranges: dict[int, Range]) -> float:
         """The mean square of the difference of the answers."""
         ends = [np.float32(end) for group in self.groups for end in ranges[group]]
-        answers = self.rounded(self.images, *self.weights, *ends)[0].numpy()
+        answers = self.rounded(self.images, *self.weights, *ends, *self.sizes)[0].numpy()
         return float(((answers - self.exact) ** 2).mean())

@@ -16,4 +16,5 @@ class Result:
     images: int  # of the test split
     lost: int  # of them the parent was right, this one is wrong
     gained: int  # the other way round
+    bits: dict[str, int]  # of each layer's weights; empty where all have 8
     output: str

@@ -1,8 +1,9 @@
 """The network that is fitted: a Keras model whose one layer computes the parent's graph, rounded as TFLite rounds it.
 
 Its weights are those of the parent. A range is the calibrated one, times the exponential of a number that is learned by
-the gradient of what it clips. Ranges rest in the last fifth of the training; batch normalization rests throughout: the
-graph is that of inference, whose statistics TFLite folds into the weights.
+the gradient of what it clips; so is the size of each output channel of weights of 4 bits. Both rest in the last fifth
+of the training; batch normalization rests throughout: the graph is that of inference, whose statistics TFLite folds
+into the weights.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from train.qat.graph import Graph
+from train.qat.kernels import on_grid
 from workstation.tflite_ranges import Range
 
 RESTING = 5  # in one part of so many, the last, ranges rest
@@ -23,12 +25,15 @@ Weights = Sequence[npt.NDArray[np.float32]]
 class Student(keras.layers.Layer):  # type: ignore[misc]
     """The graph as a layer: images in, probabilities out."""
 
-    def __init__(self, graph: Graph, weights: Weights, ranges: Sequence[Range], output: str, steps: int) -> None:
+    def __init__(
+        self, graph: Graph, weights: Weights, sizes: Weights, ranges: Sequence[Range], output: str, steps: int
+    ) -> None:
         """Take over the parent's weights.
 
         Args:
             graph: of the parent.
             weights: of the graph's variables, in their order.
+            sizes: of the weights of 4 bits, of each variable's output channels.
             ranges: of the graph's activations, in their order.
             output: the kind of the parent's output, of `edgecnn.answers`.
             steps: batches after which ranges rest.
@@ -46,19 +51,26 @@ class Student(keras.layers.Layer):  # type: ignore[misc]
         self.places = [order.index(group) for group in groups]
         self.movable = [float(rounded.tensor.group not in graph.still) for rounded in graph.activations]
         self.stretches = self.add_weight(shape=(len(order), 2), initializer="zeros", name="stretches")
+        self.sizes = [np.asarray(channels, np.float32) for channels in sizes]
+        self.growths = [
+            self.add_weight(shape=channels.shape, initializer="zeros", name=f"growths_{place}")
+            for place, channels in enumerate(self.sizes)
+        ]
         self.seen = self.add_weight(shape=(), initializer="zeros", dtype="int32", trainable=False, name="seen")
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         """Probabilities, (n, classes)."""
         import tensorflow as tf
 
-        stretches = tf.convert_to_tensor(self.stretches)
+        learned = [tf.convert_to_tensor(variable) for variable in (self.stretches, *self.growths)]
         if training:
             self.seen.assign_add(1)
             rests = tf.convert_to_tensor(self.seen) > self.steps
-            stretches = tf.where(rests, tf.stop_gradient(stretches), stretches)
+            learned = [tf.where(rests, tf.stop_gradient(tensor), tensor) for tensor in learned]
+        stretches, *growths = learned
         weights = [tf.convert_to_tensor(copy) for copy in self.copies]
-        return _probabilities(self.rounded(images, *weights, *self._ends(stretches))[0], self.kind)
+        numbers = (*weights, *self._ends(stretches), *self._sizes(growths))
+        return _probabilities(self.rounded(images, *numbers)[0], self.kind)
 
     def _ends(self, stretches: Any) -> list[Any]:
         import tensorflow as tf
@@ -69,6 +81,17 @@ class Student(keras.layers.Layer):  # type: ignore[misc]
             for bounds, place, moves in pairs
             for side, end in enumerate(bounds)
         ]
+
+    def _sizes(self, growths: Sequence[Any]) -> list[Any]:
+        import tensorflow as tf
+
+        return [channels * tf.exp(growth) for channels, growth in zip(self.sizes, growths, strict=True)]
+
+    def learned_weights(self) -> list[npt.NDArray[np.float32]]:
+        """The weights of the graph's variables as they are now, those of 4 bits on their grid."""
+        sizes = dict(zip(self.graph.coarse, self._sizes([growth.numpy() for growth in self.growths]), strict=True))
+        named = zip(self.graph.variables, (copy.numpy() for copy in self.copies), strict=True)
+        return [on_grid(array, np.asarray(sizes[name])) if name in sizes else array for name, array in named]
 
     def learned_ranges(self) -> list[Range]:
         """The ranges of the graph's activations as they are now."""

@@ -21,9 +21,10 @@ from train.fit import CHECKPOINT, fit
 from train.job import Job
 from train.networks import Architecture
 from train.optimization import LEAST_PROBABILITY
+from train.parent_images import images_of
 from train.qat.calibration import calibrated_ranges
 from train.qat.graph import Graph
-from train.qat.images import images_of
+from train.qat.kernels import bits_of_layers, fitted_sizes
 from train.qat.plan import plan_of
 from train.qat.result import Result
 from train.qat.student import RESTING, Student, Weights, student_model
@@ -45,14 +46,15 @@ def train(path: Path, manifest: Manifest | None, output: Path, options: argparse
         EdgecnnError: the model is damaged, TFLite has no integer counterpart of a layer, or as `train.fit.fit`.
     """
     model, manifest = load_with_manifest(path, manifest, options)
-    data = images_of(path, manifest, options)
+    data = images_of(path, manifest, options.dataset, options.data)
     inputs = normalize(data.train_images[data.splits.calibration], manifest.input)
-    graph = _graph(path, model, inputs[:_PLANNED])
+    graph = _graph(path, model, inputs[:_PLANNED], options)
     weights = [variable.numpy() for variable in graph.variables.values()]
-    ranges = calibrated_ranges(graph, weights, inputs)
+    sizes = [fitted_sizes(graph.variables[name].numpy()) for name in graph.coarse]
+    ranges = calibrated_ranges(graph, weights, inputs, sizes)
     splits = _Splits(data, manifest)
     teacher = _teacher(model, manifest.output)
-    job = _job(graph, weights, ranges, manifest, data, options)
+    job = _job(graph, weights, sizes, ranges, manifest, data, options)
     before = splits.answers(job.network.build(manifest.input.shape, len(manifest.labels)).predict_on_batch)
     folder = output.with_name(f"{output.stem}_training")
     folder.mkdir(exist_ok=True)
@@ -60,8 +62,8 @@ def train(path: Path, manifest: Manifest | None, output: Path, options: argparse
     fitted = fit(job, folder, options.resume, teacher, "quantization-aware training")
     after = splits.answers(fitted.model.predict_on_batch)
     student = fitted.model.get_layer("student")
-    for variable, copy in zip(graph.variables.values(), student.copies, strict=True):
-        variable.assign(copy.numpy())
+    for variable, array in zip(graph.variables.values(), student.learned_weights(), strict=True):
+        variable.assign(array)
     accuracy = {split: splits.accuracy(split, answers) for split, answers in after.items()}
     write_file(output, pack_keras(model, _manifest(manifest, job, student, accuracy, model)))
     (folder / CHECKPOINT).unlink()
@@ -76,13 +78,14 @@ def train(path: Path, manifest: Manifest | None, output: Path, options: argparse
         len(right),
         int((was_right & ~right).sum()),
         int((right & ~was_right).sum()),
+        _bits(graph),
         str(output),
     )
 
 
-def _graph(path: Path, model: keras.Model, images: Floats) -> Graph:
+def _graph(path: Path, model: keras.Model, images: Floats, options: argparse.Namespace) -> Graph:
     try:
-        graph = Graph(model, plan_of(model, images))
+        graph = Graph(model, plan_of(model, images), options.weights, options.all)
     except EdgecnnError:
         raise
     except Exception as error:  # converters raise whatever they like
@@ -94,7 +97,15 @@ def _graph(path: Path, model: keras.Model, images: Floats) -> Graph:
         ) from None
     if not graph.variables or not graph.activations:
         raise EdgecnnError(f"{path} has no weights that can be trained: its layers are frozen")
+    if options.weights == 4 and not graph.coarse:
+        more = "" if options.all else " but the first and the last one: say --all"
+        raise EdgecnnError(f"{path} has no convolution or dense layer that can have weights of 4 bits{more}")
     return graph
+
+
+def _bits(graph: Graph) -> dict[str, int]:
+    """The bits of each layer's weights, where there are others than 8."""
+    return bits_of_layers(graph.kernels, graph.coarse) if graph.coarse else {}
 
 
 def _teacher(model: keras.Model, kind: str) -> Answers:
@@ -113,17 +124,23 @@ def _teacher(model: keras.Model, kind: str) -> Answers:
 
 
 def _job(
-    graph: Graph, weights: Weights, ranges: list[Range], manifest: Manifest, data: Data, options: argparse.Namespace
+    graph: Graph,
+    weights: Weights,
+    sizes: Weights,
+    ranges: list[Range],
+    manifest: Manifest,
+    data: Data,
+    options: argparse.Namespace,
 ) -> Job:
     recipe = _recipe(manifest, options)
     epochs = options.epochs or _EPOCHS * data.repeats
     steps = epochs * -(-len(data.splits.fitted) // recipe.batch)
 
     def build(shape: tuple[int, ...], classes: int) -> keras.Model:
-        layer = Student(graph, weights, ranges, manifest.output, steps - steps // RESTING)
+        layer = Student(graph, weights, sizes, ranges, manifest.output, steps - steps // RESTING)
         return student_model(layer, shape)
 
-    digest = hash_arrays([*weights, np.array(ranges)])
+    digest = hash_arrays([*weights, *sizes, np.array(ranges)])
     network = Architecture("qat", build, digest, entry=manifest.input)
     return Job(data, network, recipe, epochs, options.seed, patience=epochs)
 
@@ -154,7 +171,7 @@ def _manifest(parent: Manifest, job: Job, student: Student, accuracy: dict[str, 
         training=training,
         rejection=None,
         reference=None,
-        trained_ranges=TrainedRanges(parent.weights_sha256, ends),
+        trained_ranges=TrainedRanges(parent.weights_sha256, ends, _bits(student.graph)),
     )
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from edgecnn.errors import EdgecnnError
 from edgecnn.manifest import Manifest
 from edgecnn.modelfile import newest_model, read_model
-from train.datasets import DATA_SETS, Data, load
+from train.datasets import Data
+from train.parent_images import images_of
 from train.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
@@ -42,15 +43,7 @@ def read_parent(options: argparse.Namespace) -> Parent:
     for split in ("validation", "evaluation"):
         if not path.with_name(f"{split}.npz").exists():
             raise EdgecnnError(f"{path} has no {split}.npz beside it: name the model in the folder of its training")
-    name = options.dataset or ("auto" if options.labels else training.dataset)
-    if not (name in DATA_SETS or name == "auto" or Path(name).exists()):
-        raise EdgecnnError(
-            f"the images that {path} was trained on ({name}) are not here: name them with --dataset FOLDER"
-        )
-    height, width, channels = manifest.input.shape
-    data = load(name, options.data, options.labels, (height, width), channels)
-    if data.sha256 != training.dataset_sha256:
-        raise EdgecnnError(f"{path} was trained on other images than those of {data.name}: name them with --dataset")
+    data = images_of(path, manifest, options.dataset, options.data, options.labels)
     recipe = RECIPES.get(options.recipe or training.recipe, RECIPES["best"])
     epochs = options.epochs or recipe.epochs * data.repeats
     return Parent(path, manifest, data, replace(recipe, teachers=0, patience=None), epochs)

@@ -7,6 +7,7 @@ struct conv {
     const int32_t *bias;             // less the input's zero point times the sum of the weights
     const int32_t *unsigned_bias;    // the same for inputs plus 128
     const int16_t *few_weights;      // [blocks * 2][kernel_height][taps][8], where a row is few bytes; for NEON
+    const int8_t *packed_weights;    // [channels / 4][kernel_height][groups][2][4], where all are of 4 bits: two in a byte
     const int8_t *wide_weights;      // [channels / 4][kernel_height][4][16], where a row is many bytes; its last eight as [4][8]
     const int32_t *multiplier, *shift;
     const double *scales;            // of a dense layer for which multiplier and shift are not exact
@@ -29,6 +30,20 @@ struct conv {
 };
 
 enum { BLOCK = 16, GROUP = 4 };  // channels, bytes
+
+#if defined FOUR_BITS
+// A byte is 16 times a weight of one channel, plus one of the next channel: -119 to 119. Products are summed with whole
+// bytes, and with 16 times their lower halves; from both come the sums of the two channels.
+INLINE void separate(int32_t *one, int32_t *other) {
+    *other >>= 4;
+    *one = (*one - *other) >> 4;
+}
+
+// The weights of channels `o` to `o + 3`; those of `o + 2` and `o + 3` stand four bytes further.
+INLINE const int8_t *packed_at(const struct conv *c, int o) {
+    return c->packed_weights + (ptrdiff_t)(o / GROUP) * c->kernel_height * c->groups * 2 * GROUP;
+}
+#endif
 
 // How many neighbouring outputs are computed at once, by at most so many positions: the fewest that take as few steps.
 INLINE int outputs_at_once(const struct conv *c, int positions) {

@@ -21,6 +21,39 @@ static FAST void add_window_portable(struct window_portable at, int height, int 
     sum[0] = a, sum[1] = b, sum[2] = c, sum[3] = d;
 }
 
+#if defined FOUR_BITS
+static FAST void add_packed_portable(struct window_portable at, int height, int groups, const int8_t *w, uint32_t sum[GROUP]) {
+    uint32_t a = 0, b = 0, c = 0, d = 0;
+    for (; height; height--, at.from += at.row) {
+        const int8_t *x = at.from, *const end = x + groups * GROUP;
+        do {
+            for (int t = 0; t < GROUP; t++) {
+                const int32_t v = x[t], one = w[t], two = w[GROUP + t];
+                a += (uint32_t)(v * one), b += (uint32_t)(v * (int8_t)((uint32_t)one << 4));
+                c += (uint32_t)(v * two), d += (uint32_t)(v * (int8_t)((uint32_t)two << 4));
+                KEEP_IN_REGISTERS(a, b, c, d)
+            }
+            x += GROUP, w += 2 * GROUP;
+        } while (x != end);
+    }
+    int32_t sums[GROUP] = {(int32_t)a, (int32_t)b, (int32_t)c, (int32_t)d};
+    separate(sums, sums + 1), separate(sums + 2, sums + 3);
+    for (int i = 0; i < GROUP; i++) sum[i] += (uint32_t)sums[i];
+}
+#endif
+
+// Adds the products of channels `o` to `o + 3` at a kernel's place.
+INLINE void add_products_portable(const struct conv *c, struct window_portable at, int o, uint32_t sum[GROUP]) {
+#if defined FOUR_BITS
+    if (c->packed_weights) {
+        add_packed_portable(at, c->kernel_height, c->groups, packed_at(c, o), sum);
+        return;
+    }
+#endif
+    const ptrdiff_t block = (ptrdiff_t)c->kernel_height * c->groups * BLOCK * GROUP;
+    add_window_portable(at, c->kernel_height, c->groups, c->weights + o / BLOCK * block + o % BLOCK * GROUP, sum);
+}
+
 // A kernel's place that begins in row y at byte x of the input with its border; it is copied where it reaches into that.
 INLINE struct window_portable window_at(const struct conv *c, const int8_t *input, int y, int x, int8_t *copy) {
     if (!c->padded) return (struct window_portable){input + (ptrdiff_t)y * c->row + x, c->row};
@@ -41,12 +74,11 @@ INLINE struct window_portable window_at(const struct conv *c, const int8_t *inpu
 // All channels of an output: of one position, or the largest of the positions that are pooled to it.
 INLINE void output_portable(const struct conv *c, const struct window_portable *at, int8_t *output) {
     for (int o = 0; o < c->channels; o += GROUP) {
-        const int8_t *w = c->weights + (ptrdiff_t)(o / BLOCK) * c->kernel_height * c->groups * BLOCK * GROUP + o % BLOCK * GROUP;
         int32_t best[GROUP] = {INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN};
         for (int p = 0; p < c->window; p++) {
             uint32_t sum[GROUP];
             for (int i = 0; i < GROUP; i++) sum[i] = (uint32_t)c->bias[o + i];
-            add_window_portable(at[p], c->kernel_height, c->groups, w, sum);
+            add_products_portable(c, at[p], o, sum);
             for (int i = 0; i < GROUP; i++)
                 if ((int32_t)sum[i] > best[i]) best[i] = (int32_t)sum[i];
         }

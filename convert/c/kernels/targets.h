@@ -46,3 +46,17 @@
 #else
 #define GROUPED_WEIGHTS(name) 0
 #endif
+// Where all weights of a layer are of 4 bits, small CPUs read two in a byte. Vectors read a byte each; so do portable kernels
+// beside Helium, for its flash need not hold both.
+#if defined TARGET_X86 || defined TARGET_NEON || defined TARGET_RVV || defined TARGET_HELIUM
+#define HAS_WHOLE_WEIGHTS
+#define WHOLE_WEIGHTS(name) name##_weights
+#else
+#define WHOLE_WEIGHTS(name) 0
+#endif
+#if defined TARGET_HELIUM
+#define PACKED_WEIGHTS(name) 0
+#else
+#define HAS_PACKED_WEIGHTS
+#define PACKED_WEIGHTS(name) name##_packed_weights
+#endif

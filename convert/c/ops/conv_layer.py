@@ -1,6 +1,6 @@
 """The step of a convolution or a dense layer, and its weights as the kernels read them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +12,7 @@ from convert.c.fixed_point import LEAST
 from convert.c.initializers import array
 from convert.c.ops.helium import helium_scratch_bytes, helium_weights
 from convert.c.ops.layer import BLOCK, Layer, whole_blocks
+from convert.c.ops.packed import PACKED, packed_weights
 from convert.c.ops.walk import band_bytes, bands, blocks_at_once, long_rows, rows_read, rows_together
 from convert.c.ops.wide import eights, wide_weights
 from convert.c.rounding import Reals
@@ -33,13 +34,29 @@ class Conv(Layer):
     wide_weights: Bytes | None  # where it is many
     helium_weights: Bytes  # in place of the others
     choices: Choices  # of tiles
+    packed_weights: Bytes | None = None  # where all fit in 4 bits
     scales: Reals | None = None  # of a dense layer that no multiplier of 31 bits does exactly
 
+    @property
+    def defines(self) -> Sequence[str]:
+        """What kernels need for packed weights."""
+        return () if self.packed_weights is None else (PACKED,)
+
     def weights_text(self) -> str:
-        """C of the weights, for Helium in an order of their own."""
+        """C of the weights, for Helium in an order of their own; where they are packed, of both forms."""
         text = super().weights_text()
         own = array("int8_t", f"{self.name}_weights", self.helium_weights)
-        return either("TARGET_HELIUM", own, text) if self.is_fast else text
+        whole = either("TARGET_HELIUM", own, text) if self.is_fast else text
+        if self.packed_weights is None:
+            return whole
+        packed = array("int8_t", f"{self.name}_packed_weights", self.packed_weights)
+        return only("HAS_WHOLE_WEIGHTS", whole) + only("HAS_PACKED_WEIGHTS", packed)
+
+    @property
+    def constant_bytes(self) -> int:
+        """Bytes of weights, biases, multipliers and shifts on a microcontroller."""
+        saved = 0 if self.packed_weights is None else self.weights.nbytes - self.packed_weights.nbytes
+        return super().constant_bytes - saved
 
     def more_constants(self) -> Iterator[str]:
         """What some CPUs and some layers need."""
@@ -58,9 +75,17 @@ class Conv(Layer):
             pointers["few_weights"] = f"FEW_WEIGHTS({self.name})"
         if self.wide_weights is not None:
             pointers["wide_weights"] = f"WIDE_WEIGHTS({self.name})"
+        if self.packed_weights is not None:
+            pointers["weights"] = self._whole
+            pointers["packed_weights"] = f"PACKED_WEIGHTS({self.name})"
         if self.scales is not None:
             pointers["scales"] = f"{self.name}_scales"
         return pointers
+
+    @property
+    def _whole(self) -> str:
+        """The weights of a byte each, in C."""
+        return f"{self.name}_weights" if self.packed_weights is None else f"WHOLE_WEIGHTS({self.name})"
 
     def share(self, function: str = "") -> Share | None:
         """Rows; of a dense layer blocks."""
@@ -78,8 +103,9 @@ class Conv(Layer):
             return None
         size = count * BLOCK
         changes = [f"{field} += first * {size}" for field in ("bias", "unsigned_bias", "multiplier", "shift")]
-        weights = f"{self.name}_weights"
-        changes += [f"weights += first * (int)(sizeof {weights} / {blocks // count})", f"blocks = {count}"]
+        changes += [f"weights += first * (int)(sizeof {self._whole} / {blocks // count})", f"blocks = {count}"]
+        if self.packed_weights is not None:
+            changes += [f"packed_weights += first * {count * self.weights[0].size // 2}"]
         changes += [f"channels = {channels} - first * {size} < {size} ? {channels} - first * {size} : {size}"]
         (value,) = self.inputs
         lines = self.part(function, changes, value.pointer, f"{self.output.pointer} + first * {size}")
@@ -184,6 +210,7 @@ def conv_step(
         scales=rescaling.scales,
         unsigned_bias=whole_blocks(unsigned),
         few_weights=few,
+        packed_weights=packed_weights(weights),
         wide_weights=wide,
         helium_weights=helium_weights(weights),
         fields=shape,
