@@ -30,7 +30,7 @@ from edgecnn.files import sha256
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_WARM = r"train(\.shrink)?|convert(\.(tflite|onnx|c|debug))?|.*\.py"  # what loads TensorFlow
+_WARM = r"train(\.(shrink|qat))?|convert(\.(tflite|onnx|c|debug|verify))?|.*\.py"  # what loads TensorFlow
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 FAST = bool(os.environ.get("TEST_FAST"))  # make test-fast: nothing that is marked slow or needs TensorFlow
 

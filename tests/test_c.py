@@ -27,7 +27,8 @@ pytestmark = [
     pytest.mark.skipif(HERE not in ("linux-x86_64", "linux-aarch64"), reason=f"libraries for {HERE} are not built"),
 ]
 POOL = ("-D_POSIX_C_SOURCE=200809L", "-DEDGECNN_POOL", "-pthread")  # golden tests run with one to five threads
-SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
+SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1")
+MANY = 20  # sources of a program
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +64,24 @@ def c_compiler() -> list[str]:
 
 
 def compiled(folder: Path, output: Path, sources: list[Path], *more: str, compiler: list[str] | None = None) -> None:
-    words = [*(compiler or c_compiler()), "-std=c11", "-ffp-contract=off", *more, f"-I{folder}", "-o", output, *sources]
+    """Compile a program; of many sources, the headers that take longest once for all."""
+    words = [*(compiler or c_compiler()), "-std=c11", "-ffp-contract=off", *more, f"-I{folder}"]
+    if len(sources) > MANY:
+        words += header_once(output, words)
+    run_compiler(*words, "-o", output, *sources)
+
+
+def header_once(output: Path, words: list[str]) -> list[str]:
+    """Options that bring the headers of a CPU's instructions, compiled beforehand: they take longest."""
+    header = output.with_name(f"{output.name}_instructions.h")
+    header.write_text(
+        "#if defined __x86_64__\n#include <immintrin.h>\n#elif defined __ARM_NEON\n#include <arm_neon.h>\n#endif\n"
+    )
+    run_compiler(*words, "-x", "c-header", header, "-o", f"{header}.gch")
+    return ["-include", str(header)]
+
+
+def run_compiler(*words: object) -> None:
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
 
