@@ -149,6 +149,9 @@ def test_mistakes_get_a_line_and_status_2(trained: Path, tmp_path: Path) -> None
     refused(run("train", "--dataset", "digits", "--output", text / "folder"), "text.png")
     refused(run("convert.tflite", trained / "model.keras", "--output", text / "model.tflite"), "text.png")
     refused(run_here("benchmarks.latency", tmp_path), "holds no .tflite or .onnx file")
+    refused(run_here("benchmarks.micro", text), "text.png is neither .tflite nor .onnx nor .keras")
+    refused(run_here("benchmarks.micro", trained / "model.keras"), "is a keras model: name the int8 .tflite")
+    refused(run_here("benchmarks.micro", "/dev/zero"), "/dev/zero cannot be read: it is a pipe or a device")
     for words in (("train", "--epochs", "0"), ("convert.tflite", "--max-drop", "x"), ("edgecnn",)):
         done = run(*words)
         assert done.returncode == 2

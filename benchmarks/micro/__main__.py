@@ -30,6 +30,7 @@ from benchmarks.suite.networks import NETWORKS
 from edgecnn import arguments
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, progress, table
 from edgecnn.errors import EdgecnnError
+from edgecnn.modelfile import read_model
 
 SHIPPED = Path(__file__).parents[2] / "runtime/edgecnn/mnist_int8.tflite"
 SMALL = ("narrow", "resnet8", "ds_cnn")  # networks of the suite that microcontrollers hold
@@ -84,6 +85,10 @@ def _source(name: str) -> Path:
     model = model_of(path)
     if not model.exists():
         raise EdgecnnError(f"{path} is not there: name a .tflite, a NAME.c or one of {', '.join(NETWORKS)}")
+    if (kind := read_model(model).manifest.format) != "tflite":
+        raise EdgecnnError(
+            f"{path} is a {kind} model: name the int8 .tflite that python -m convert.tflite writes of it"
+        )
     folder = in_c_of(model, ("host",))
     if (folder / REFUSAL).exists():
         raise EdgecnnError((folder / REFUSAL).read_text(encoding="utf-8"))

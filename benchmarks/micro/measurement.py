@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.elf import flash_and_ram
 from benchmarks.micro.cpus import ARM, Memory, Micro, missing
 from edgecnn.errors import EdgecnnError
+from edgecnn.files import read_file
 from edgecnn.programs import run_program
 from workstation.compiler import COMPILER
 
@@ -45,7 +46,7 @@ def measured(source: Path, micro: Micro, level: str, compiler: str = GCC) -> Fig
         EdgecnnError: a compiler or the emulator is missing or fails, or NAME_test.c is no golden test.
     """
     test = test_of(source)
-    name, header = name_of(test), source.with_suffix(".h").read_text(encoding="utf-8")
+    name, header = name_of(test), _text(source.with_suffix(".h"))
     size = re.search(r"_INPUT_SIZE = (\d+)", header)
     if not size:
         raise EdgecnnError(f"{source.with_suffix('.h')} tells no size of inputs: python -m convert.c writes it")
@@ -87,10 +88,15 @@ def name_of(test: Path) -> str:
     Raises:
         EdgecnnError: it is none.
     """
-    match = re.search(r"^int (\w+)_test\(void\)", test.read_text(encoding="utf-8"), re.MULTILINE)
+    match = re.search(r"^int (\w+)_test\(void\)", _text(test), re.MULTILINE)
     if not match:
         raise EdgecnnError(f"{test} is no golden test: python -m convert.c writes it")
     return match[1]
+
+
+def _text(source: Path) -> str:
+    """A file of a network's C, which may be anything."""
+    return read_file(source).decode(errors="replace")
 
 
 def _run(
