@@ -156,17 +156,17 @@ def test_calls_with_threads_run_at_once_and_behind_a_fork(built: Path) -> None:
 def test_threads_that_have_one_cpu_between_them_do_not_wait_for_one_another(built: Path) -> None:
     """Else the CPU goes from one to the other several times in a call."""
     image, cpus = np.zeros((28, 28, 1), np.uint8), os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cpus)})
-    try:
-        with Classifier(built, "native", 2) as classifier:
+    with Classifier(built, "native", 2) as classifier:
+        os.sched_setaffinity(0, {min(cpus)})  # of this thread, and of those that the first call starts
+        try:
             for _ in range(100):  # it tries both ways
                 classifier.predict(image)
             before = resource.getrusage(resource.RUSAGE_SELF)
             for _ in range(900):
                 classifier.predict(image)
             after = resource.getrusage(resource.RUSAGE_SELF)
-    finally:
-        os.sched_setaffinity(0, cpus)
+        finally:
+            os.sched_setaffinity(0, cpus)
     assert (after.ru_nvcsw + after.ru_nivcsw) - (before.ru_nvcsw + before.ru_nivcsw) < 450
 
 
