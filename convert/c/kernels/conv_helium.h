@@ -43,35 +43,59 @@ INLINE struct sums_helium sums_helium(const int8_t *weights, const int8_t *one, 
 
 INLINE int chunks_helium(const struct conv *c) { return (c->kernel_height * 2 * c->pairs + CHUNK - 1) / CHUNK; }
 
-// What a kernel covers at row y and byte x of the input with its border: where it lies, or a copy in one row.
+// What a kernel covers from row y and byte x of the input on: where it lies, or a copy in one row.
 INLINE const int8_t *covered_helium(const struct conv *c, const int8_t *input, int y, int x, int8_t *copy) {
-    const int bytes = 2 * c->pairs;
-    if (!c->padded && c->kernel_height == 1) return input + (ptrdiff_t)y * c->row + x;
-    y -= c->top, x -= c->left;
+    const int bytes = 2 * c->pairs, length = c->input_row, last = y + c->kernel_height;
+    const int8_t *from = input + (ptrdiff_t)y * length;
     int8_t *to = copy;
-    for (int i = y; i < y + c->kernel_height; i++, to += bytes) {
-        const int8_t *const row = i >= 0 && i < c->input_height ? input + (ptrdiff_t)i * c->input_row : 0;
-        copy_bordered_helium(row, c->input_row, x, bytes, c->input_zero_point, to);
-    }
+    if (!c->padded || (y >= 0 && last <= c->input_height && x >= 0 && x + bytes <= length)) {
+        if (c->kernel_height == 1) return from + x;
+        for (from += x; y < last; y++, from += length, to += bytes) copy_helium(to, from, bytes);
+    } else
+        for (; y < last; y++, from += length, to += bytes)
+            copy_bordered_helium(y >= 0 && y < c->input_height ? from : 0, length, x, bytes, c->input_zero_point, to);
     return copy;
 }
 
-// Two outputs side by side, or one of two positions, or of four, whose largest it is.
-INLINE void outputs_helium(const struct conv *c, const int8_t *const at[4], int8_t *to, int8_t *next) {
+// How the sums of four channels become outputs.
+INLINE struct rescaling_helium rescaling_of_four(const struct conv *c, int o, int32x4_t least, int32x4_t most) {
+    const int32x4_t right = vnegq_s32(vld1q_s32(c->shift + o));
+    return (struct rescaling_helium){vld1q_s32(c->multiplier + o), right, least, most, c->zero_point};
+}
+
+// Two outputs, `other` perhaps the same as `one`.
+static FAST void pair_helium(const struct conv *c, const int8_t *const at[2], int8_t *one, int8_t *other) {
     const int chunks = chunks_helium(c), channels = c->channels;
-    const struct range_helium range = range_helium(c->zero_point, c->least, c->most);
+    const int32x4_t least = vdupq_n_s32(c->least), most = vdupq_n_s32(c->most);
+    const int8_t *weights = c->weights;
+    for (int o = 0; o < channels; o += FOUR, weights += chunks * FOUR * CHUNK) {
+        const struct sums_helium sum = sums_helium(weights, at[0], at[1], chunks, c->bias + o);
+        const struct rescaling_helium by = rescaling_of_four(c, o, least, most);
+        const int32x4_t outputs = rescaled_helium(sum.one, &by), others = rescaled_helium(sum.other, &by);
+        if (o + FOUR <= channels) vstrbq_s32(one + o, outputs), vstrbq_s32(other + o, others);
+        else {
+            const mve_pred16_t p = vctp32q((uint32_t)(channels - o));
+            vstrbq_p_s32(one + o, outputs, p), vstrbq_p_s32(other + o, others, p);
+        }
+    }
+}
+
+// One output, the largest of two or four positions.
+static FAST void pooled_helium(const struct conv *c, const int8_t *const at[4], int8_t *output) {
+    const int chunks = chunks_helium(c), channels = c->channels, are_four = c->window > 2;
+    const int32x4_t least = vdupq_n_s32(c->least), most = vdupq_n_s32(c->most);
     const int8_t *weights = c->weights;
     for (int o = 0; o < channels; o += FOUR, weights += chunks * FOUR * CHUNK) {
         struct sums_helium sum = sums_helium(weights, at[0], at[1], chunks, c->bias + o);
-        const int32x4_t multiplier = vld1q_s32(c->multiplier + o), shift = vld1q_s32(c->shift + o);
-        if (c->window > 1) {
-            sum.one = vmaxq_s32(sum.one, sum.other);
-            if (c->window > 2) {
-                const struct sums_helium more = sums_helium(weights, at[2], at[3], chunks, c->bias + o);
-                sum.one = vmaxq_s32(sum.one, vmaxq_s32(more.one, more.other));
-            }
-        } else if (next) store_helium(next + o, rescaled_helium(sum.other, multiplier, shift), &range, channels - o);
-        store_helium(to + o, rescaled_helium(sum.one, multiplier, shift), &range, channels - o);
+        int32x4_t largest = vmaxq_s32(sum.one, sum.other);
+        if (are_four) {
+            sum = sums_helium(weights, at[2], at[3], chunks, c->bias + o);
+            largest = vmaxq_s32(largest, vmaxq_s32(sum.one, sum.other));
+        }
+        const struct rescaling_helium by = rescaling_of_four(c, o, least, most);
+        const int32x4_t outputs = rescaled_helium(largest, &by);
+        if (o + FOUR <= channels) vstrbq_s32(output + o, outputs);
+        else vstrbq_p_s32(output + o, outputs, vctp32q((uint32_t)(channels - o)));
     }
 }
 
@@ -105,22 +129,24 @@ static FAST void conv_helium(const struct conv *c, const int8_t *input, int8_t *
         dense_helium(c, input, output);
         return;
     }
-    const int down = c->step_y / c->row, within = c->position_y / c->row, room = chunks_helium(c) * CHUNK;
-    const int outputs = c->height * c->width;
+    const int down = c->step_y / c->row, room = chunks_helium(c) * CHUNK, outputs = c->height * c->width;
     const int8_t *at[4];
-    int held = 0;  // an output that waits for its neighbour
+    int rows[4], bytes[4], held = 0;  // an output that waits for its neighbour
+    for (int p = 0; p < c->window; p++) {
+        rows[p] = p / c->window_across * (c->position_y / c->row) - c->top;
+        bytes[p] = p % c->window_across * c->position_x - c->left;
+    }
     for (int n = 0, y = 0, x = 0; n < outputs; n++) {
-        for (int p = 0; p < c->window; p++) {
-            const int row = y * down + p / c->window_across * within, from = x * c->step_x + p % c->window_across * c->position_x;
-            at[held + p] = covered_helium(c, input, row, from, scratch + (held + p) * room);
-        }
+        for (int p = 0; p < c->window; p++)
+            at[held + p] = covered_helium(c, input, y * down + rows[p], x * c->step_x + bytes[p], scratch + (held + p) * room);
         if (++x == c->width) x = 0, y++;
         if (c->window == 1 && !held && n + 1 < outputs) {
             held = 1;
             continue;
         }
         for (int p = held + c->window; p < 4; p++) at[p] = at[p - 1];
-        outputs_helium(c, at, output, held ? output + c->channels : 0);
+        if (c->window > 1) pooled_helium(c, at, output);
+        else pair_helium(c, at, output, output + held * c->channels);
         output += (held + 1) * c->channels;
         held = 0;
     }

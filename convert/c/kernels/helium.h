@@ -1,25 +1,15 @@
 // Shared by the kernels for Helium, ARM's vectors for microcontrollers (Cortex-M55, M85). Where all is sums of products, loops
 // are assembly: compilers do not know which registers go together.
 
-// As rescale() for |sum| < 2^30 and 0 < shift < 32: vqrdmulh is the doubling high product, vrshl rounds half up, so that what is
-// negative gets one less before it.
-INLINE int32x4_t rescaled_helium(int32x4_t sum, int32x4_t multiplier, int32x4_t shift) {
-    const int32x4_t high = vqrdmulhq_s32(sum, multiplier);
-    return vrshlq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), vnegq_s32(shift));
-}
+// How sums of channels become outputs.
+struct rescaling_helium { int32x4_t multiplier, right, least, most; int32_t zero_point; };
 
-// What clamps outputs, with the zero point that is added before.
-struct range_helium { int32x4_t least, most; int32_t zero_point; };
-
-INLINE struct range_helium range_helium(int zero_point, int least, int most) {
-    return (struct range_helium){vdupq_n_s32(least), vdupq_n_s32(most), zero_point};
-}
-
-// Stores up to four outputs.
-INLINE void store_helium(int8_t *to, int32x4_t outputs, const struct range_helium *range, int count) {
-    outputs = vminq_s32(vmaxq_s32(vaddq_n_s32(outputs, range->zero_point), range->least), range->most);
-    if (count >= 4) vstrbq_s32(to, outputs);
-    else vstrbq_p_s32(to, outputs, vctp32q((uint32_t)count));
+// As rescale() for |sum| < 2^30 and 0 < shift < 32, with the zero point added, clamped: vqrdmulh is the doubling high product,
+// vrshl rounds half up, so that what is negative gets one less before it.
+INLINE int32x4_t rescaled_helium(int32x4_t sum, const struct rescaling_helium *by) {
+    const int32x4_t high = vqrdmulhq_s32(sum, by->multiplier);
+    const int32x4_t outputs = vrshlq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), by->right);
+    return vminq_s32(vmaxq_s32(vaddq_n_s32(outputs, by->zero_point), by->least), by->most);
 }
 
 INLINE void copy_helium(int8_t *to, const int8_t *from, int size) {
