@@ -32,6 +32,15 @@ def test_removing_what_nothing_reads_changes_no_output() -> None:
         assert counted == small < 0.6 * whole
 
 
+@pytest.mark.slow
+def test_batch_normalization_comes_behind_a_pooling_and_goes_again() -> None:
+    done = run(ROOT / "tests/shrink_normalization.py")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["order"][1:4] == ["conv2d", "max_pooling2d", "conv2d_shrink_norm"]
+    assert max(document["begun"], document["folded"]) < 1e-5 < document["spread"]
+
+
 @pytest.fixture(scope="module")
 def shrunk(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("front")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from edgecnn.pixels import normalize
 from train.augmentation import augment
+from train.copies import copy_of
 from train.job import Job, Softs, Teacher, distorted
 from train.mixing import mix
 
@@ -39,11 +40,11 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         self.weights = job.class_weights if softs is None else None  # logarithms cannot be weighed
         self.teacher = softs if callable(softs) else None
         answers = softs if isinstance(softs, np.ndarray) else None
-        seed = (job.seed, epoch) if answers is None else (epoch % len(answers),)
-        self.targets = targets_of(job, indices) if answers is None else answers[seed[0]].astype(np.float32)
         self.images, self.rows = job.data.train_images, indices  # they may be mapped from the disk
         if job.recipe.distortion:
-            self.images, self.rows = distorted(job, indices, *seed), np.arange(len(indices))
+            copies = distorted(job, indices, job.seed, epoch) if answers is None else copy_of(job, epoch % len(answers))
+            self.images, self.rows = copies, np.arange(len(indices))
+        self.targets = targets_of(job, indices) if answers is None else answers[epoch % len(answers)].astype(np.float32)
 
     def __len__(self) -> int:
         """The number of batches."""

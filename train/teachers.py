@@ -12,7 +12,7 @@ trainings that resume.
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from tqdm import tqdm
 from edgecnn.files import read_file, sha256, write_file
 from edgecnn.pixels import normalize
 from train.cache import cache_folder
+from train.copies import copies_key, copy_of
 from train.fit import CHECKPOINT, fit
-from train.job import Job, Softs, distorted
+from train.job import Job, Softs
 from train.networks import network_of, teacher_cnn
 from train.optimization import LEAST_PROBABILITY
 from train.recipes import TEACHER
@@ -76,7 +77,7 @@ def parent_labels(job: Job, parent: keras.Model, weights: str) -> Softs:
     job = replace(job, recipe=replace(job.recipe, copies=job.recipe.copies if job.recipe.distortion else 1))
     copies = min(job.recipe.copies, job.epochs)
     parts = {name: job.as_document()[name] for name in ("data", "tools")}
-    path = _cached("answers", weights, parts, asdict(job.recipe)["distortion"], copies, job.holds_out) / "answers.npy"
+    path = _cached("answers", weights, parts, copies_key(job), copies) / "answers.npy"
     if not path.exists():
         _save(path, _answers(job, [parent]))
     return _read(path)
@@ -101,11 +102,13 @@ def _trained(job: Job, name: str) -> keras.Model:
 
 
 def _answers(job: Job, teachers: Sequence[keras.Model]) -> Softs:
-    indices = job.fitted_indices
-    answers = np.empty((min(job.recipe.copies, job.epochs), len(indices), len(job.data.labels)), np.float16)
+    shape = min(job.recipe.copies, job.epochs), len(job.fitted_indices), len(job.data.labels)
+    answers = np.empty(shape, np.float16)
+    for teacher in teachers:
+        teacher.jit_compile = False  # see `train.fit`
     bar = tqdm(range(len(answers)), desc="the teachers answer", leave=False, disable=None)
     for copy in bar:
-        inputs = normalize(distorted(job, indices, copy), job.input)
+        inputs = normalize(copy_of(job, copy), job.input)
         mean = np.mean([teacher.predict(inputs, batch_size=_BATCH, verbose=0) for teacher in teachers], axis=0)
         answers[copy] = np.log(mean + LEAST_PROBABILITY)
     return answers

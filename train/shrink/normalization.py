@@ -1,6 +1,8 @@
 """Batch normalization while a network is fitted: layers that lack it get it, and it is folded away afterwards.
 
-It begins as the identity, with mean and deviation of what the layer gives now, so that no output changes.
+It begins as the identity, with mean and deviation of what the layer gives now, so that no output changes. Where maxima
+are pooled right behind the layer, batch normalization and activation follow the pooling, which leaves a quarter to
+compute: neither of them decreases, so that the largest value stays the largest.
 """
 
 from typing import Any
@@ -13,6 +15,7 @@ from keras import layers
 from train.flat_model import nodes_of, with_layers
 
 _MOMENTUM = 0.9
+_RISING = ("linear", "relu", "relu6", "sigmoid", "tanh")  # activations that never decrease
 _NORM, _ACTIVATION = "_shrink_norm", "_shrink_activation"
 
 
@@ -23,12 +26,16 @@ def normalized(plain: keras.Model, inputs: npt.NDArray[np.float32] | None) -> ke
         plain: functional; it keeps its weights.
         inputs: images, (n, height, width, channels), that set the first mean and deviation; None: all weights are new.
     """
-    names = _hidden(plain)
+    names, pooled, copies = _hidden(plain), _pooled(plain), _Copies()
 
     def copy(operation: Any) -> Any:
-        return _spread(operation, copies) if operation.name in names else copies(operation)
+        if operation.name in pooled:
+            return _then_normal(copies(operation), plain.get_layer(pooled[operation.name]))
+        if operation.name not in names:
+            return copies(operation)
+        linear = copies(operation, use_bias=False, activation=None)
+        return linear if operation.name in pooled.values() else _then_normal(linear, operation)
 
-    copies = _Copies()
     model = with_layers(plain, copy)
     if inputs is not None:
         for layer in plain.layers:
@@ -85,12 +92,26 @@ def _hidden(plain: keras.Model) -> set[str]:
     }
 
 
-def _spread(layer: Any, copies: _Copies) -> Any:
-    """The layer, batch normalization and its activation."""
-    linear = copies(layer, use_bias=False, activation=None)
-    norm = layers.BatchNormalization(momentum=_MOMENTUM, name=f"{layer.name}{_NORM}")
+def _pooled(plain: keras.Model) -> dict[str, str]:
+    """By pooling of maxima: the hidden layer before it, if nothing else reads it and its activation never decreases."""
+    nodes = nodes_of(plain)
+    calls = [node.operation.name for node in nodes]
+    hidden = _hidden(plain)
+    outputs = {node.operation: id(node.outputs[0]) for node in nodes if node.operation.name in hidden}
+    pooled = {}
+    for layer, output in outputs.items():
+        readers = [node.operation for node in nodes if output in map(id, node.input_tensors)]
+        pools = len(readers) == 1 and isinstance(readers[0], layers.MaxPooling2D)
+        if pools and calls.count(readers[0].name) == 1 and layer.get_config()["activation"] in _RISING:
+            pooled[readers[0].name] = layer.name
+    return pooled
+
+
+def _then_normal(before: Any, layer: Any) -> Any:
+    """The layer or its pooling, then batch normalization and the layer's activation."""
+    norm = layers.BatchNormalization(momentum=_MOMENTUM, gamma_constraint="non_neg", name=f"{layer.name}{_NORM}")
     activation = layers.Activation(layer.get_config()["activation"], name=f"{layer.name}{_ACTIVATION}")
-    return lambda x: activation(norm(linear(x)))
+    return lambda x: activation(norm(before(x)))
 
 
 def _set(model: keras.Model, layer: Any, is_spread: bool) -> None:
@@ -108,9 +129,8 @@ def _set(model: keras.Model, layer: Any, is_spread: bool) -> None:
 def _begin(model: keras.Model, names: set[str], inputs: npt.NDArray[np.float32]) -> None:
     """Set mean and variance to those of the images, and scale and shift so that no output changes."""
     for name in names:
-        probe = keras.Model(model.inputs[0], model.get_layer(name).output)
-        sums = np.asarray(probe(inputs))
         norm = model.get_layer(f"{name}{_NORM}")
+        sums = np.asarray(keras.Model(model.inputs[0], norm.input)(inputs))
         _, bias, _, _ = norm.get_weights()
         axes = tuple(range(sums.ndim - 1))
         mean, variance = sums.mean(axis=axes), sums.var(axis=axes)
