@@ -43,6 +43,7 @@ COMMANDS = (
     "benchmarks.drift",
     "benchmarks.seeds",
     "benchmarks.serve",
+    "benchmarks.shrink",
     "benchmarks.startup",
     "benchmarks.suite",
     "deploy.bundle",
