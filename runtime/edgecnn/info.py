@@ -35,7 +35,8 @@ def _rows(model: ModelFile, engines: list[str]) -> Rows:
         yield from _training(manifest.training)
     yield from _answers(manifest)
     yield "tools", ", ".join(f"{name} {version}" for name, version in manifest.tools.items())
-    yield "engines", " ".join(engines) or "none installed here"
+    none = "none run this format: convert it" if manifest.format == "keras" else "none installed here"
+    yield "engines", " ".join(engines) or none
 
 
 def _network(model: ModelFile) -> Rows:
@@ -52,7 +53,7 @@ def _network(model: ModelFile) -> Rows:
 def _training(training: Training) -> Rows:
     yield "training", f"{training.recipe}, {training.epochs} epochs, seed {training.seed}, {training.dataset}"
     for split, accuracy in training.accuracy.items():
-        yield "float", f"accuracy {accuracy:.4f} on {split}"
+        yield "trained", f"accuracy {accuracy:.4f} on {split}"
     if training.teacher_seeds:
         yield "teachers", f"seeds {' '.join(map(str, training.teacher_seeds))}"
     if training.parent_sha256:
