@@ -80,6 +80,11 @@ def test_a_run_goes_on_only_with_the_same_options(trained: Path, shrunk: Path) -
     assert json.loads(done.stdout) == json.loads((shrunk / "front.json").read_text())
     assert model.stat().st_mtime_ns == before
     refused(run("train.shrink", trained / "model.keras", *words, "--epochs", 3), "other options", "--resume")
+    settings = shrunk / "settings.json"
+    whole = settings.read_bytes()
+    settings.write_bytes(whole[:-20])
+    refused(run("train.shrink", trained / "model.keras", *words, "--epochs", 2), "other options", "--resume")
+    settings.write_bytes(whole)
 
 
 @pytest.mark.slow

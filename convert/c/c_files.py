@@ -187,6 +187,6 @@ def _earlier_libraries(path: Path, document: dict[str, Any]) -> dict[str, Any]:
     try:
         earlier = json.loads(path.read_bytes())
         libraries: dict[str, Any] = earlier.pop("libraries")
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):  # it is none, or damaged
         return {}
     return libraries if earlier == json.loads(json.dumps(document)) else {}

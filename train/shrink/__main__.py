@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgecnn import bounds
 from edgecnn.command import GATE_FAILED, OK, command, command_parser, print_json, quiet
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import read_file, write_file
@@ -110,7 +111,7 @@ def _start(output: Path, settings: dict[str, Any], resume: bool) -> None:
     if resume:
         if not path.exists():
             raise EdgecnnError(f"{output} holds no run, so there is nothing to resume: leave --resume away")
-        if json.loads(read_file(path)) != settings:
+        if not _holds(path, settings):
             raise EdgecnnError(f"{output} is of a run with other options: repeat them, or leave --resume away")
         return
     if path.exists():  # what an earlier run left, and nothing else
@@ -120,6 +121,14 @@ def _start(output: Path, settings: dict[str, Any], resume: bool) -> None:
             checkpoint.unlink()
     output.mkdir(parents=True, exist_ok=True)
     write_file(path, json.dumps(settings, indent=1).encode())
+
+
+def _holds(path: Path, settings: dict[str, Any]) -> bool:
+    """Whether a file, which may be damaged, has these settings."""
+    try:
+        return bool(bounds.parsed(read_file(path)) == settings)
+    except ValueError:
+        return False
 
 
 def _points(run: "Run", options: argparse.Namespace) -> list[dict[str, Any]]:

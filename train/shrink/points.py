@@ -1,5 +1,6 @@
 """A point of a front: a smaller network, fitted, converted behind the gate, and measured."""
 
+import contextlib
 import json
 import shutil
 import sys
@@ -62,7 +63,7 @@ def point(run: Run, name: str, kept: Kept, budget: str) -> dict[str, Any]:
     folder = run.output / name
     job = run.job_for(kept, budget)
     key = {"network": job.network.sha256, "budget": budget}
-    if (folder / POINT).exists():
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # there is none, or it is damaged
         document: dict[str, Any] = json.loads((folder / POINT).read_bytes())
         if document["key"] == key:
             return document
