@@ -6,6 +6,7 @@ import keras
 
 from train.recipes import Recipe
 
+_UNDECAYED = ["bias", "gamma", "beta"]
 LEAST_PROBABILITY = 1e-7  # the logarithm of a smaller one is taken to be that of this one
 
 
@@ -24,9 +25,13 @@ def compile_model(model: keras.Model, recipe: Recipe, epochs: int, steps: int, s
 
 
 def _optimizer(recipe: Recipe, rate: Any) -> keras.Optimizer:
+    """Biases and normalization do not decay: T. He et al. (2019), "Bag of Tricks for Image Classification"."""
     if recipe.momentum is None:
-        return keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
-    return keras.optimizers.SGD(rate, recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay)
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
+    else:
+        optimizer = keras.optimizers.SGD(rate, recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=_UNDECAYED)
+    return optimizer
 
 
 def _loss(recipe: Recipe, soft: bool) -> Any:
