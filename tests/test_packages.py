@@ -1,8 +1,10 @@
 """Packages for IDEs: they build as their systems build them, and the example gives what the reference kernels give."""
 
-import json
+import re
 import shutil
 import subprocess
+import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -96,18 +98,67 @@ def test_a_license_has_its_text_or_the_place_of_it(license_name: str, lines: lis
     assert all(line in text for line in lines)
 
 
-def test_manifests_are_what_their_systems_read(exported: Path) -> None:
-    library = json.loads((exported / "Digits-platformio/library.json").read_text())
+def test_platformio_takes_its_manifest(exported: Path) -> None:
+    """By PlatformIO's parser and schema; the list of licenses, which it would fetch, is that of `packaging`."""
+    from packaging.licenses._spdx import LICENSES
+    from platformio.package.manifest.parser import ManifestParserFactory
+    from platformio.package.manifest.schema import ManifestSchema
+
+    class Offline(ManifestSchema):
+        @staticmethod
+        def load_spdx_licenses() -> dict[str, list[dict[str, str]]]:
+            return {"licenses": [{"licenseId": entry["id"]} for entry in LICENSES.values()]}
+
+    folder = exported / "Digits-platformio"
+    library = ManifestParserFactory.new_from_file(str(folder / "library.json")).as_dict()
+    assert Offline().load_manifest(library) == library
     assert (library["name"], library["version"], library["license"]) == ("Digits", "1.0.0", "MIT")
-    for example in library["examples"]:
-        assert all((exported / "Digits-platformio" / example["base"] / file).exists() for file in example["files"])
-    component = yaml.safe_load((exported / "Digits-esp-idf/idf_component.yml").read_text())
-    assert component["version"] == "1.0.0"
-    example = exported / "Digits-esp-idf/examples/classify/main"
-    override = yaml.safe_load((example / "idf_component.yml").read_text())["dependencies"]["digits"]["override_path"]
-    assert (example / override / "idf_component.yml").resolve().exists()
-    module = yaml.safe_load((exported / "Digits-zephyr/zephyr/module.yml").read_text())
-    assert (exported / "Digits-zephyr/zephyr/.." / module["build"]["kconfig"]).exists()
+    assert (folder / "src" / library["headers"][0]).exists()
+    assert all((folder / one["base"] / file).exists() for one in library["examples"] for file in one["files"])
+
+
+def test_espressifs_manager_packs_the_component(exported: Path, tmp_path: Path) -> None:
+    component = shutil.copytree(exported / "Digits-esp-idf", tmp_path / "digits")
+    compote = Path(sys.executable).with_name("compote")
+    words = [compote, "component", "pack", "--name", "digits", "--project-dir", component, "--dest-dir", tmp_path]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with tarfile.open(tmp_path / "digits_1.0.0.tgz") as archive:
+        packed = {name.removeprefix("./") for name in archive.getnames()}
+    assert {"idf_component.yml", "CMakeLists.txt", "Digits.c", "LICENSE", "examples/classify/main/main.c"} <= packed
+    example = component / "examples/classify/main"
+    dependencies = yaml.safe_load((example / "idf_component.yml").read_text())["dependencies"]
+    assert (example / dependencies["digits"]["override_path"]).resolve() == component
+
+
+# The keys that Zephyr knows, and types: its scripts/schemas, module-schema.yaml and twister/testsuite-schema.yaml.
+ZEPHYR_BUILD = dict.fromkeys(["cmake", "kconfig", "sysbuild-cmake", "sysbuild-kconfig"], str) | {"depends": list}
+ZEPHYR_MODULE = {"name": str, "build": dict, "tests": list, "samples": list, "boards": list, "blobs": list}
+ZEPHYR_SAMPLE = {"sample": dict, "common": dict, "tests": dict}
+ZEPHYR_TEST = {"tags": str, "harness": str, "harness_config": dict, "build_only": bool, "integration_platforms": list}
+ZEPHYR_HARNESS = {"type": str, "regex": list, "ordered": bool, "repeat": int, "record": dict, "fixture": str}
+
+
+def holds_only(entries: dict[str, object], known: dict[str, type]) -> bool:
+    return all(isinstance(content, known.get(key, ())) for key, content in entries.items())
+
+
+def test_zephyr_knows_all_keys(exported: Path) -> None:
+    """And the files and folders that they name are there, as scripts/zephyr_module.py wants them."""
+    folder = exported / "Digits-zephyr"
+    module = yaml.safe_load((folder / "zephyr/module.yml").read_text())
+    assert holds_only(module, ZEPHYR_MODULE)
+    assert holds_only(module["build"], ZEPHYR_BUILD)
+    assert (folder / module["build"]["cmake"] / "CMakeLists.txt").exists()
+    assert (folder / module["build"]["kconfig"]).exists()
+    (sample,) = (yaml.safe_load(path.read_text()) for path in (folder / module["samples"][0]).rglob("sample.yaml"))
+    assert holds_only(sample, ZEPHYR_SAMPLE)
+    assert set(sample["sample"]) <= {"name", "description"}
+    ((name, scenario),) = sample["tests"].items()
+    assert re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+", name)
+    assert holds_only(scenario, ZEPHYR_TEST)
+    assert holds_only(scenario["harness_config"], ZEPHYR_HARNESS)
+    assert scenario["harness_config"]["type"] in ("one_line", "multi_line")
 
 
 @pytest.mark.parametrize(
