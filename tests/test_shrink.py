@@ -8,7 +8,7 @@ from conftest import ROOT, refused, run
 from PIL import Image
 
 from edgecnn.modelfile import read_model
-from train.shrink.search import Document, floor_report, smallest
+from train.shrink.search import Document, Tried, floor_report, largest, smallest
 
 NETWORKS = ["reference", "resnet8", "ds_cnn", "mobilenet_v1", "mobilenet_v2", "joined", "nested", "swish", "hard_swish"]
 
@@ -122,6 +122,23 @@ def test_the_smallest_that_holds_a_floor_is_searched_by_halves_then_between() ->
     held, line = floor_report(searched(0.2, 4), 0.98)
     assert held
     assert "floor-2, 250 multiply-accumulates" in line
+
+
+@pytest.mark.parametrize(("limit", "macs"), [(600, 500), (300, 280), (290, 260), (120, 100), (110, 100), (50, 100)])
+def test_the_largest_within_a_measured_limit_takes_few_measurements(limit: int, macs: int) -> None:
+    """Networks in steps of 20 from 100 to 500 multiply-accumulates, each with as much flash and 15 bytes more."""
+    measured = []
+
+    def attempt(most: float) -> Tried[str] | None:
+        if most < 100:
+            return None
+        chosen = most // 20 * 20
+        measured.append(chosen)
+        return Tried(f"{chosen:.0f}", chosen, (chosen + 15) / limit)
+
+    found = largest(Tried("500", 500, 515 / limit), attempt)
+    assert (found.macs, found.share <= 1) == (macs, macs + 15 <= limit)
+    assert len(set(measured)) <= 3
 
 
 def test_a_floor_that_no_network_holds_names_the_best() -> None:

@@ -11,7 +11,7 @@ from edgecnn.pixels import normalize
 from train.job import Job
 from train.networks import Architecture
 from train.shrink.graph import Graph, Kept
-from train.shrink.normalization import folded, normalized
+from train.shrink.normalization import begin_as, folded, normalized
 from train.shrink.surgery import narrowed
 
 _IMAGES = 256  # that set the first mean and deviation of batch normalization
@@ -47,8 +47,12 @@ def narrow_network(graph: Graph, kept: Kept, job: Job, parent: str, budget: str,
     def build(shape: tuple[int, ...], classes: int) -> keras.Model:
         if not job.recipe.normalized:
             return plain()
-        inputs = None if is_new else normalize(job.data.train_images[indices], job.input)
-        return normalized(plain(), inputs)
+        if is_new:
+            return normalized(plain(), None)
+        inputs = normalize(job.data.train_images[indices], job.input)
+        model = normalized(plain(), inputs)
+        begin_as(normalized(graph.model, inputs), model, lambda name: kept[graph.written[name]])
+        return model
 
     name = f"{graph.model.name} {'narrower' if is_new else 'pruned'}"
     key = hash_arrays([kept, np.frombuffer(bytes.fromhex(parent), np.uint8)])

@@ -1,10 +1,12 @@
 """Batch normalization while a network is fitted: layers that lack it get it, and it is folded away afterwards.
 
-It begins as the identity, with mean and deviation of what the layer gives now, so that no output changes. Where maxima
-are pooled right behind the layer, batch normalization and activation follow the pooling, which leaves a quarter to
-compute: neither of them decreases, so that the largest value stays the largest.
+It begins as the identity, with mean and deviation of what the layer gives now, so that no output changes; once channels
+are removed, with those of what the layer gave before. Where maxima are pooled right behind the layer, batch
+normalization and activation follow the pooling, which leaves a quarter to compute: neither of them decreases, so that
+the largest value stays the largest.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -43,6 +45,21 @@ def normalized(plain: keras.Model, inputs: npt.NDArray[np.float32] | None) -> ke
                 _set(model, layer, layer.name in names)
         _begin(model, names, inputs)
     return model
+
+
+def begin_as(whole: keras.Model, model: keras.Model, kept: Callable[[str], npt.NDArray[np.bool_]]) -> None:
+    """Let the outputs of layers vary as before channels were removed: else most units answer all images, or none.
+
+    Args:
+        whole: the network with all channels, normalized with images; its scales and shifts are deviations and means.
+        model: the network with some of them, normalized with the same images.
+        kept: by the name of a layer: which channels of its output `model` has.
+    """
+    for layer in model.layers:
+        if layer.name.endswith(_NORM):
+            scale, shift, *_ = whole.get_layer(layer.name).get_weights()
+            channels = kept(layer.name.removesuffix(_NORM))
+            layer.set_weights([scale[channels], shift[channels], *layer.get_weights()[2:]])
 
 
 def folded(fitted: keras.Model, plain: keras.Model) -> keras.Model:

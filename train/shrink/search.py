@@ -1,10 +1,50 @@
 """Which points a run makes: within budgets, down a front, or down to a floor."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
+_TRIES = 7  # conversions, for limits that only a conversion tells
+_NEAR = 0.9  # share of a limit from which on a network is large enough
+_MARGIN = 0.97  # of what would just fit if all were in proportion
+
+Network = TypeVar("Network")
 Document = dict[str, Any]
 Make = Callable[[str, float], Document]  # a point, by its name and its share of the parent's multiply-accumulates
+
+
+@dataclass(frozen=True)
+class Tried(Generic[Network]):
+    """A network that was measured."""
+
+    network: Network
+    macs: float
+    share: float  # that it takes of the limit that it comes nearest to; above 1 it exceeds it
+
+
+def largest(whole: Tried[Network], attempt: Callable[[float], Tried[Network] | None]) -> Tried[Network]:
+    """The largest network within limits that are measured; if none was found, the smallest that was tried.
+
+    Args:
+        whole: the largest of all.
+        attempt: measures a network of at most so many multiply-accumulates; None: none is as small.
+    """
+    fitting, exceeding, least = None, whole, 0.0
+    target = _MARGIN * whole.macs / whole.share
+    for _ in range(_TRIES if whole.share > 1 else 0):
+        tried = attempt(target)
+        if tried is None:
+            least, target = target, (target + exceeding.macs) / 2
+            continue
+        if tried.share > 1:
+            exceeding = tried
+        else:
+            fitting, least = tried, tried.macs
+        if _NEAR <= tried.share <= 1:
+            break
+        guess = _MARGIN * tried.macs / tried.share
+        target = guess if least < guess < exceeding.macs else (least + exceeding.macs) / 2
+    return fitting or (whole if whole.share <= 1 else exceeding)
 
 
 def halves(points: int, make: Make) -> Iterator[Document]:

@@ -13,10 +13,10 @@ from train.shrink.graph import Graph, Kept, Units
 from train.shrink.importance import Importance
 from train.shrink.limits import Limits
 from train.shrink.options import METHODS
+from train.shrink.search import Tried, largest
 
 STEP = 8  # channels
 _WIDTHS = 512  # factors of the width that are tried
-_MEASUREMENTS = 6  # conversions, for limits that only a conversion tells
 
 Choose = Callable[[Graph, Importance, Mapping[str, float]], Kept]
 
@@ -112,37 +112,35 @@ def uniform(graph: Graph, importance: Importance, limits: Mapping[str, float]) -
 def within(
     graph: Graph, importance: Importance, limits: Limits, choose: Choose, measure: Callable[[Kept], dict[str, float]]
 ) -> Kept:
-    """The largest network within limits: those that are counted, then those that only a conversion tells, by halving.
+    """The largest network within limits: those that are counted, then those that only a conversion tells.
 
     Raises:
         EdgecnnError: there is none; the line names the smallest.
     """
     kept = choose(graph, importance, limits.counted)
-    figures = measure(kept) if limits.measured else {}
-    if _fits(figures, limits):
+    if not limits.measured:
         return kept
-    best, least, most = None, 0.0, float(graph.macs(kept))
-    for _ in range(_MEASUREMENTS):
+    figures: dict[float, dict[str, float]] = {}  # by multiply-accumulates: networks come again
+
+    def tried(kept: Kept) -> Tried[Kept]:
+        macs = float(graph.macs(kept))
+        if macs not in figures:
+            figures[macs] = measure(kept)
+        return Tried(kept, macs, max(figures[macs][name] / most for name, most in limits.measured.items()))
+
+    def attempt(macs: float) -> Tried[Kept] | None:
         try:
-            candidate = choose(graph, importance, {**limits.counted, "macs": (most + least) / 2})
-        except EdgecnnError:  # no network is as small
-            least = (most + least) / 2
-            continue
-        figures = measure(candidate)
-        if _fits(figures, limits):
-            best, least = candidate, float(graph.macs(candidate))
-        else:
-            most = float(graph.macs(candidate))
-    if best is None:
-        taken = ", ".join(f"{name}={figures[name]:,.0f}" for name in limits.measured)
+            return tried(choose(graph, importance, {**limits.counted, "macs": macs}))
+        except EdgecnnError:
+            return None
+
+    found = largest(tried(kept), attempt)
+    if found.share > 1:
+        taken = ", ".join(f"{name}={figures[found.macs][name]:,.0f}" for name in limits.measured)
         raise EdgecnnError(
             f"--budget {limits.words}: the smallest network that was tried takes {taken}: a larger budget"
         )
-    return best
-
-
-def _fits(figures: Mapping[str, float], limits: Limits) -> bool:
-    return all(figures[name] <= most for name, most in limits.measured.items())
+    return found.network
 
 
 CHOICES: dict[str, Choose] = dict(zip(METHODS, (pruned, uniform), strict=True))
