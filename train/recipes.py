@@ -71,7 +71,7 @@ _ROWS = (
         weight_decay=1e-4,
         normalized=True,
         distortion=_LIGHT_HANDS,
-        copies=5,
+        copies=3,
     ),
     # Small networks underfit pictures: of each ingredient only a little.
     Recipe(
