@@ -33,7 +33,7 @@ INLINE struct sums_dsp sums_dsp(const int8_t *weights, const int32_t *columns, i
 
 #if defined FOUR_BITS
 // The same of weights of 4 bits, by 19 instructions: of each word its bytes, then 16 times their lower halves.
-INLINE struct sums_dsp packed_sums_dsp(const int8_t *weights, const int32_t *columns, int groups, const int32_t *bias) {
+static FAST struct sums_dsp packed_sums_dsp(const int8_t *weights, const int32_t *columns, int groups, const int32_t *bias) {
     int32_t a = 0, b = 0, c = 0, d = 0, v0, v1, x0, x1, half;
     const int32_t *const stop = columns + 4 * groups;
     __asm__("1:\n"
