@@ -22,7 +22,7 @@ def joined() -> keras.Model:
     y = layers.Concatenate()(
         [layers.Conv2D(8, 1)(x), layers.SeparableConv2D(4, 3, padding="same", depth_multiplier=2)(x)]
     )
-    y = layers.Add()([y, shared(x), shared(layers.ReLU()(x))])
+    y = layers.Add()([y, shared(x), shared(layers.AveragePooling2D(3, 1, padding="same")(x))])
     y = layers.PReLU(shared_axes=[1, 2])(layers.MaxPooling2D(5)(y))
     y = layers.Dense(9, activation="relu")(layers.Reshape((2 * 2 * 12,))(y))
     return keras.Model(image, layers.Dense(3, activation="softmax")(layers.Flatten()(y)))

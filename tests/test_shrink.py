@@ -39,6 +39,9 @@ def test_batch_normalization_comes_behind_a_pooling_and_goes_again() -> None:
     document = json.loads(done.stdout)
     assert document["order"][1:4] == ["conv2d", "max_pooling2d", "conv2d_shrink_norm"]
     assert max(document["begun"], document["folded"]) < 1e-5 < document["spread"]
+    of_less, as_before = document["means"]
+    assert of_less > 0.1
+    assert as_before < 0.01
 
 
 @pytest.fixture(scope="module")
