@@ -27,6 +27,7 @@ from filelock import FileLock
 
 from edgecnn.command import command
 from edgecnn.files import sha256
+from edgecnn.shipped import SHIPPED
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -212,6 +213,17 @@ def trained(once: Once) -> Path:
             assert done.returncode == 0, done.stderr
 
     return once("digits", fill)
+
+
+@pytest.fixture(scope="session")
+def shipped_library(once: Once) -> Path:
+    """The model in the wheel, with a library of its C for this machine beside it."""
+
+    def fill(folder: Path) -> None:
+        done = run("convert.c", shutil.copy(SHIPPED, folder), "--build", "host")
+        assert done.returncode == 0, done.stderr
+
+    return once("shipped", fill) / SHIPPED.name
 
 
 @pytest.fixture

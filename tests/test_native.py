@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import run
 
-from edgecnn import SHIPPED, Classifier, EdgecnnError
+from edgecnn import Classifier, EdgecnnError
 from edgecnn.engines import engines_of
 from edgecnn.files import sha256
 from edgecnn.modelfile import pack_model, read_model
@@ -90,22 +89,12 @@ def test_a_library_that_is_none_or_gone_or_another_is_one_line(beside: Path) -> 
         Classifier(beside, "native")
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model that ships, with a library for this machine."""
-    path = tmp_path_factory.mktemp("built") / "model.tflite"
-    shutil.copy(SHIPPED, path)
-    done = run("convert.c", path, "--build", "host")
-    assert done.returncode == 0, done.stderr
-    return path
-
-
 @pytest.mark.slow  # it compiles
-def test_pixels_become_the_same_answer_within_the_library_and_outside(built: Path) -> None:
+def test_pixels_become_the_same_answer_within_the_library_and_outside(shipped_library: Path) -> None:
     """The library's own table and argmax, beside those of the other engines."""
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), np.uint8)
     images[0], images[1] = 0, 255
-    with Classifier(built, "native") as classifier:
+    with Classifier(shipped_library, "native") as classifier:
         inside = list(classifier.predict_batch(images))
         classifier._takes_pixels = False
         outside = list(classifier.predict_batch(images))
@@ -123,9 +112,9 @@ def test_pixels_become_the_same_answer_within_the_library_and_outside(built: Pat
 
 
 @pytest.mark.slow  # it compiles
-def test_threads_of_a_library_do_not_read_each_other(built: Path) -> None:
+def test_threads_of_a_library_do_not_read_each_other(shipped_library: Path) -> None:
     images = np.random.default_rng(1).integers(0, 256, (500, 28, 28, 1), np.uint8)
-    with Classifier(built, "native") as classifier, ThreadPoolExecutor(8) as pool:
+    with Classifier(shipped_library, "native") as classifier, ThreadPoolExecutor(8) as pool:
         alone = [classifier.predict(image).probabilities.tolist() for image in images]
 
         def work(first: int) -> list[list[float]]:
@@ -136,11 +125,11 @@ def test_threads_of_a_library_do_not_read_each_other(built: Path) -> None:
 
 
 @pytest.mark.slow  # it compiles
-def test_calls_with_threads_run_at_once_and_behind_a_fork(built: Path) -> None:
+def test_calls_with_threads_run_at_once_and_behind_a_fork(shipped_library: Path) -> None:
     images = np.random.default_rng(3).integers(0, 256, (200, 28, 28, 1), np.uint8)
-    with Classifier(built, "native") as one:
+    with Classifier(shipped_library, "native") as one:
         expected = [one.predict(image).index for image in images]
-    with Classifier(built, "native", 2) as classifier, ThreadPoolExecutor(2) as pool:
+    with Classifier(shipped_library, "native", 2) as classifier, ThreadPoolExecutor(2) as pool:
 
         def work(_: int) -> list[int]:
             return [classifier.predict(image).index for image in images]
@@ -153,10 +142,10 @@ def test_calls_with_threads_run_at_once_and_behind_a_fork(built: Path) -> None:
 
 
 @pytest.mark.slow  # it compiles
-def test_threads_that_have_one_cpu_between_them_do_not_wait_for_one_another(built: Path) -> None:
+def test_threads_that_have_one_cpu_between_them_do_not_wait_for_one_another(shipped_library: Path) -> None:
     """Else the CPU goes from one to the other several times in a call."""
     image, cpus = np.zeros((28, 28, 1), np.uint8), os.sched_getaffinity(0)
-    with Classifier(built, "native", 2) as classifier:
+    with Classifier(shipped_library, "native", 2) as classifier:
         os.sched_setaffinity(0, {min(cpus)})  # of this thread, and of those that the first call starts
         try:
             for _ in range(100):  # it tries both ways
@@ -171,14 +160,14 @@ def test_threads_that_have_one_cpu_between_them_do_not_wait_for_one_another(buil
 
 
 @pytest.mark.slow  # it compiles
-def test_a_library_of_other_pixel_values_is_refused(built: Path, tmp_path: Path) -> None:
+def test_a_library_of_other_pixel_values_is_refused(shipped_library: Path, tmp_path: Path) -> None:
     """The same weights, but pixels become the input otherwise: the table inside the library would be wrong."""
-    model = read_model(built)
+    model = read_model(shipped_library)
     other = replace(model.manifest, input=replace(model.manifest.input, pixel_scale=(1 / 128,)))
-    path = tmp_path / "model.tflite"
+    path = tmp_path / shipped_library.name
     flatbuffer = model.data[: zipfile.ZipFile(io.BytesIO(model.data)).infolist()[0].header_offset]
     path.write_bytes(pack_model(flatbuffer, other))
-    for beside in (*built.parent.glob("*.so"), *built.parent.glob("*.json")):
+    for beside in (*shipped_library.parent.glob("*.so"), *shipped_library.parent.glob("*.json")):
         shutil.copy(beside, tmp_path)
     with pytest.raises(EdgecnnError, match="belongs to another model"):
         Classifier(path, "native")

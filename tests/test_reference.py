@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, run
 
-from edgecnn import SHIPPED, Classifier
+from edgecnn import Classifier
 from edgecnn.engines import ENGINES
 from edgecnn.modelfile import pack_model, read_model
 from train.datasets import mnist
@@ -78,23 +77,13 @@ def test_a_model_damaged_on_purpose_fails(reference: Path, tmp_path: Path) -> No
     assert "is below 0.9850" in done.stdout
 
 
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model in the wheel, with a library of its C beside it."""
-    path = tmp_path_factory.mktemp("shipped") / SHIPPED.name
-    shutil.copy(SHIPPED, path)
-    done = run("convert.c", path, "--build", "host")
-    assert done.returncode == 0, done.stderr
-    return path
-
-
 @pytest.mark.parametrize("engine", ["litert", "tflite", "native"])
-def test_the_shipped_model_is_as_good_as_its_manifest_says(mnist_dir: Path, shipped: Path, engine: str) -> None:
+def test_the_shipped_model_is_as_good_as_its_manifest_says(mnist_dir: Path, shipped_library: Path, engine: str) -> None:
     if engine in ENGINES and not ENGINES[engine].installed:
         pytest.skip(f"{engine} has no wheel for this Python")
-    reported = read_model(shipped).manifest.reported
+    reported = read_model(shipped_library).manifest.reported
     assert reported is not None
     data = mnist(mnist_dir)
-    answers = [each.index for each in Classifier(shipped, engine).predict_batch(data.test_images)]
+    answers = [each.index for each in Classifier(shipped_library, engine).predict_batch(data.test_images)]
     assert len(answers) == reported.images
     assert np.mean(answers == data.test_labels) == pytest.approx(reported.accuracy, abs=0.0003)
