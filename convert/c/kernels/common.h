@@ -34,8 +34,21 @@ void *memset(void *to, int value, size_t size);                           // a C
 // A stored integer q stands for (q - zero_point) * scale. An accumulator x becomes an output by x * scale_in * scale_weight
 // / scale_out = x * multiplier * 2^-31 * 2^-shift, rounded as TFLite's reference kernels do: the doubling high product to
 // nearest, half up; then the shift to nearest, half away from zero. Source: gemmlowp, fixedpoint/fixedpoint.h.
+#if defined __ARM_ARCH_ISA_THUMB && __ARM_ARCH_ISA_THUMB == 1  // Cortex-M0 has products of 32 bits alone: by halves, not by a library
+static __attribute__((noinline)) int32_t high_product(int32_t x, int32_t multiplier) {
+    const uint32_t low = (uint32_t)x & 0xFFFF, m = (uint32_t)multiplier & 0xFFFF;
+    const uint32_t one = low * (uint32_t)(multiplier >> 16) + (low * m >> 16);
+    const int32_t high = x >> 16, other = high * (int32_t)m;
+    const uint32_t middle = (one & 0xFFFF) + ((uint32_t)other & 0xFFFF);
+    const uint32_t top = (uint32_t)(high * (multiplier >> 16)) + (one >> 16) + (uint32_t)(other >> 16) + (middle >> 16);
+    return (int32_t)((top << 1) + (((middle << 16 >> 30) + 1) >> 1));
+}
+#else
+INLINE int32_t high_product(int32_t x, int32_t multiplier) { return (int32_t)(((int64_t)x * multiplier + (1 << 30)) >> 31); }
+#endif
+
 INLINE int32_t rescale(int32_t x, int32_t multiplier, int shift) {
-    const int32_t high = (int32_t)(((int64_t)(shift < 0 ? (int32_t)((uint32_t)x << -shift) : x) * multiplier + (1 << 30)) >> 31);
+    const int32_t high = high_product(shift < 0 ? (int32_t)((uint32_t)x << -shift) : x, multiplier);
     const int right = shift > 0 ? shift : 0;
     const int32_t mask = (int32_t)((1u << right) - 1);
     return (high >> right) + ((high & mask) > (mask >> 1) - (high >> 31));  // in 32 bits

@@ -102,7 +102,7 @@ INLINE struct sums_dsp sums_at(const struct conv *c, int o, const int32_t *colum
     return sums_dsp(weights_dsp(c, o, n), columns, n, c->bias + o);
 }
 
-// Two outputs side by side.
+// Two outputs, one behind the other.
 static FAST void pair_dsp(const struct conv *c, const int32_t *columns, int8_t *to) {
     const int n = c->kernel_height * c->groups, channels = c->channels, zero = c->zero_point;
     const int32_t *multiplier = c->multiplier, *shift = c->shift;
@@ -175,23 +175,31 @@ static FAST void conv_dsp(const struct conv *c, const int8_t *input, int8_t *out
         dense_dsp(c, input, output);
         return;
     }
-    const int down = c->step_y / c->row, within = c->position_y / c->row, n = c->kernel_height * c->groups;
-    const int pairs = (c->window + 1) / 2, at_once = c->window == 1 ? 2 : 1;
+    const int down = c->step_y / c->row, n = c->kernel_height * c->groups, pairs = (c->window + 1) / 2;
     int32_t *const columns = (int32_t *)(void *)(scratch + 2 * c->groups * GROUP);
+    int rows[4], bytes[4];  // of a window's positions, in whole pairs
+    for (int p = 0; p < 2 * pairs; p++) {
+        const int within = p < c->window ? p : p - 1;
+        rows[p] = within / c->window_across * (c->position_y / c->row), bytes[p] = within % c->window_across * c->position_x;
+    }
     int8_t *to = output;
-    for (int y = 0; y < c->height; y++)
-        for (int next = 0; next < c->width; next += at_once) {
-            const int is_pair = at_once == 2 && next + 1 < c->width, from = next * c->step_x;
-            for (int q = 0; q < pairs; q++) {
-                const int p = 2 * q, r = p + 1 < c->window ? p + 1 : p, across = c->window_across;
-                const int rows[2] = {y * down + p / across * within, y * down + r / across * within};
-                int bytes[2] = {from + p % across * c->position_x, from + r % across * c->position_x};
-                if (is_pair) bytes[1] += c->step_x;
-                expand_dsp(c, input, rows, bytes, columns + (ptrdiff_t)4 * n * q);
-            }
-            if (is_pair) pair_dsp(c, columns, to);
-            else pooled_dsp(c, columns, pairs, to);
-            to += (is_pair ? 2 : 1) * c->channels;
+    for (int left = c->height * c->width, y = 0, x = 0; left > 0; to += c->channels) {
+        const int is_pair = c->window == 1 && left > 1, first = y * down, from = x * c->step_x;
+        if (++x == c->width) x = 0, y++;
+        if (is_pair) {
+            expand_dsp(c, input, (const int[]){first, y * down}, (const int[]){from, x * c->step_x}, columns);
+            pair_dsp(c, columns, to);
+            if (++x == c->width) x = 0, y++;
+            to += c->channels, left -= 2;
+            continue;
         }
+        for (int q = 0; q < pairs; q++) {
+            const int *const row = rows + 2 * q, *const byte = bytes + 2 * q;
+            expand_dsp(c, input, (const int[]){first + row[0], first + row[1]}, (const int[]){from + byte[0], from + byte[1]},
+                       columns + (ptrdiff_t)4 * n * q);
+        }
+        pooled_dsp(c, columns, pairs, to);
+        left--;
+    }
     clamp_outputs(output, c->height * c->width * c->channels, c->least, c->most);
 }
