@@ -5,7 +5,7 @@ import pytest
 
 from convert.c.ops.packed import packed_weights
 from convert.formats.tflite_grid import grid_steps
-from train.qat.kernels import fitted_sizes, on_grid
+from train.qat.kernels import Kernel, bits_of_layers, coarse_variables, fitted_sizes, on_grid
 
 
 def eight_bits(steps: np.ndarray) -> np.ndarray:
@@ -70,3 +70,20 @@ def test_a_fitted_size_moves_weights_less_than_the_largest_weight_does() -> None
     rounded = on_grid(weights, sizes)
     assert np.array_equal(on_grid(rounded, sizes), rounded)
     assert all(len(np.unique(channel)) <= 15 for channel in rounded.reshape(-1, 4).T)
+
+
+def test_the_first_and_the_last_layer_keep_8_bits_and_so_does_what_they_share() -> None:
+    kernels = [
+        Kernel("first._1/Conv2D", "a", "a", True),
+        Kernel("inner._1/Conv2D", "b", "b", True),
+        Kernel("depthwise._1/depthwise", "c", "c", False),
+        Kernel("shared._1/Conv2D", "d", "d", True),
+        Kernel("frozen._1/Conv2D", "e", "e", True),
+        Kernel("shared._1/Conv2D_1", "d", "d", True),
+    ]
+    trained = {"a", "b", "c", "d"}
+    assert coarse_variables(kernels, trained, everything=False) == ["b"]
+    assert coarse_variables(kernels, trained, everything=True) == ["a", "b", "d"]
+    assert coarse_variables(kernels[:2], trained, everything=False) == []
+    bits = bits_of_layers(kernels, ["a", "b", "d"])
+    assert bits == {"first": 4, "inner": 4, "depthwise": 8, "shared": 4, "frozen": 8}

@@ -13,11 +13,49 @@ from PIL import Image
 
 from edgecnn import Classifier
 from edgecnn.dataset_reading import read_dataset
+from edgecnn.errors import EdgecnnError
 from edgecnn.images import read_image
+from edgecnn.manifest import Input, Manifest, Training
 from edgecnn.modelfile import read_model
 from train.datasets import Data, digits
 from train.distortions import Distortion, distort
+from train.parent_images import data_set_name, images_of
 from train.splits import cut, split_test, split_training
+
+
+def test_the_images_of_a_trained_model_are_found_by_its_bare_name_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A manifest names a data set or a folder that lies here; a path in it opens nothing."""
+    training = Training("best", 1, 0, "flowers", "0" * 64, False, {})
+    manifest = Manifest("it", "keras", ("a", "b"), Input((8, 8, 1), (1.0,), (0.0,)), "0" * 64, training=training)
+    monkeypatch.chdir(tmp_path)
+    model = tmp_path / "model.keras"
+    with pytest.raises(EdgecnnError, match=r"\(flowers\) are not here: name them with --dataset"):
+        data_set_name(model, manifest, None)
+    (tmp_path / "flowers").mkdir()
+    assert data_set_name(model, manifest, None) == "flowers"
+    assert data_set_name(model, manifest, str(tmp_path / "flowers")) == str(tmp_path / "flowers")
+    assert data_set_name(model, manifest, None, "cat,dog") == "auto"
+    elsewhere = replace(manifest, training=replace(training, dataset=str(tmp_path / "flowers")))
+    with pytest.raises(EdgecnnError, match="are not here"):
+        data_set_name(model, elsewhere, None)
+    with pytest.raises(EdgecnnError, match="are not here"):
+        data_set_name(model, None, None)
+
+
+def test_other_images_than_those_of_the_training_are_refused() -> None:
+    training = Training("best", 1, 0, "digits", "0" * 64, False, {})
+    entry = Input((28, 28, 1), (1.0,), (0.0,))
+    manifest = Manifest("it", "keras", tuple("0123456789"), entry, "0" * 64, training=training)
+    with pytest.raises(EdgecnnError, match="was trained on other images than those of digits"):
+        images_of(Path("model.keras"), manifest, None)
+    data = images_of(
+        Path("model.keras"), replace(manifest, training=replace(training, dataset_sha256=digits().sha256)), None
+    )
+    assert data.name == "digits"
+    with pytest.raises(EdgecnnError, match="other labels or sizes"):
+        images_of(Path("model.keras"), replace(manifest, labels=("a", "b")), None)
 
 
 def test_duplicates_are_on_one_side() -> None:
