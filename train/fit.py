@@ -82,8 +82,6 @@ def _compile(model: keras.Model, job: Job, steps: int, softs: Softs | Teacher | 
     if job.frozen_epochs and not frozen:
         recipe = replace(recipe, learning_rate=recipe.learning_rate / _FINE)
     compile_model(model, recipe, epochs, steps, soft=softs is not None)
-    # XLA's convolutions on CPUs take longer than oneDNN's: 1.7 times as long in ResNet-8, 8 times in DS-CNN.
-    model.jit_compile = False
 
 
 def _set_trainable(model: keras.Model, job: Job, trainable: bool) -> None:

@@ -104,8 +104,6 @@ def _trained(job: Job, name: str) -> keras.Model:
 def _answers(job: Job, teachers: Sequence[keras.Model]) -> Softs:
     shape = min(job.recipe.copies, job.epochs), len(job.fitted_indices), len(job.data.labels)
     answers = np.empty(shape, np.float16)
-    for teacher in teachers:
-        teacher.jit_compile = False  # see `train.fit`
     bar = tqdm(range(len(answers)), desc="the teachers answer", leave=False, disable=None)
     for copy in bar:
         inputs = normalize(copy_of(job, copy), job.input)
