@@ -110,6 +110,18 @@ def test_bad_input_gets_a_line_and_writes_nothing(
     assert not output.exists()
 
 
+@pytest.mark.slow
+def test_limits_that_only_a_conversion_tells_are_met() -> None:
+    """By each method, alone and beside one that is counted; where none is as small, the smallest is named."""
+    done = run(ROOT / "tests/shrink_within.py", "flash=200k", "flash=16k,macs=400k", "latency=5us", "flash=100")
+    assert done.returncode == 0, done.stderr
+    whole, both, fast, none = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
+    assert all(document["channels"] == [32, 64, 64, 64] for document in whole)
+    assert all(0.8 * 16_000 < document["flash"] <= 16_000 and document["macs"] <= 400_000 for document in both)
+    assert all(0.8 * 5 < document["latency"] <= 5 for document in fast)
+    assert all("the smallest network that could be made takes flash=" in document["error"] for document in none)
+
+
 def searched(least: float, points: int) -> list[Document]:
     """Points of a search where only shares of the work of `least` or more are accurate."""
 

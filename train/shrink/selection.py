@@ -5,6 +5,7 @@ still asks for less, one by one.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,8 +39,8 @@ def pruned(graph: Graph, importance: Importance, limits: Mapping[str, float]) ->
     Raises:
         EdgecnnError: even one channel in each layer takes more.
     """
-    *removed, kept = list(path(graph, importance, limits))
-    for earlier, later in reversed(list(zip(removed, [*removed[1:], kept], strict=True))):
+    *earlier_ones, kept = list(path(graph, importance, limits))
+    for earlier, later in reversed(list(pairwise([*earlier_ones, kept]))):
         again = kept | (earlier & ~later)  # steps that were taken before another one that saves more
         if excess(graph, again, limits) == 0:
             kept = again
@@ -134,13 +135,20 @@ def within(
         except EdgecnnError:
             return None
 
-    found = largest(tried(kept), attempt)
-    if found.share > 1:
-        taken = ", ".join(f"{name}={figures[found.macs][name]:,.0f}" for name in limits.measured)
-        raise EdgecnnError(
-            f"--budget {limits.words}: the smallest network that was tried takes {taken}: a larger budget"
-        )
-    return found.network
+    best = largest(tried(kept), attempt)
+    best = best if best.share <= 1 else tried(_smallest(graph))
+    if best.share > 1:
+        taken = " and ".join(f"{name}={figures[best.macs][name]:,.0f}" for name in limits.measured)
+        raise EdgecnnError(f"--budget: the smallest network that could be made takes {taken}: a larger budget")
+    return best.network
+
+
+def _smallest(graph: Graph) -> Kept:
+    """One unit of each family."""
+    kept = graph.all
+    for family in graph.families:
+        kept[family[1:]] = False
+    return kept
 
 
 CHOICES: dict[str, Choose] = dict(zip(METHODS, (pruned, uniform), strict=True))
