@@ -73,7 +73,7 @@ static double nanoseconds_now(void) {
 
 // Whether a call is shared: in the way that was faster. The first calls go both ways in turn, and of many calls a few go the
 // other way, more than one since threads that slept are slow once.
-static int is_shared(int workers) {
+static int is_call_shared(int workers) {
     struct pace *const pace = &pool_of_threads.pace;
     if (pace->workers != workers) *pace = (struct pace){.workers = workers};
     const unsigned call = pace->calls++;
@@ -99,7 +99,7 @@ static void infer_on(int threads, int8_t *arena) {
     }
     if (pool->started + 1 < threads) start_threads(threads);
     const int workers = pool->started + 1 < threads ? pool->started + 1 : threads;
-    const int shared = workers > 1 && is_shared(workers);
+    const int shared = workers > 1 && is_call_shared(workers);
     const double start = nanoseconds_now();
     if (shared) {
         pool->arenas[0] = arena;
