@@ -71,7 +71,7 @@ _ROWS = (
         weight_decay=1e-4,
         normalized=True,
         distortion=_LIGHT_HANDS,
-        copies=3,
+        copies=10,
     ),
     # Small networks underfit pictures: of each ingredient only a little.
     Recipe(
