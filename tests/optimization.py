@@ -31,7 +31,7 @@ def decayed(name: str) -> list[str]:
     compile_model(model, replace(RECIPES[name], weight_decay=0.5), 20, 1, False)
     model.compile(model.optimizer, lambda _, outputs: 0.0 * keras.ops.sum(outputs, axis=-1))
     model.fit(np.zeros((8, 3)), np.zeros((8, 4)), 8, epochs=3, verbose=0)
-    return [variable.path for variable in model.trainable_variables if np.asarray(variable).min() not in (0.0, 1.0)]
+    return [variable.name for variable in model.trainable_variables if np.asarray(variable).min() not in (0.0, 1.0)]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pytest
 from conftest import refused, run
 from PIL import Image
 
-import edgecnn.commands
+import edgecnn.info
 from edgecnn import SHIPPED, Classifier
 from edgecnn.cli import main
 from edgecnn.command import BROKEN, DEBUG
@@ -156,7 +156,7 @@ def test_a_fault_of_our_own_is_no_failed_gate(
     def broken(_: object) -> int:
         return {}["nothing"]  # type: ignore[no-any-return]
 
-    monkeypatch.setattr(edgecnn.commands, "info", broken)
+    monkeypatch.setattr(edgecnn.info, "run", broken)
     assert main(["info"]) == BROKEN == 70
     errors = capsys.readouterr().err
     assert errors.startswith("error: KeyError: 'nothing' (at cli.py:")
@@ -186,7 +186,7 @@ def test_what_ends_a_command_is_told_in_a_line(
     def ends(_: object) -> int:
         raise error
 
-    monkeypatch.setattr(edgecnn.commands, "info", ends)
+    monkeypatch.setattr(edgecnn.info, "run", ends)
     assert main(["info"]) == 2
     errors = capsys.readouterr().err
     assert errors.startswith(f"error: {words}")
