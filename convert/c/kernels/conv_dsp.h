@@ -2,32 +2,35 @@
 // for each group the even halves of both, then the odd ones.
 struct sums_dsp { int32_t a, b, c, d; };  // of the first channel at both positions, of the second
 
+// The loop: `load` puts weights of both channels into v0 and v1, and the even halves of both positions into x0 and x1.
+#define SUM_PRODUCTS_DSP(load)                                                                                                 \
+    __asm__("1:\n" load                                                                                                        \
+            "sxtb16 %[half], %[v0]\n"                                                                                          \
+            "smlad %[a], %[half], %[x0], %[a]\n"                                                                               \
+            "smlad %[b], %[half], %[x1], %[b]\n"                                                                               \
+            "sxtb16 %[half], %[v1]\n"                                                                                          \
+            "smlad %[c], %[half], %[x0], %[c]\n"                                                                               \
+            "smlad %[d], %[half], %[x1], %[d]\n"                                                                               \
+            "ldrd %[x0], %[x1], [%[x]], #8\n"                                                                                  \
+            "sxtb16 %[v0], %[v0], ror #8\n"                                                                                    \
+            "smlad %[a], %[v0], %[x0], %[a]\n"                                                                                 \
+            "smlad %[b], %[v0], %[x1], %[b]\n"                                                                                 \
+            "sxtb16 %[v1], %[v1], ror #8\n"                                                                                    \
+            "smlad %[c], %[v1], %[x0], %[c]\n"                                                                                 \
+            "smlad %[d], %[v1], %[x1], %[d]\n"                                                                                 \
+            "cmp %[x], %[stop]\n"                                                                                              \
+            "bne 1b\n"                                                                                                         \
+            : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [v] "+r"(weights), [x] "+r"(columns), [v0] "=&r"(v0),        \
+              [v1] "=&r"(v1), [x0] "=&r"(x0), [x1] "=&r"(x1), [half] "=&r"(half)                                               \
+            : [stop] "r"(stop)                                                                                                 \
+            : "cc", "memory")
+
 INLINE struct sums_dsp sums_dsp(const int8_t *weights, const int32_t *columns, int groups, const int32_t *bias) {
     int32_t a = bias[0], b = a, c = bias[1], d = c, v0, v1, x0, x1, half;
     const int32_t *const stop = columns + 4 * groups;
-    __asm__("1:\n"
-            "ldr %[v1], [%[v], #4]\n"
-            "ldr %[v0], [%[v]], #64\n"  // BLOCK * GROUP
-            "ldrd %[x0], %[x1], [%[x]], #8\n"
-            "sxtb16 %[half], %[v0]\n"
-            "smlad %[a], %[half], %[x0], %[a]\n"
-            "smlad %[b], %[half], %[x1], %[b]\n"
-            "sxtb16 %[half], %[v1]\n"
-            "smlad %[c], %[half], %[x0], %[c]\n"
-            "smlad %[d], %[half], %[x1], %[d]\n"
-            "ldrd %[x0], %[x1], [%[x]], #8\n"
-            "sxtb16 %[v0], %[v0], ror #8\n"
-            "smlad %[a], %[v0], %[x0], %[a]\n"
-            "smlad %[b], %[v0], %[x1], %[b]\n"
-            "sxtb16 %[v1], %[v1], ror #8\n"
-            "smlad %[c], %[v1], %[x0], %[c]\n"
-            "smlad %[d], %[v1], %[x1], %[d]\n"
-            "cmp %[x], %[stop]\n"
-            "bne 1b\n"
-            : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [v] "+r"(weights), [x] "+r"(columns), [v0] "=&r"(v0),
-              [v1] "=&r"(v1), [x0] "=&r"(x0), [x1] "=&r"(x1), [half] "=&r"(half)
-            : [stop] "r"(stop)
-            : "cc", "memory");
+    SUM_PRODUCTS_DSP("ldr %[v1], [%[v], #4]\n"
+                     "ldr %[v0], [%[v]], #64\n"  // BLOCK * GROUP
+                     "ldrd %[x0], %[x1], [%[x]], #8\n");
     return (struct sums_dsp){a, b, c, d};
 }
 
@@ -36,30 +39,10 @@ INLINE struct sums_dsp sums_dsp(const int8_t *weights, const int32_t *columns, i
 static FAST struct sums_dsp packed_sums_dsp(const int8_t *weights, const int32_t *columns, int groups, const int32_t *bias) {
     int32_t a = 0, b = 0, c = 0, d = 0, v0, v1, x0, x1, half;
     const int32_t *const stop = columns + 4 * groups;
-    __asm__("1:\n"
-            "ldr %[v0], [%[v]], #8\n"  // 2 * GROUP
-            "ldrd %[x0], %[x1], [%[x]], #8\n"
-            "lsl %[v1], %[v0], #4\n"
-            "and %[v1], %[v1], #0xf0f0f0f0\n"
-            "sxtb16 %[half], %[v0]\n"
-            "smlad %[a], %[half], %[x0], %[a]\n"
-            "smlad %[b], %[half], %[x1], %[b]\n"
-            "sxtb16 %[half], %[v1]\n"
-            "smlad %[c], %[half], %[x0], %[c]\n"
-            "smlad %[d], %[half], %[x1], %[d]\n"
-            "ldrd %[x0], %[x1], [%[x]], #8\n"
-            "sxtb16 %[v0], %[v0], ror #8\n"
-            "smlad %[a], %[v0], %[x0], %[a]\n"
-            "smlad %[b], %[v0], %[x1], %[b]\n"
-            "sxtb16 %[v1], %[v1], ror #8\n"
-            "smlad %[c], %[v1], %[x0], %[c]\n"
-            "smlad %[d], %[v1], %[x1], %[d]\n"
-            "cmp %[x], %[stop]\n"
-            "bne 1b\n"
-            : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [v] "+r"(weights), [x] "+r"(columns), [v0] "=&r"(v0),
-              [v1] "=&r"(v1), [x0] "=&r"(x0), [x1] "=&r"(x1), [half] "=&r"(half)
-            : [stop] "r"(stop)
-            : "cc", "memory");
+    SUM_PRODUCTS_DSP("ldr %[v0], [%[v]], #8\n"  // 2 * GROUP
+                     "ldrd %[x0], %[x1], [%[x]], #8\n"
+                     "lsl %[v1], %[v0], #4\n"
+                     "and %[v1], %[v1], #0xf0f0f0f0\n");
     separate(&a, &c), separate(&b, &d);
     return (struct sums_dsp){a + bias[0], b + bias[0], c + bias[1], d + bias[1]};
 }
