@@ -89,6 +89,16 @@ static void keep_pace(int shared, double nanoseconds) {
     else *mean += change < 0 ? change / 2 : (change < *mean ? change : *mean) / 8;
 }
 
+// Infers with so many workers, or with one if that was faster.
+static void infer_apace(int workers, int8_t *arena) {
+    const int shared = is_call_shared(workers);
+    const double start = nanoseconds_now();
+    pool_of_threads.arenas[0] = arena;
+    if (shared) take_part(begin_call(workers), 0);
+    else infer(arena);
+    keep_pace(shared, nanoseconds_now() - start);
+}
+
 // Infers with so many threads; with one where another call has the pool, or where that was faster.
 static void infer_on(int threads, int8_t *arena) {
     struct pool_of_threads *pool = &pool_of_threads;
@@ -99,13 +109,8 @@ static void infer_on(int threads, int8_t *arena) {
     }
     if (pool->started + 1 < threads) start_threads(threads);
     const int workers = pool->started + 1 < threads ? pool->started + 1 : threads;
-    const int shared = workers > 1 && is_call_shared(workers);
-    const double start = nanoseconds_now();
-    if (shared) {
-        pool->arenas[0] = arena;
-        take_part(begin_call(workers), 0);
-    } else infer(arena);
-    if (workers > 1) keep_pace(shared, nanoseconds_now() - start);
+    if (workers < 2) infer(arena);
+    else infer_apace(workers, arena);
     atomic_store(&pool->busy, 0);
 }
 
