@@ -1,7 +1,7 @@
 """Distorted copies of the images that teachers answer: made once and kept in the user's cache.
 
 All networks and seeds that are fitted to the same images, distorted in the same way, see the same copies; each epoch
-sees one of them. To distort 54,000 digits takes as long as to fit a small network to them.
+sees one of them.
 """
 
 import io
