@@ -18,13 +18,14 @@ from edgecnn.modelfile import ModelFile, find_manifest
 from workstation.foreign_model import own_manifest
 from workstation.keras_files.saved_model import is_saved_model
 from workstation.keras_predict import predict
+from workstation.quantization_aware import EPOCHS
 
 if TYPE_CHECKING:
     import keras
 
 _WORST = 3  # layers that are named
 _TIMED = 2000  # validation images, at most, that the float model is timed on
-_EPOCHS, _TRAINED = 6, 10_000  # epochs of train.qat by default, and images that its cost is said for
+_TRAINED = 10_000  # images that the cost of train.qat is said for
 _TIMES = 8  # an image of train.qat beside one through the float model: 4 to 9, by measurement on MNIST
 
 
@@ -69,7 +70,7 @@ def _training(parent: Parent) -> list[str]:
     output = shlex.quote(str(parent.path.with_name(QAT_MODEL)))
     return [
         "this trains on and needs the images of the training; every layer stays int8."
-        f" {_EPOCHS} epochs take about {_minutes(parent)} for each {_TRAINED:,} images here:",
+        f" {EPOCHS} epochs take about {_minutes(parent)} for each {_TRAINED:,} images here:",
         f"  python -m train.qat {_words(parent)} && python -m convert.tflite {output}",
     ]
 
@@ -81,7 +82,7 @@ def _minutes(parent: Parent) -> str:
         start = time.perf_counter()
         predict(parent.model, images, parent.manifest.input)
         seconds = time.perf_counter() - start
-    minutes = seconds / len(images) * _TIMES * _EPOCHS * _TRAINED / 60
+    minutes = seconds / len(images) * _TIMES * EPOCHS * _TRAINED / 60
     return f"{minutes:.0f} min" if minutes >= 1 else "a minute"
 
 

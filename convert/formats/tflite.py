@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from convert.contents import LayerOutput
 from convert.formats.tflite_graph import layer_tensors, tensor_values
-from convert.formats.tflite_grid import FOUR, with_grids
+from convert.formats.tflite_grid import with_grids
 from convert.parent import Parent
 from convert.variant import PLAIN, VARIANTS, Variant
 from edgecnn.pixels import normalize
+from workstation.quantization_aware import FEW_BITS
 from workstation.tflite_converter import tflite_converter
 from workstation.tflite_ranges import Range, calibrated_int8
 
@@ -32,7 +33,7 @@ def convert(parent: Parent, variant: Variant) -> bytes:
     if trained is None:
         return tflite_from_keras(parent.model, calibration, variant)
     flatbuffer = tflite_from_keras(parent.model, calibration, variant, ranges=trained.ends)
-    has_grid = variant.activations == "int8" and FOUR in trained.bits.values()
+    has_grid = variant.activations == "int8" and FEW_BITS in trained.bits.values()
     return with_grids(flatbuffer) if has_grid else flatbuffer
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workstation.quantization_aware import FEW_STEPS
 from workstation.tflite_ranges import operator_name, packed, parsed
 
-FOUR, MOST = 4, 7  # bits, and the largest number that they hold, the range being symmetric
 _LARGEST = 127
 _TIE = 0.51  # a step of 8 bits may be rounded up or down
 _WEIGHTED = ("CONV_2D", "FULLY_CONNECTED")  # their first axis is that of the output channels
@@ -47,7 +47,7 @@ def grid_steps(weights: Ints) -> Ints | None:
     """
     flat = weights.reshape(len(weights), -1).astype(np.float64)
     steps = np.zeros(len(flat), np.int64)
-    for most in range(MOST, 0, -1):
+    for most in range(FEW_STEPS, 0, -1):
         exact = np.rint(flat * most / _LARGEST) * _LARGEST / most
         steps[(np.abs(exact - flat) <= _TIE).all(axis=1)] = most
     steps[~flat.any(axis=1)] = _LARGEST  # zeros keep their scale

@@ -32,20 +32,20 @@ from edgecnn.modelfile import newest_model
 from train.datasets import DATA_SETS
 from train.parent_images import data_set_name
 from workstation.foreign_model import add_foreign_options, own_manifest
+from workstation.quantization_aware import EPOCHS, FEW_BITS
 
 if TYPE_CHECKING:
     from train.qat.result import Result
 
-EPOCHS = 6
-FEWEST, MOST = 4, 8  # bits of weights
+MOST_BITS = 8  # of weights
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `python -m train.qat`."""
     options = _parsed(argv)
-    if options.all and options.weights != FEWEST:
-        raise EdgecnnError(f"--all says which layers have weights of {FEWEST} bits: say --weights {FEWEST} too")
+    if options.all and options.weights != FEW_BITS:
+        raise EdgecnnError(f"--all says which layers have weights of {FEW_BITS} bits: say --weights {FEW_BITS} too")
     path = options.model or newest_model()
     manifest = own_manifest(path)
     _check(path, manifest)
@@ -72,9 +72,13 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=arguments.seed, default=0, help="of order and distortions (default 0)")
     parser.add_argument(
-        "--weights", type=int, choices=(FEWEST, MOST), default=MOST, help=f"bits of each (default {MOST})"
+        "--weights",
+        type=int,
+        choices=(FEW_BITS, MOST_BITS),
+        default=MOST_BITS,
+        help=f"bits of each (default {MOST_BITS})",
     )
-    parser.add_argument("--all", action="store_true", help=f"the first and the last layer have {FEWEST} bits too")
+    parser.add_argument("--all", action="store_true", help=f"the first and the last layer have {FEW_BITS} bits too")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was cut off")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: model_qat.keras beside the model")
     images = parser.add_argument_group("images")
@@ -114,7 +118,7 @@ def _summary(result: "Result") -> str:
 
 def _coarse(result: "Result") -> str:
     """The layers that have weights of 4 bits."""
-    names = [name for name, bits in result.bits.items() if bits == FEWEST]
+    names = [name for name, bits in result.bits.items() if bits == FEW_BITS]
     return f"{', '.join(names)} ({len(names)} of {len(result.bits)} layers)"
 
 

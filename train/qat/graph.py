@@ -16,6 +16,7 @@ from train.qat.kernels import coarse_variables, kernels_of, source_of
 from train.qat.plan import Tensor
 from train.qat.surgery import Surgery
 from workstation.frozen_graph import function_of
+from workstation.quantization_aware import FEW_BITS
 from workstation.tflite_converter import traced
 from workstation.tflite_ranges import Range, node_names
 
@@ -52,7 +53,7 @@ class Graph:
         self.last = self._last()
         self.rounded = self._rounded(plan)
         self.kernels = kernels_of(self.definition, self.computed)
-        self.coarse = coarse_variables(self.kernels, self.variables, everything) if bits == 4 else []
+        self.coarse = coarse_variables(self.kernels, self.variables, everything) if bits == FEW_BITS else []
 
     def _variables(self, model: keras.Model, concrete: Any) -> dict[str, Any]:
         """By the name of a constant: the trainable variable of the model that it was."""

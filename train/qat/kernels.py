@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from workstation.layer_names import layer_of
+from workstation.quantization_aware import FEW_STEPS
 
 LEAST_SIZE = 1e-9  # of a channel's weights: a channel of zeros has one too
-MOST = 7  # 4 bits hold -7 to 7, the narrow range: 0 in the middle
 _WEIGHTED = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MatMul")  # the second input: weights
 _SHARES = np.linspace(1, 0.3, 29, dtype=np.float32)  # of the largest weight: sizes that are tried
 
@@ -96,6 +96,6 @@ def fitted_sizes(weights: Floats) -> Floats:
 
 def on_grid(weights: Floats, sizes: Floats) -> Floats:
     """Weights rounded to 4 bits, with sizes of the output channels, the last axis: steps of a seventh of the size."""
-    step = sizes / np.float32(MOST)
-    rounded: Floats = np.clip(np.rint(weights / step), -MOST, MOST).astype(np.float32) * step
+    step = sizes / np.float32(FEW_STEPS)
+    rounded: Floats = np.clip(np.rint(weights / step), -FEW_STEPS, FEW_STEPS).astype(np.float32) * step
     return rounded

@@ -31,9 +31,10 @@ from train.qat.student import RESTING, Student, Weights, student_model
 from train.recipes import RECIPES, Recipe
 from workstation.foreign_model import load_with_manifest
 from workstation.layer_names import layer_in
+from workstation.quantization_aware import EPOCHS, FEW_BITS
 from workstation.tflite_ranges import Range
 
-_BATCH, _EPOCHS, _PLANNED = 500, 6, 4  # images at a time; epochs over a large data set; images that the plan sees
+_BATCH, _PLANNED = 500, 4  # images at a time; images that the plan sees
 
 Floats = npt.NDArray[np.float32]
 Answers = Callable[[Floats], Floats]
@@ -97,7 +98,7 @@ def _graph(path: Path, model: keras.Model, images: Floats, options: argparse.Nam
         ) from None
     if not graph.variables or not graph.activations:
         raise EdgecnnError(f"{path} has no weights that can be trained: its layers are frozen")
-    if options.weights == 4 and not graph.coarse:
+    if options.weights == FEW_BITS and not graph.coarse:
         more = "" if options.all else " but the first and the last one: say --all"
         raise EdgecnnError(f"{path} has no convolution or dense layer that can have weights of 4 bits{more}")
     return graph
@@ -133,7 +134,7 @@ def _job(
     options: argparse.Namespace,
 ) -> Job:
     recipe = _recipe(manifest, options)
-    epochs = options.epochs or _EPOCHS * data.repeats
+    epochs = options.epochs or EPOCHS * data.repeats
     steps = epochs * -(-len(data.splits.fitted) // recipe.batch)
 
     def build(shape: tuple[int, ...], classes: int) -> keras.Model:
@@ -151,7 +152,7 @@ def _recipe(manifest: Manifest, options: argparse.Namespace) -> Recipe:
     parent = RECIPES.get(name, RECIPES["tutorial"])
     return Recipe(
         "qat",
-        epochs=_EPOCHS,
+        epochs=EPOCHS,
         batch=128,
         learning_rate=options.learning_rate,
         holds_out_validation=True,

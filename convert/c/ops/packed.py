@@ -7,9 +7,9 @@ output channel. So any full-int8 `.tflite` will do, and no manifest has to be ri
 import numpy as np
 
 from convert.c.step import Bytes
+from workstation.quantization_aware import FEW_STEPS
 
 PACKED = "FOUR_BITS  // some layers have weights of 4 bits, two in a byte"
-_MOST = 7  # with -8 a byte would overflow
 _QUAD, _GROUP = 4, 4  # channels that kernels compute at once; bytes of a kernel's row, as in kernels/conv.h
 _PRODUCTS = 2**17  # a channel: sums of so many products with whole bytes fit in 32 bits
 
@@ -17,10 +17,10 @@ _PRODUCTS = 2**17  # a channel: sums of so many products with whole bytes fit in
 def packed_weights(weights: Bytes) -> Bytes | None:
     """Weights (outputs, height, width, channels) as (outputs / 4, height, groups of a row, 2, 4), if 4 bits hold all.
 
-    A byte is 16 times the weight of one channel, plus that of the next one.
+    A byte is 16 times the weight of one channel, plus that of the next one; with -8 it would overflow.
     """
     outputs, height, width, channels = weights.shape
-    if np.abs(weights.astype(np.int16)).max() > _MOST or weights[0].size > _PRODUCTS:
+    if np.abs(weights.astype(np.int16)).max() > FEW_STEPS or weights[0].size > _PRODUCTS:
         return None
     groups, quads = -(-width * channels // _GROUP), -(-outputs // _QUAD)
     padded = np.zeros((quads * _QUAD, height, groups * _GROUP), np.int8)
