@@ -16,6 +16,7 @@ from edgecnn.errors import EdgecnnError
 from edgecnn.pixels import normalize
 from train.averages import Averages
 from train.checkpoint import Arrays, History, State, assign, read_state, values, variables
+from train.fast_network import fast_network
 from train.feed import Feed
 from train.job import Fitted, Job, Softs, Teacher
 from train.optimization import LEAST_PROBABILITY, compile_model
@@ -46,7 +47,8 @@ def fit(
     """
     keras.utils.clear_session()  # layers without a name of their own are numbered from here
     keras.utils.set_random_seed(job.seed)
-    model = job.network.build(job.input.shape, len(job.data.labels))
+    network = job.network.build(job.input.shape, len(job.data.labels))
+    model = fast_network(network)  # of the same variables
     steps = -(-len(job.fitted_indices) // job.recipe.batch)
     state = _first_state(job, folder, resume)
     _compile(model, job, steps, softs, max(0, state.epochs - 1))
@@ -71,7 +73,7 @@ def fit(
     if state.best or state.averages:
         model.set_weights(state.best or state.averages)
     _set_trainable(model, job, True)
-    return Fitted(job.network.finish(model), job, state.epochs, state.history, state.seconds)
+    return Fitted(job.network.finish(network), job, state.epochs, state.history, state.seconds)
 
 
 def _compile(model: keras.Model, job: Job, steps: int, softs: Softs | Teacher | None, epoch: int) -> None:

@@ -1,0 +1,77 @@
+"""A network as it is fitted: the same graph and variables, where TensorFlow has a faster kernel than Keras calls."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+
+class _Normalization(layers.Layer):  # type: ignore[misc]
+    """Batch normalization of images by one kernel, where Keras takes one for each mean, square and product.
+
+    The running variance is the unbiased one: n / (n - 1) times Keras's, of n pixels.
+    """
+
+    def __init__(self, layer: layers.BatchNormalization) -> None:
+        super().__init__(name=layer.name)
+        self.layer = layer
+
+    @staticmethod
+    def suits(layer: layers.BatchNormalization) -> bool:
+        """Whether the kernel takes the layer's images, (batch, height, width, channels)."""
+        return layer.input_spec.ndim == 4 and layer.axis in (-1, 3) and not layer.renorm and not layer.synchronized
+
+    def call(self, inputs: Any, training: bool | None = None, mask: None = None) -> Any:
+        """Normalize float32 images; Keras passes a `mask`, of which images have none."""
+        layer, channels = self.layer, inputs.shape[-1]
+        gamma = layer.gamma if layer.scale else tf.ones(channels)
+        beta = layer.beta if layer.center else tf.zeros(channels)
+        mean, variance = layer.moving_mean, layer.moving_variance
+        if not (training and layer.trainable):
+            return _fused(inputs, gamma, beta, mean, variance, layer.epsilon, is_training=False)[0]
+        outputs, *current = _fused(inputs, gamma, beta, epsilon=layer.epsilon)
+        for running, now in zip((mean, variance), current, strict=True):
+            running.assign(running * layer.momentum + now * (1 - layer.momentum))
+        return outputs
+
+
+class _Pointwise(layers.Layer):  # type: ignore[misc]
+    """A convolution of single pixels as one matrix product."""
+
+    def __init__(self, layer: layers.Conv2D) -> None:
+        super().__init__(name=layer.name)
+        self.layer = layer
+
+    @staticmethod
+    def suits(layer: layers.Conv2D) -> bool:
+        """Whether the convolution of images, (batch, height, width, channels), is such a product."""
+        plain = layer.data_format == "channels_last" and layer.groups == 1 and layer.activity_regularizer is None
+        return plain and layer.kernel_size == layer.strides == (1, 1)
+
+    def call(self, inputs: Any) -> Any:
+        """Convolve float32 images."""
+        layer, channels, kernel = self.layer, inputs.shape[-1], tf.convert_to_tensor(self.layer.kernel)
+        products = tf.matmul(tf.reshape(inputs, [-1, channels]), tf.reshape(kernel, [channels, -1]))
+        outputs = tf.reshape(products, [*tf.unstack(tf.shape(inputs)[:3]), layer.filters])
+        return layer.activation(outputs + layer.bias if layer.use_bias else outputs)
+
+
+_fused = tf.compat.v1.nn.fused_batch_norm
+_FASTER = {layers.BatchNormalization: _Normalization, layers.Conv2D: _Pointwise}
+
+
+def fast_network(model: keras.Model) -> keras.Model:
+    """A model that computes the same with the same variables, of faster layers.
+
+    Returns:
+        `model` itself where its layers are in no graph, as those of a class of one's own.
+    """
+    in_graph = isinstance(model, keras.Sequential) or hasattr(model, "operations")
+    return keras.models.clone_model(model, clone_function=_faster, recursive=True) if in_graph else model
+
+
+def _faster(layer: layers.Layer) -> layers.Layer:
+    kind = _FASTER.get(type(layer))
+    suits = kind is not None and layer.built and layer.compute_dtype == "float32" and kind.suits(layer)
+    return kind(layer) if suits else layer
