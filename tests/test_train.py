@@ -131,6 +131,17 @@ def test_a_small_network_learns_from_larger_ones(tmp_path: Path) -> None:
     assert (training.recipe, training.seed, training.trained_on_validation) == ("best", 1, False)
 
 
+def test_faster_layers_train_as_those_of_the_model() -> None:
+    done = run(ROOT / "tests/fast_layers.py")
+    assert done.returncode == 0, done.stderr
+    networks = json.loads(done.stdout)
+    counts = {name: (facts["normalization"], facts["pointwise"]) for name, facts in networks.items()}
+    plain = (0, 0)  # convolutions in groups; float16
+    assert counts == {"resnet8": (9, 0), "grouped": plain, "mixed": plain, "shared": (1, 2), "frozen": (2, 2)}
+    for facts in networks.values():
+        assert facts["difference"] < 1e-3
+
+
 def test_a_teacher_counts_as_much_at_every_temperature_and_only_kernels_decay() -> None:
     """For logits of mean 0 the gradient is about (student's - teacher's logit) / classes: Hinton et al., 2.1."""
     done = run(ROOT / "tests/optimization.py")
