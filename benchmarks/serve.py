@@ -4,10 +4,11 @@ One client asks over one connection, with JSON, binary tensors and pictures; the
 answer is compared with that of `predict`; then 1,000 connections say nothing while a client goes on. Both happen twice:
 memory that does not grow the second time is flat. The server has one core, the clients have the others. Its memory is
 the resident set, in MB of a million bytes. The CPU time of a request is that of the server's threads, as Linux counts
-it: other work on the machine hardly changes it.
+it: other work on the machine hardly changes it. It takes two minutes.
 
-    python -m benchmarks.serve                         # two minutes, on a quiet machine
-    python -m benchmarks.serve --seconds 5 --requests 200
+Examples:
+  python -m benchmarks.serve
+  python -m benchmarks.serve --seconds 5 --requests 200
 """
 
 import contextlib

@@ -150,6 +150,7 @@ def test_mistakes_get_a_line_and_status_2(trained: Path, tmp_path: Path) -> None
     refused(run("train", "--dataset", "digits", "--output", text / "folder"), "text.png")
     refused(run("convert.tflite", trained / "model.keras", "--output", text / "model.tflite"), "text.png")
     refused(run_here("benchmarks.latency", tmp_path), "holds no .tflite or .onnx file")
+    refused(run_here("benchmarks.micro", "--levels=-Os,-O99"), "'-O99' is no level of optimization: -Os, -O2, -O3")
     refused(run_here("benchmarks.micro", text), "text.png is neither .tflite nor .onnx nor .keras")
     refused(run_here("benchmarks.micro", trained / "model.keras"), "is a keras model: name the int8 .tflite")
     refused(run_here("benchmarks.micro", "/dev/zero"), "/dev/zero cannot be read: it is a pipe or a device")

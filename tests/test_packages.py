@@ -28,6 +28,7 @@ def exported(once: Once) -> Path:
     def fill(folder: Path) -> None:
         done = run("convert.c", SHIPPED, "--output", folder / "Digits.c", *NAMED)
         assert done.returncode == 0, done.stderr
+        assert all(f"Digits-{system}.zip" in done.stdout for system in SYSTEMS)
 
     return once("packages", fill)
 

@@ -15,6 +15,7 @@ Examples:
   python -m benchmarks.micro artifacts/mnist/model_int8.tflite --cpus m4 --clock 64
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cpus, levels = options.cpus.split(","), options.levels.split(",")
     if strange := [name for name in cpus if name not in MICROS]:
         raise EdgecnnError(f"there is no microcontroller {strange[0]!r}: choose {','.join(MICROS)}")
-    if strange := [level for level in levels if not level.startswith("-O")]:
+    if strange := [level for level in levels if not re.fullmatch("-O[0-3sz]", level)]:
         raise EdgecnnError(f"{strange[0]!r} is no level of optimization: -Os, -O2, -O3")
     sources = {name: _source(name) for name in options.models or (str(SHIPPED), *SMALL)}
     rows = [

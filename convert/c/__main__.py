@@ -111,7 +111,8 @@ def _export(
     if options.json:
         print_json(facts | {"model": str(path), "written": [str(file) for file in files | models]})
     else:
-        print(_screen(f"{path} -> {' and '.join(map(str, [output, *models]))}", facts))
+        packed = [file for file in files if file.suffix == ".zip"]
+        print(_screen(f"{path} -> {' and '.join(map(str, [output, *models, *packed]))}", facts))
     return OK
 
 
