@@ -9,7 +9,7 @@ _PHOTOS = Augmentation(mirror=True, shift=0.125, zoom=0.03, colour=0.1, blur=0.0
 # The strongest that leave every digit legible.
 _HANDS = Distortion(rotation=12, zoom=0.12, shear=0.15, shift=2, elastic=0.8)
 # Networks of a tenth of the weights cannot learn as much: of stronger ones they only underfit.
-_LIGHT_HANDS = Distortion(rotation=10, zoom=0.1, shear=0.1, shift=1.5, elastic=0.5)
+_LIGHT_HANDS = Distortion(rotation=7, zoom=0.07, shear=0.07, shift=1, elastic=0.3)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ _ROWS = (
         "small",
         epochs=40,
         batch=128,
-        learning_rate=4e-3,
+        learning_rate=1e-2,
         holds_out_validation=True,
         cosine=True,
         weight_decay=1e-4,
