@@ -135,7 +135,7 @@ def test_faster_layers_train_as_those_of_the_model() -> None:
     done = run(ROOT / "tests/fast_layers.py")
     assert done.returncode == 0, done.stderr
     networks = json.loads(done.stdout)
-    counts = {name: (facts["normalization"], facts["pointwise"]) for name, facts in networks.items()}
+    counts = {name: (facts["_Normalization"], facts["_Pointwise"]) for name, facts in networks.items()}
     plain = (0, 0)  # convolutions in groups; float16
     assert counts == {"resnet8": (9, 0), "grouped": plain, "mixed": plain, "shared": (1, 2), "frozen": (2, 2)}
     for facts in networks.values():

@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+_fused = tf.compat.v1.nn.fused_batch_norm
+
 
 class _Normalization(layers.Layer):  # type: ignore[misc]
     """Batch normalization of images by one kernel, where Keras takes one for each mean, square and product.
@@ -54,11 +56,11 @@ class _Pointwise(layers.Layer):  # type: ignore[misc]
         layer, channels, kernel = self.layer, inputs.shape[-1], tf.convert_to_tensor(self.layer.kernel)
         products = tf.matmul(tf.reshape(inputs, [-1, channels]), tf.reshape(kernel, [channels, -1]))
         outputs = tf.reshape(products, [*tf.unstack(tf.shape(inputs)[:3]), layer.filters])
+        outputs.set_shape([*inputs.shape[:3], layer.filters])
         return layer.activation(outputs + layer.bias if layer.use_bias else outputs)
 
 
-_fused = tf.compat.v1.nn.fused_batch_norm
-_FASTER = {layers.BatchNormalization: _Normalization, layers.Conv2D: _Pointwise}
+_FASTER: dict[type, Any] = {layers.BatchNormalization: _Normalization, layers.Conv2D: _Pointwise}
 
 
 def fast_network(model: keras.Model) -> keras.Model:
@@ -73,5 +75,6 @@ def fast_network(model: keras.Model) -> keras.Model:
 
 def _faster(layer: layers.Layer) -> layers.Layer:
     kind = _FASTER.get(type(layer))
-    suits = kind is not None and layer.built and layer.compute_dtype == "float32" and kind.suits(layer)
-    return kind(layer) if suits else layer
+    if kind is None or not layer.built or layer.compute_dtype != "float32" or not kind.suits(layer):
+        return layer
+    return kind(layer)
