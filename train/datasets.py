@@ -28,7 +28,7 @@ from train.unpacking import unpacked
 FRAME = CharacterFrame(box=20)  # MNIST's: 20 pixels of digit, centred by mass in 28
 SIDE = 28
 MNIST_BASELINE = Baseline(accuracy=0.99, max_drop=0.005)
-_LARGE, _REPEATS = 10_000, 6  # images
+_ENOUGH, _MOST_REPEATS = 40_000, 6  # images for one epoch of a recipe's; epochs instead of one
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -79,7 +79,7 @@ class Data:
     @property
     def repeats(self) -> int:
         """Epochs for one of a recipe's: a small set is seen more often."""
-        return 1 if len(self.train_images) >= _LARGE else _REPEATS
+        return max(1, min(_MOST_REPEATS, round(_ENOUGH / len(self.train_images))))
 
 
 def load(

@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _add_training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", choices=RECIPES, default="tutorial", help="how to fit (default tutorial)")
     parser.add_argument(
-        "--epochs", type=arguments.count(), help="instead of the recipe's (under 10,000 images: 6 times that)"
+        "--epochs", type=arguments.count(), help="instead of the recipe's (few images: up to 6 times that)"
     )
     parser.add_argument("--learning-rate", type=arguments.positive, metavar="RATE", help="instead of the recipe's")
     parser.add_argument(
