@@ -13,11 +13,17 @@ from PIL import Image
 from edgecnn.dataset_reading import read_dataset
 from edgecnn.modelfile import read_model
 from train.datasets import digits
+from train.recipes import RECIPES
 
 
 @pytest.mark.parametrize(("images", "epochs"), [(10, 6), (10_000, 4), (20_000, 2), (50_000, 1), (1_000_000, 1)])
 def test_few_images_are_seen_more_often(images: int, epochs: int) -> None:
     assert replace(digits(), train_images=np.empty((images, 1, 1, 1), np.uint8)).repeats == epochs
+
+
+def test_a_longer_training_is_as_patient() -> None:
+    assert [RECIPES["photos"].patience_of(epochs) for epochs in (1, 60, 240)] == [1, 30, 120]
+    assert RECIPES["best"].patience_of(40) is None
 
 
 def test_all_files_are_there(trained: Path) -> None:

@@ -96,7 +96,8 @@ def _job(options: argparse.Namespace, data: Data) -> "Job":
     recipe = _recipe(options)
     network = _network(options, data, recipe.normalized)
     epochs = options.epochs or recipe.epochs * data.repeats
-    return Job(data, network, recipe, epochs, options.seed, options.patience or recipe.patience, options.reject or None)
+    patience = options.patience or recipe.patience_of(epochs)
+    return Job(data, network, recipe, epochs, options.seed, patience, options.reject or None)
 
 
 def _network(options: argparse.Namespace, data: Data, normalized: bool) -> "Architecture":

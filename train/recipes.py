@@ -32,7 +32,7 @@ class Recipe:
     label_smoothing: float = 0.0  # share of a label that all classes divide among themselves
     balanced: bool = False  # rare classes weigh more in the loss, where classes are unequal
     averaging: float = 0.0  # share that a running mean of the weights keeps in a batch; 0: the last weights count
-    patience: int | None = None  # stop after so many epochs without a better accuracy on validation
+    patience: int | None = None  # stop after so many epochs, of the recipe's, without a better accuracy on validation
     teachers: int = 0  # larger networks, trained first, whose answers are learned instead of the labels
     copies: int = 0  # distorted copies of an image that the teachers answer
     temperature: float = 1.0  # at which their answers are learned
@@ -41,6 +41,10 @@ class Recipe:
     def soft(self) -> bool:
         """Whether a target is a probability for each class, not a label."""
         return self.mixing > 0 or self.label_smoothing > 0 or self.balanced
+
+    def patience_of(self, epochs: int) -> int | None:
+        """The patience of a training of so many epochs: the same share of them, since the rate falls as slowly."""
+        return None if self.patience is None else max(1, self.patience * epochs // self.epochs)
 
 
 _ROWS = (
