@@ -50,7 +50,7 @@ reference-small: $(READY)  ## shrink that model: at most 10,000 parameters and 1
 	cp artifacts/reference/small/macs-190k-params-10k/model_int8.tflite runtime/edgecnn/mnist_small_int8.tflite
 	$(RUN) -m benchmarks.readme
 
-readme: $(READY)  ## the tables of README.md and docs/results.md, from benchmarks/reference
+readme: $(READY)  ## the tables of README.md and docs/, from benchmarks/reference
 	$(RUN) -m benchmarks.readme
 
 COMPILE := uv pip compile --generate-hashes --no-header --quiet

@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs/results.md from committed results, so that no figure was typed by hand.
+"""Write the tables of README.md and of docs/ from committed results, so that no figure was typed by hand.
 
 A table stands between `<!-- NAME -->` and `<!-- end of NAME -->`. Its figures are those of documents in
 benchmarks/reference: the `--json` of a benchmark, with its machine, time and command.
@@ -24,6 +24,7 @@ from edgecnn.files import read_file, write_file
 
 README = Path("README.md")
 RESULTS = Path("docs/results.md")
+SHRINKING = Path("docs/shrinking.md")
 CARD = Path("runtime/MODEL_CARD.md")  # of the model in the wheel, by its own manifest
 REFERENCES = Path("benchmarks/reference")
 
@@ -47,6 +48,7 @@ BLOCKS = {
     "native": Block(RESULTS, ("native.json",), result_tables.native_block),
     "micro": Block(RESULTS, ("micro.json",), result_tables.micro_block),
     "seeds": Block(RESULTS, ("seeds.json",), result_tables.seeds_block),
+    "methods": Block(SHRINKING, ("shrink.json",), result_tables.methods_block),
     "instructions": Block(RESULTS, ("arm.json",), result_tables.instructions_block),
     "boards": Block(RESULTS, ("arm.json",), result_tables.arm_block),
 }
@@ -60,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = words.parse_args(argv)
     if options.source:
         _adopt(options.source)
-    changed = {str(page): _rewrite(page) for page in (README, RESULTS)}
+    changed = {str(page): _rewrite(page) for page in pages()}
     write_file(CARD, shipped_cards().encode())
     if options.json:
         print_json([{"file": page, "changed": differs} for page, differs in changed.items()])
@@ -83,6 +85,11 @@ def _adopt(source: Path) -> None:
     if source.name not in references():
         raise EdgecnnError(f"{source} is no reference: give it one of the names {', '.join(references())}")
     write_file(REFERENCES / source.name, read_file(source))
+
+
+def pages() -> list[Path]:
+    """The pages that have generated parts."""
+    return sorted({block.page for block in BLOCKS.values()})
 
 
 def references() -> list[str]:

@@ -1,4 +1,4 @@
-"""The tables of README.md and docs/results.md, as Markdown, from the documents in benchmarks/reference."""
+"""The tables of README.md and of docs/, as Markdown, from the documents in benchmarks/reference."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 from benchmarks.demo import HEAD, REPORT, cells
 from benchmarks.micro import tables as micro_tables
 from benchmarks.seeds import mean
+from benchmarks.shrink import HEAD as SHRINK_HEAD
+from benchmarks.shrink import rows as shrink_rows
 from benchmarks.suite import tables
 from edgecnn import latency_tables
 from workstation.boards import COUNTED
@@ -177,6 +179,12 @@ def seeds_block(seeds: dict[str, Any]) -> str:
         spread = {(row["model"], row["engine"]): row for row in seeds["spread"] if row["recipe"] == recipe}
         rows.append((recipe, "mean ± deviation", "", *(mean(spread[column]) for column in columns), ""))
     return f"{markdown(head, rows)}\n\n{source(seeds)}"
+
+
+def methods_block(shrink: dict[str, Any]) -> str:
+    """The methods of `train.shrink` over seeds, a row for each budget and method."""
+    jobs = sorted({f"recipe `{point['recipe']}`, {point['epochs']} epochs" for point in shrink["points"]})
+    return f"{markdown(SHRINK_HEAD, shrink_rows(shrink['points']))}\n\n{'; '.join(jobs)}. {source(shrink)}"
 
 
 def _training_row(training: dict[str, Any], columns: Sequence[tuple[str, str]]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from parsers import collect, sub_parser
 from test_commands import COMMANDS, SUBCOMMANDS
 
 from benchmarks.provenance import provenance
-from benchmarks.readme import BLOCKS, CARD, README, REFERENCES, RESULTS, filled, references
+from benchmarks.readme import BLOCKS, CARD, README, REFERENCES, RESULTS, filled, pages, references
 from benchmarks.result_tables import source
 from benchmarks.shipped_card import shipped_cards
 from edgecnn.errors import EdgecnnError
@@ -29,7 +29,7 @@ CALL = re.compile(
 )
 
 
-@pytest.mark.parametrize("page", [README, RESULTS], ids=str)
+@pytest.mark.parametrize("page", pages(), ids=str)
 def test_tables_are_generated(page: Path) -> None:
     text = (ROOT / page).read_text()
     assert filled(page, text, ROOT) == text, "run: make readme"
@@ -41,9 +41,9 @@ def test_a_table_without_a_place_is_an_error() -> None:
 
 
 def test_each_table_names_its_machine_day_and_command() -> None:
-    text = (ROOT / RESULTS).read_text()
-    for name in (name for name, block in BLOCKS.items() if block.page == RESULTS and len(block.references) == 1):
-        block = text.split(f"<!-- {name} -->")[1].split("<!-- end of")[0]
+    tables = {name: block for name, block in BLOCKS.items() if block.page != README and len(block.references) == 1}
+    for name, table in tables.items():
+        block = (ROOT / table.page).read_text().split(f"<!-- {name} -->")[1].split("<!-- end of")[0]
         assert re.search(
             r"\*[^*]+; (measured|recorded) 20\d\d-\d\d-\d\d; `python -m benchmarks\.[a-z]+[^`]*`\*\n$", block
         ), name
