@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Once, refused, run
+from matplotlib.figure import Figure
 from selenium import webdriver
 
 from benchmarks.report.findings import Findings
@@ -21,6 +22,7 @@ from edgecnn.dataset_reading import read_dataset
 from edgecnn.manifest import Rejection
 from edgecnn.modelfile import read_model
 from edgecnn.verdict import judge
+from workstation.charts import logarithmic
 
 pytestmark = pytest.mark.slow
 
@@ -233,3 +235,14 @@ def test_nothing_is_loaded_from_outside(browser: webdriver.Chrome, folder: Path)
 
 def test_a_folder_without_images_is_told(tmp_path: Path) -> None:
     refused(run("benchmarks.report", tmp_path), "no evaluation.npz")
+
+
+def test_a_logarithmic_axis_has_plain_numbers() -> None:
+    figure = Figure()
+    axes = figure.subplots()
+    axes.plot([3e6, 1.2e7], [0, 1])
+    logarithmic(axes)
+    figure.draw_without_rendering()
+    labels = {label.get_text() for label in axes.get_xticklabels(which="both")}
+    assert {"5,000,000", "10,000,000"} <= labels
+    assert not any("$" in label for label in labels)

@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 BLUE = "#2f6db5"
 _MOST_ORDERED = 200  # classes whose order is the best of all: that takes the time of their cube
@@ -42,8 +43,7 @@ def bars(
         axes.invert_yaxis()
         axes.set(**properties)
         if log:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")  # matplotlib's own is a formula
+            logarithmic(axes)
         if grid:
             axes.grid(axis="x", alpha=0.25)
         return png(figure)
@@ -100,3 +100,11 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()
+
+
+def logarithmic(axes: Any) -> None:
+    """A logarithmic horizontal axis, with plain numbers at 1, 2 and 5: matplotlib's own labels are formulas."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.report.findings import Findings, MeasuredModel
-from workstation.charts import confusion_counts, mistakes_in, number_cells
+from workstation.charts import confusion_counts, logarithmic, mistakes_in, number_cells
 
 _WIDTH = 4.4  # inches: drawn for a phone, so that letters stay legible there
 _INK, _PALE = "#010203", "#040506"  # stand for the page's own colours
@@ -40,7 +39,7 @@ def accuracy_against_latency(findings: Findings) -> str:
             findings.parent_accuracy, color=_INK, linestyle="--", linewidth=0.8, label="accuracy of the float model"
         )
         axes.set(xlabel="µs from raw pixels to label, p50", ylabel="accuracy on the test split")
-        _logarithmic(axes)
+        logarithmic(axes)
         axes.margins(x=0.15)
         axes.grid(alpha=0.5)
         figure.legend(frameon=False, loc="outside lower left", fontsize=8)
@@ -62,7 +61,7 @@ def front(document: dict[str, Any]) -> str:
         axes.scatter(work, accuracies, color=_PALETTE[0], label="in int8")
         axes.scatter(parent["macs"], parent["accuracy"]["evaluation"], color=_PALETTE[1], label="this model, in float")
         axes.set(xlabel="multiply-accumulates of an image", ylabel="accuracy on the test split")
-        _logarithmic(axes)
+        logarithmic(axes)
         axes.grid(alpha=0.5)
         figure.legend(frameon=False, loc="outside lower left", fontsize=8)
         return _svg(figure)
@@ -88,7 +87,7 @@ def latency_distributions(findings: Findings) -> str:
         )
         axes.tick_params(axis="y", length=0)
         axes.set(xlabel="µs from raw pixels to label   — p50   ··· p99")
-        _logarithmic(axes)
+        logarithmic(axes)
         most = max(model.times["end_to_end"]["p99_us"] for model, _ in rows)
         axes.set_xlim(0.9 * min(model.times["end_to_end"]["min_us"] for model, _ in rows), 1.2 * most)
         axes.spines["left"].set_visible(False)
@@ -99,14 +98,6 @@ def latency_distributions(findings: Findings) -> str:
 def _legend(model: MeasuredModel) -> str:
     """A candidate's name, marked if its latency is INVALID."""
     return model.name + ("" if model.valid else ", INVALID")
-
-
-def _logarithmic(axes: Any) -> None:
-    """A horizontal axis of microseconds with ticks at 1, 2 and 5."""
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def layer_noise(layers: Sequence[dict[str, Any]]) -> str:

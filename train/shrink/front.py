@@ -12,7 +12,7 @@ from edgecnn.command import table
 from edgecnn.escape import for_markdown
 from edgecnn.files import write_file
 from edgecnn.flips import lost_and_gained
-from workstation.charts import BLUE, png
+from workstation.charts import BLUE, logarithmic, png
 
 HEAD = (
     "network", "budget", "MACs", "parameters", "int8, test", "95 %", "validation", "TFLite", "C", "arena",
@@ -80,8 +80,8 @@ def _chart(document: dict[str, Any]) -> bytes:
         axes.plot(x, y, "o", color=BLUE, label="int8, with the 95 % interval")
         parent = document["parent"]
         axes.plot(parent["macs"], parent["accuracy"]["evaluation"], "s", color="#444444", label="the parent, in float")
-        axes.set(xscale="log", xlabel="multiply-accumulates of an image", ylabel="accuracy on the test split")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+        axes.set(xlabel="multiply-accumulates of an image", ylabel="accuracy on the test split")
+        logarithmic(axes)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False, loc="lower right")
         return png(figure)
