@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser("python -m train.qat", __doc__)
     parser.add_argument("model", type=Path, nargs="?", help="a .keras or .h5 file (default: the newest)")
-    parser.add_argument("--epochs", type=arguments.count(), help=f"default {EPOCHS}, for 10,000 images or more")
+    parser.add_argument("--epochs", type=arguments.count(), help=f"default {EPOCHS} (few images: up to 6 times that)")
     parser.add_argument(
         "--learning-rate", type=arguments.positive, default=5e-4, metavar="RATE", help="the highest (default 0.0005)"
     )
