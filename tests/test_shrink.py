@@ -44,6 +44,16 @@ def test_batch_normalization_comes_behind_a_pooling_and_goes_again() -> None:
     assert as_before < 0.01
 
 
+@pytest.mark.slow
+def test_a_smaller_network_learns_what_its_parent_answers_to_the_images_as_an_epoch_shows_them() -> None:
+    """Undistorted ones, distorted copies in turn, and photographs that every batch changes, mirrors and mixes."""
+    done = run(ROOT / "tests/parent_teacher.py")
+    assert done.returncode == 0, done.stderr
+    distances = json.loads(done.stdout)
+    assert list(distances) == ["tutorial", "small", "photos"]
+    assert max(distances.values()) < 1e-3
+
+
 @pytest.fixture(scope="module")
 def shrunk(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("front")

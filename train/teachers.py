@@ -18,14 +18,16 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
+from edgecnn.answers import Floats, as_probabilities
 from edgecnn.files import read_file, sha256, write_file
 from edgecnn.pixels import normalize
 from train.cache import cache_folder
 from train.copies import copies_key, copy_of
 from train.fit import CHECKPOINT, fit
-from train.job import Job, Softs
+from train.job import Job, Softs, Teacher
 from train.networks import network_of, teacher_cnn
 from train.optimization import LEAST_PROBABILITY
 from train.recipes import TEACHER
@@ -63,17 +65,21 @@ def _read(path: Path) -> Softs:
     return softs
 
 
-def parent_labels(job: Job, parent: keras.Model, weights: str) -> Softs:
-    """The answers of one larger network, whatever network learns them, and with whatever seed.
+def parent_answers(job: Job, parent: keras.Model, weights: str, output: str) -> Softs | Teacher:
+    """What one larger network answers to the images as an epoch shows them, whatever network learns it.
 
     Args:
-        job: its data, and how its recipe distorts images, count.
+        job: its data, and how its recipe changes images, count.
         parent: takes the job's images.
         weights: their hash.
+        output: what it gives, as a manifest says.
 
     Returns:
-        As `soft_labels`; a recipe that distorts no images has one copy of each, undistorted.
+        As `soft_labels`, with one copy of each image, undistorted, for a recipe that changes none; where every batch is
+        changed anew, a teacher who answers it.
     """
+    if job.augmentation or job.recipe.mixing:
+        return answering(parent, output)
     job = replace(job, recipe=replace(job.recipe, copies=job.recipe.copies if job.recipe.distortion else 1))
     copies = min(job.recipe.copies, job.epochs)
     parts = {name: job.as_document()[name] for name in ("data", "tools")}
@@ -81,6 +87,24 @@ def parent_labels(job: Job, parent: keras.Model, weights: str) -> Softs:
     if not path.exists():
         _save(path, _answers(job, [parent]))
     return _read(path)
+
+
+def answering(model: keras.Model, output: str) -> Teacher:
+    """A teacher who answers every batch as the network sees it.
+
+    Args:
+        model: its weights are copied.
+        output: what it gives, as a manifest says.
+    """
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    run = tf.function(lambda images: copy(images, training=False), reduce_retracing=True)
+
+    def answers(images: Floats) -> Floats:
+        logs: Floats = np.log(as_probabilities(run(images).numpy(), output) + LEAST_PROBABILITY).astype(np.float32)
+        return logs
+
+    return answers
 
 
 def _teacher(job: Job, number: int) -> Job:

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from edgecnn.answers import as_probabilities
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import hash_arrays, write_file
 from edgecnn.manifest import Manifest, TrainedRanges, Training
@@ -20,7 +19,6 @@ from train.datasets import Data
 from train.fit import CHECKPOINT, fit
 from train.job import Job
 from train.networks import Architecture
-from train.optimization import LEAST_PROBABILITY
 from train.parent_images import images_of
 from train.qat.calibration import calibrated_ranges
 from train.qat.graph import Graph
@@ -29,6 +27,7 @@ from train.qat.plan import plan_of
 from train.qat.result import Result
 from train.qat.student import RESTING, Student, Weights, student_model
 from train.recipes import RECIPES, Recipe
+from train.teachers import answering
 from workstation.foreign_model import load_with_manifest
 from workstation.layer_names import layer_in
 from workstation.quantization_aware import EPOCHS, FEW_BITS
@@ -37,7 +36,6 @@ from workstation.tflite_ranges import Range
 _BATCH, _PLANNED = 500, 4  # images at a time; images that the plan sees
 
 Floats = npt.NDArray[np.float32]
-Answers = Callable[[Floats], Floats]
 
 
 def train(path: Path, manifest: Manifest | None, output: Path, options: argparse.Namespace) -> Result:
@@ -54,7 +52,7 @@ def train(path: Path, manifest: Manifest | None, output: Path, options: argparse
     sizes = [fitted_sizes(graph.variables[name].numpy()) for name in graph.coarse]
     ranges = calibrated_ranges(graph, weights, inputs, sizes)
     splits = _Splits(data, manifest)
-    teacher = _teacher(model, manifest.output)
+    teacher = answering(model, manifest.output)
     job = _job(graph, weights, sizes, ranges, manifest, data, options)
     before = splits.answers(job.network.build(manifest.input.shape, len(manifest.labels)).predict_on_batch)
     folder = output.with_name(f"{output.stem}_training")
@@ -107,21 +105,6 @@ def _graph(path: Path, model: keras.Model, images: Floats, options: argparse.Nam
 def _bits(graph: Graph) -> dict[str, int]:
     """The bits of each layer's weights, where there are others than 8."""
     return bits_of_layers(graph.kernels, graph.coarse) if graph.coarse else {}
-
-
-def _teacher(model: keras.Model, kind: str) -> Answers:
-    """The parent's answers, as logarithms of probabilities; the model may change after this."""
-    import tensorflow as tf
-
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    run = tf.function(lambda images: copy(images, training=False), reduce_retracing=True)
-
-    def answers(images: Floats) -> Floats:
-        logs: Floats = np.log(as_probabilities(run(images).numpy(), kind) + LEAST_PROBABILITY).astype(np.float32)
-        return logs
-
-    return answers
 
 
 def _job(

@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(parent: Parent, model: Any, graph: "Graph", options: argparse.Namespace, output: Path) -> "Run":
     from train.shrink.points import Run
     from train.shrink.selection import check_budgets
-    from train.teachers import parent_labels
+    from train.teachers import parent_answers
 
     job = job_of(parent, options.seed)
     if not graph.families:
@@ -84,7 +84,7 @@ def _run(parent: Parent, model: Any, graph: "Graph", options: argparse.Namespace
             f"warning: the recipe {job.recipe.name} fits the validation images too, which judge: {fix}", file=sys.stderr
         )
     _start(output, _settings(parent, options), options.resume)
-    softs = parent_labels(job, model, parent.manifest.weights_sha256)
+    softs = parent_answers(job, model, parent.manifest.weights_sha256, parent.manifest.output)
     return Run(parent, graph, job, softs, output, options.method == "uniform")
 
 

@@ -27,7 +27,7 @@ from edgecnn.programs import run_program
 from edgecnn.streams import quiet
 from train import artifacts
 from train.fit import CHECKPOINT, fit
-from train.job import Fitted, Job, Softs
+from train.job import Fitted, Job, Softs, Teacher
 from train.shrink.graph import Graph, Kept
 from train.shrink.network import narrow_network
 from train.shrink.parent import Parent
@@ -44,7 +44,7 @@ class Run:
     parent: Parent
     graph: Graph
     job: Job
-    softs: Softs | None
+    softs: Softs | Teacher | None
     output: Path
     is_new: bool  # weights are new, not the parent's
 
