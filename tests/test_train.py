@@ -149,9 +149,18 @@ def test_faster_layers_train_as_those_of_the_model() -> None:
     networks = json.loads(done.stdout)
     counts = {name: (facts["_Normalization"], facts["_Pointwise"]) for name, facts in networks.items()}
     plain = (0, 0)  # convolutions in groups; float16
-    assert counts == {"resnet8": (9, 0), "grouped": plain, "mixed": plain, "shared": (1, 2), "frozen": (2, 2)}
+    assert counts == {"resnet8": (9, 2), "grouped": plain, "mixed": plain, "shared": (1, 2), "frozen": (2, 2)}
     for facts in networks.values():
         assert facts["difference"] < 1e-3
+
+
+def test_gradients_of_strides_over_single_pixels_are_right() -> None:
+    """In a process of its own, which died without the product that stands for them."""
+    done = run(ROOT / "tests/strided_pointwise.py")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert max(document["fast"], document["rounded"]) < 1e-3
+    assert document["least"] > 1e-1
 
 
 def test_a_teacher_counts_as_much_at_every_temperature_and_only_kernels_decay() -> None:

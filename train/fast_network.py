@@ -1,4 +1,8 @@
-"""A network as it is fitted: the same graph and variables, where TensorFlow has a faster kernel than Keras calls."""
+"""A network as it is fitted: the same graph and variables, where TensorFlow has a better kernel than Keras calls.
+
+oneDNN's gradient of a 1x1 convolution with strides writes beyond its buffer where the image has fewer channels than a
+vector has floats (https://github.com/uxlfoundation/oneDNN/issues/6035): the process dies, or the gradient is wrong.
+"""
 
 from typing import Any
 
@@ -39,7 +43,7 @@ class _Normalization(layers.Layer):  # type: ignore[misc]
 
 
 class _Pointwise(layers.Layer):  # type: ignore[misc]
-    """A convolution of single pixels as one matrix product."""
+    """A convolution of single pixels, those that its strides meet, as one matrix product."""
 
     def __init__(self, layer: layers.Conv2D) -> None:
         super().__init__(name=layer.name)
@@ -49,14 +53,16 @@ class _Pointwise(layers.Layer):  # type: ignore[misc]
     def suits(layer: layers.Conv2D) -> bool:
         """Whether the convolution of images, (batch, height, width, channels), is such a product."""
         plain = layer.data_format == "channels_last" and layer.groups == 1 and layer.activity_regularizer is None
-        return plain and layer.kernel_size == layer.strides == (1, 1)
+        return plain and layer.kernel_size == (1, 1)
 
     def call(self, inputs: Any) -> Any:
         """Convolve float32 images."""
         layer, channels, kernel = self.layer, inputs.shape[-1], tf.convert_to_tensor(self.layer.kernel)
-        products = tf.matmul(tf.reshape(inputs, [-1, channels]), tf.reshape(kernel, [channels, -1]))
-        outputs = tf.reshape(products, [*tf.unstack(tf.shape(inputs)[:3]), layer.filters])
-        outputs.set_shape([*inputs.shape[:3], layer.filters])
+        down, across = layer.strides
+        pixels = inputs[:, ::down, ::across] if max(layer.strides) > 1 else inputs
+        products = tf.matmul(tf.reshape(pixels, [-1, channels]), tf.reshape(kernel, [channels, -1]))
+        outputs = tf.reshape(products, [*tf.unstack(tf.shape(pixels)[:3]), layer.filters])
+        outputs.set_shape([*pixels.shape[:3], layer.filters])
         return layer.activation(outputs + layer.bias if layer.use_bias else outputs)
 
 
@@ -64,7 +70,7 @@ _FASTER: dict[type, Any] = {layers.BatchNormalization: _Normalization, layers.Co
 
 
 def fast_network(model: keras.Model) -> keras.Model:
-    """A model that computes the same with the same variables, of faster layers.
+    """A model that computes the same with the same variables, of better layers.
 
     Returns:
         `model` itself where its layers are in no graph, as those of a class of one's own.

@@ -106,6 +106,8 @@ class Graph:
 
         surgery = Surgery(self.definition)
         inputs = [self.input, *(surgery.as_input(name) for name in self.variables)]
+        for kernel in self.kernels:
+            surgery.split_strides(kernel, self.shape(kernel.weights))
         if quantizes:
             sizes = {name: surgery.input(f"{name}/bound", self.shape(name)[-1]) for name in self.coarse}
             for kernel in self.kernels:

@@ -113,6 +113,25 @@ class Surgery:
         node = self.nodes[kernel.node]
         node.input[1] = self._by_channel(node, shape, size)
 
+    def split_strides(self, kernel: Kernel, shape: Sequence[int]) -> None:
+        """Let a 1x1 convolution read only the pixels that its strides meet: see `train.fast_network`.
+
+        Args:
+            kernel: the node that reads weights.
+            shape: of the weights.
+        """
+        node = self.nodes[kernel.node]
+        if node.op != "Conv2D" or list(shape[:2]) != [1, 1] or max(node.attr["strides"].list.i) == 1:
+            return
+        name = f"{node.name}/pixels"
+        ends = [self.constant(f"{name}/{end}", np.zeros(4, np.int32)) for end in ("begin", "end")]
+        step = self.constant(f"{name}/step", np.array(node.attr["strides"].list.i, np.int32))
+        whole = {"begin_mask": 15, "end_mask": 15}  # all four axes, from end to end
+        node.input[0] = self.add(
+            "StridedSlice", name, node.input[0], *ends, step, T=np.float32, Index=np.int32, **whole
+        )
+        node.attr["strides"].list.i[:] = [1, 1, 1, 1]
+
     def _by_channel(self, node: Any, shape: Sequence[int], size: str) -> str:
         source, name = node.input[1], f"{node.name}/weights"
         if node.op == "DepthwiseConv2dNative":
