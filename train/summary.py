@@ -32,7 +32,7 @@ def summary(fitted: "Fitted", result: "Result", held: bool | None) -> str:
         ("baseline", _baseline(data.baseline, held)),
         ("calibration", result.reliability.calibration_words(result.rejection)),
         *_unknown(result),
-        ("time", f"{result.seconds:.0f} s, {result.epochs} epochs"),
+        ("time", f"{result.seconds:.0f} s, {result.epochs} epoch{'' if result.epochs == 1 else 's'}"),
         ("written", f"{result.output}/model.keras and what belongs to it"),
     ]
     return f"{table(('', f'recipe {job.recipe.name}, seed {job.seed}'), rows)}\n\n{result.scores.as_table()}"

@@ -109,7 +109,7 @@ def _summary(result: "Result") -> str:
         ),
         ("against float", f"-{result.lost} +{result.gained} of {result.images} test images"),
         *([("weights of 4 bits", _coarse(result))] if result.bits else []),
-        ("time", f"{result.seconds:.0f} s, {result.epochs} epochs"),
+        ("time", f"{result.seconds:.0f} s, {result.epochs} epoch{'' if result.epochs == 1 else 's'}"),
         ("written", result.output),
         ("next", f"python -m convert.tflite {result.output}"),
     ]
