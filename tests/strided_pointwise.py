@@ -23,34 +23,32 @@ def right(images, kernel, bias, dense, dense_bias):
     return tf.nn.softmax(tf.reduce_mean(values, (1, 2)) @ dense + dense_bias)
 
 
-def gradients(answer):
+def gradients(answer, weights):
     """Of the probabilities' squares, by all weights."""
-    weights = [tf.constant(array) for array in arrays] if answer is not fast else model.trainable_variables
     with tf.GradientTape() as tape:
-        tape.watch([getattr(weight, "value", weight) for weight in weights])
-        loss = tf.reduce_sum(tf.square(answer(weights)))
-    return tape.gradient(loss, [getattr(weight, "value", weight) for weight in weights])
+        tape.watch(weights)
+        loss = tf.reduce_sum(tf.square(answer()))
+    return tape.gradient(loss, weights)
 
 
-def fast(_):
-    return fast_network(model)(images, training=True)
+def far(answer, weights):
+    """The largest difference of a gradient from the right one."""
+    return max(float(np.abs(a - b).max()) for a, b in zip(gradients(answer, weights), wanted, strict=True))
 
 
 keras.utils.set_random_seed(0)
 stack = [layers.Conv2D(8, 1, STRIDES, padding="same", activation="relu"), layers.GlobalAveragePooling2D()]
 model = keras.Sequential([keras.Input(SHAPE), *stack, layers.Dense(CLASSES, "softmax")])
 images = np.random.default_rng(0).random((IMAGES, *SHAPE), np.float32)
-arrays = model.get_weights()
+variables = model.trainable_variables
+constants = [tf.constant(variable) for variable in variables]
+wanted = gradients(lambda: right(images, *constants), constants)
 graph = Graph(model, plan_of(model, images[:2]))
 rounded = graph.function([graph.last], quantizes=False)
-order = [next(at for at, v in enumerate(model.trainable_variables) if v is mine) for mine in graph.variables.values()]
-wanted = gradients(lambda weights: right(images, *weights))
-answers = {
-    "fast": fast,
-    "rounded": lambda weights: rounded(images, *(weights[place] for place in order))[0],
+order = [[variable is mine for variable in variables].index(True) for mine in graph.variables.values()]
+document = {
+    "fast": far(lambda: fast_network(model)(images, training=True), [variable.value for variable in variables]),
+    "rounded": far(lambda: rounded(images, *(constants[place] for place in order))[0], constants),
+    "least": min(float(np.abs(array).max()) for array in wanted),
 }
-far = {
-    name: max(float(np.abs(a - b).max()) for a, b in zip(gradients(answer), wanted, strict=True))
-    for name, answer in answers.items()
-}
-print(json.dumps(far | {"least": min(float(np.abs(array).max()) for array in wanted)}))
+print(json.dumps(document))

@@ -19,6 +19,11 @@ def introduction(data: Data) -> list[str]:
     return [*data.notes, *(f"warning: {warning}" for warning in data.warnings), f"{data.name}: {_counts(data)}"]
 
 
+def in_epochs(count: int) -> str:
+    """How many epochs, in words."""
+    return f"{count} epoch{'' if count == 1 else 's'}"
+
+
 def summary(fitted: "Fitted", result: "Result", held: bool | None) -> str:
     """The result as a table for people."""
     job, data, accuracy = fitted.job, fitted.job.data, result.accuracy["evaluation"]
@@ -32,7 +37,7 @@ def summary(fitted: "Fitted", result: "Result", held: bool | None) -> str:
         ("baseline", _baseline(data.baseline, held)),
         ("calibration", result.reliability.calibration_words(result.rejection)),
         *_unknown(result),
-        ("time", f"{result.seconds:.0f} s, {result.epochs} epoch{'' if result.epochs == 1 else 's'}"),
+        ("time", f"{result.seconds:.0f} s, {in_epochs(result.epochs)}"),
         ("written", f"{result.output}/model.keras and what belongs to it"),
     ]
     return f"{table(('', f'recipe {job.recipe.name}, seed {job.seed}'), rows)}\n\n{result.scores.as_table()}"

@@ -31,6 +31,7 @@ from edgecnn.manifest import Manifest
 from edgecnn.modelfile import newest_model
 from train.datasets import DATA_SETS
 from train.parent_images import data_set_name
+from train.summary import in_epochs
 from workstation.foreign_model import add_foreign_options, own_manifest
 from workstation.quantization_aware import EPOCHS, FEW_BITS
 
@@ -109,7 +110,7 @@ def _summary(result: "Result") -> str:
         ),
         ("against float", f"-{result.lost} +{result.gained} of {result.images} test images"),
         *([("weights of 4 bits", _coarse(result))] if result.bits else []),
-        ("time", f"{result.seconds:.0f} s, {result.epochs} epoch{'' if result.epochs == 1 else 's'}"),
+        ("time", f"{result.seconds:.0f} s, {in_epochs(result.epochs)}"),
         ("written", result.output),
         ("next", f"python -m convert.tflite {result.output}"),
     ]

@@ -12,6 +12,7 @@ from edgecnn.command import table
 from edgecnn.escape import for_markdown
 from edgecnn.files import write_file
 from edgecnn.flips import lost_and_gained
+from train.summary import in_epochs
 from workstation.charts import BLUE, logarithmic, png
 
 HEAD = (
@@ -58,8 +59,9 @@ def _markdown(document: dict[str, Any]) -> str:
         "",
         f"The parent: {parent['macs']:,} multiply-accumulates, {parent['parameters']:,} parameters, in float"
         f" {parent['accuracy']['evaluation']:.4f} on the test split. Method {document['method']}, recipe"
-        f" {document['recipe']}, {document['epochs']} epochs for each network, seed {document['seed']}. The test split"
-        " chose nothing. Flips are against the parent. Bytes of C are its constants; microseconds are hurried.",
+        f" {document['recipe']}, {in_epochs(document['epochs'])} for each network, seed {document['seed']}. The"
+        " test split chose nothing. Flips are against the parent. Bytes of C are its constants; microseconds are"
+        " hurried.",
         "",
         *("| " + " | ".join(map(for_markdown, cells)) + " |" for cells in rows),
         "",
