@@ -29,7 +29,7 @@ class State:
     epochs: int  # done
     history: History  # by epoch
     arrays: Arrays  # weights, seeds of dropout, the optimizer's moments
-    best: Arrays  # weights of the best epoch, if the training may stop early
+    best: Arrays  # the weights that answer: of the best epoch if the training may stop early, else of the last
     averages: Arrays  # the running mean of the weights, if the recipe has one
     seconds: float
 

@@ -75,8 +75,12 @@ def fast_network(model: keras.Model) -> keras.Model:
     Returns:
         `model` itself where its layers are in no graph, as those of a class of one's own.
     """
-    in_graph = isinstance(model, keras.Sequential) or hasattr(model, "operations")
-    return keras.models.clone_model(model, clone_function=_faster, recursive=True) if in_graph else model
+    return keras.models.clone_model(model, clone_function=_faster, recursive=True) if is_graph(model) else model
+
+
+def is_graph(model: keras.Model) -> bool:
+    """Whether a model's layers are in a graph that can be copied."""
+    return isinstance(model, keras.Sequential) or hasattr(model, "operations")
 
 
 def _faster(layer: layers.Layer) -> layers.Layer:

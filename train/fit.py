@@ -6,15 +6,18 @@ after every epoch is on the disk: a training that was cut off and resumed ends w
 
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from edgecnn.errors import EdgecnnError
 from edgecnn.pixels import normalize
 from train.averages import Averages
+from train.batch_statistics import BatchStatistics
 from train.checkpoint import Arrays, History, State, assign, read_state, values, variables
 from train.fast_network import fast_network
 from train.feed import Feed
@@ -54,7 +57,7 @@ def fit(
     _compile(model, job, steps, softs, max(0, state.epochs - 1))
     if state.epochs:
         assign(variables(model), state.arrays)
-    averages = Averages(model, job.recipe.averaging, state.averages)
+    averages, statistics = Averages(model, job.recipe.averaging, state.averages), BatchStatistics(network)
     start = time.perf_counter() - state.seconds
     try:
         writer = log_writer(folder)
@@ -62,7 +65,7 @@ def fit(
             while state.epochs < job.epochs and not _is_over(state, job):
                 if state.epochs == job.frozen_epochs > 0:
                     _compile(model, job, steps, softs, state.epochs)
-                state = _next_state(averages, state, Feed(job, state.epochs, softs), watch)
+                state = _next_state(averages, statistics, state, Feed(job, state.epochs, softs), watch)
                 state = replace(state, seconds=time.perf_counter() - start)
                 state.save(folder / CHECKPOINT)
                 log_epoch(state, writer)
@@ -70,8 +73,7 @@ def fit(
         if state.epochs == 0:
             raise
         raise EdgecnnError(f"interrupted after epoch {state.epochs} of {job.epochs}: go on with --resume") from None
-    if state.best or state.averages:
-        model.set_weights(state.best or state.averages)
+    model.set_weights(state.best)
     _set_trainable(model, job, True)
     return Fitted(job.network.finish(network), job, state.epochs, state.history, state.seconds)
 
@@ -98,12 +100,14 @@ def _first_state(job: Job, folder: Path, resume: bool) -> State:
     return State(job.as_document(), 0, {}, [], [], [], 0.0)
 
 
-def _next_state(averages: Averages, state: State, feed: Feed, watch: Watch) -> State:
+def _next_state(averages: Averages, statistics: BatchStatistics, state: State, feed: Feed, watch: Watch) -> State:
     """The state after one more epoch."""
     model, job = averages.network, feed.job
     logs = model.fit(feed, shuffle=False, verbose=0, callbacks=[averages, watch]).history
     metrics = {name: float(epochs[0]) for name, epochs in logs.items()}
     with averages.in_place():
+        if state.epochs >= job.frozen_epochs:
+            statistics.take(_unchanged(job))
         if job.holds_out:
             metrics |= _validation(model, job)
         history = {name: [*state.history.get(name, []), value] for name, value in metrics.items()}
@@ -111,6 +115,14 @@ def _next_state(averages: Averages, state: State, feed: Feed, watch: Watch) -> S
     watch.show(state.epochs + 1, metrics)
     arrays = values(variables(model))
     return State(state.job, state.epochs + 1, history, arrays, best, averages.arrays, state.seconds)
+
+
+def _unchanged(job: Job) -> Iterator[npt.NDArray[np.float32]]:
+    """Batches of the training images that batch normalization takes its statistics from."""
+    count, batch = job.recipe.statistics, job.recipe.batch
+    indices = np.random.default_rng(job.seed).permutation(job.fitted_indices)[:count]
+    for start in range(0, len(indices), batch):
+        yield normalize(job.data.train_images[indices[start : start + batch]], job.input)
 
 
 def _validation(model: keras.Model, job: Job) -> dict[str, float]:
@@ -127,11 +139,9 @@ def _validation(model: keras.Model, job: Job) -> dict[str, float]:
 
 
 def _best(model: keras.Model, job: Job, state: State, history: History) -> Arrays:
-    """The weights of the best epoch so far, if the training may stop early."""
-    if job.patience is None:
-        return []
-    *earlier, last = history["val_accuracy"]
-    return model.get_weights() if not earlier or last > max(earlier) else state.best
+    """The weights of the best epoch so far, if the training may stop early; else of this one."""
+    accuracies = history["val_accuracy"] if job.patience is not None else []
+    return state.best if accuracies and accuracies[-1] <= max(accuracies[:-1], default=-1.0) else model.get_weights()
 
 
 def _is_over(state: State, job: Job) -> bool:

@@ -10,6 +10,7 @@ _PHOTOS = Augmentation(mirror=True, shift=0.125, zoom=0.03, colour=0.1, blur=0.0
 _HANDS = Distortion(rotation=12, zoom=0.12, shear=0.15, shift=2, elastic=0.8)
 # Networks of a tenth of the weights cannot learn as much: of stronger ones they only underfit.
 _LIGHT_HANDS = Distortion(rotation=7, zoom=0.07, shear=0.07, shift=1, elastic=0.3)
+_STATISTICS = 5_000  # images: more change nothing
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Recipe:
     label_smoothing: float = 0.0  # share of a label that all classes divide among themselves
     balanced: bool = False  # rare classes weigh more in the loss, where classes are unequal
     averaging: float = 0.0  # share that a running mean of the weights keeps in a batch; 0: the last weights count
+    statistics: int = 0  # unchanged images that batch normalization takes its mean and variance from after every epoch
     patience: int | None = None  # stop after so many epochs, of the recipe's, without a better accuracy on validation
     teachers: int = 0  # larger networks, trained first, whose answers are learned instead of the labels
     copies: int = 0  # distorted copies of an image that the teachers answer
@@ -60,6 +62,7 @@ _ROWS = (
         weight_decay=1e-4,
         normalized=True,
         distortion=_HANDS,
+        statistics=_STATISTICS,
         teachers=2,
         copies=10,
         temperature=2.0,
@@ -75,6 +78,7 @@ _ROWS = (
         weight_decay=1e-4,
         normalized=True,
         distortion=_LIGHT_HANDS,
+        statistics=_STATISTICS,
         copies=10,
     ),
     # Small networks underfit pictures: of each ingredient only a little.
@@ -94,6 +98,7 @@ _ROWS = (
         label_smoothing=0.02,
         balanced=True,
         averaging=0.998,
+        statistics=_STATISTICS,
         patience=30,
     ),
 )
