@@ -154,6 +154,16 @@ def test_faster_layers_train_as_those_of_the_model() -> None:
         assert facts["difference"] < 1e-3
 
 
+def test_batch_normalization_ends_with_the_statistics_of_unchanged_images() -> None:
+    done = run(ROOT / "tests/unchanged_statistics.py")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert max(document["batches"].values()) < 5e-3
+    assert document["batches"]["rests"] == 0
+    assert max(document["recipes"].values()) < 1e-3
+    assert document["changed"] > 1e-2
+
+
 def test_gradients_of_strides_over_single_pixels_are_right() -> None:
     """In a process of its own, which died without the product that stands for them."""
     done = run(ROOT / "tests/strided_pointwise.py")

@@ -30,9 +30,10 @@ class _Measured(layers.Layer):  # type: ignore[misc]
 
     @staticmethod
     def suits(layer: layers.BatchNormalization) -> bool:
-        """Whether the layer normalizes its last axis by the float32 statistics of a batch."""
+        """Whether the layer is trained, and normalizes its last axis by the float32 statistics of a batch."""
         last = layer.axis in (-1, layer.input_spec.ndim - 1)
-        return last and layer.compute_dtype == "float32" and not layer.renorm and not layer.synchronized
+        plain = layer.compute_dtype == "float32" and not layer.renorm and not layer.synchronized
+        return last and plain and layer.trainable
 
     def _running(self) -> list[Any]:
         return [self.layer.moving_mean, self.layer.moving_variance]
@@ -43,9 +44,9 @@ class _Measured(layers.Layer):  # type: ignore[misc]
             variable.assign(tf.zeros_like(variable))
 
     def end(self) -> None:
-        """Give the layer the mean statistics of all batches."""
+        """Give the layer the mean statistics of all batches, if there were any."""
         for running, total in zip(self._running(), self.sums, strict=True):
-            running.assign(total / self.calls)
+            running.assign(total / self.calls if self.calls > 0 else running)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalize by the statistics of the batch; all axes but the last are one to the kernel."""

@@ -51,13 +51,13 @@ def fit(
     keras.utils.clear_session()  # layers without a name of their own are numbered from here
     keras.utils.set_random_seed(job.seed)
     network = job.network.build(job.input.shape, len(job.data.labels))
-    model = fast_network(network)  # of the same variables
+    model, statistics = fast_network(network), BatchStatistics(network)  # of the same variables
     steps = -(-len(job.fitted_indices) // job.recipe.batch)
     state = _first_state(job, folder, resume)
     _compile(model, job, steps, softs, max(0, state.epochs - 1))
     if state.epochs:
         assign(variables(model), state.arrays)
-    averages, statistics = Averages(model, job.recipe.averaging, state.averages), BatchStatistics(network)
+    averages = Averages(model, job.recipe.averaging, state.averages)
     start = time.perf_counter() - state.seconds
     try:
         writer = log_writer(folder)
