@@ -1,5 +1,6 @@
 """Training writes all files that conversion and devices need, and can be interrupted and resumed."""
 
+import io
 import json
 import signal
 from dataclasses import replace
@@ -13,6 +14,7 @@ from PIL import Image
 from edgecnn.dataset_reading import read_dataset
 from edgecnn.modelfile import read_model
 from train.datasets import digits
+from train.pictures import gallery
 from train.recipes import RECIPES
 
 
@@ -117,6 +119,16 @@ def test_rare_classes_weigh_more_and_the_changes_are_shown(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+def test_long_labels_over_neighbouring_pictures_do_not_touch() -> None:
+    caption, white = "automobile → a very long label indeed  0.98", np.full((8, 8, 8), 255, np.uint8)
+    drawn = gallery("", white, np.arange(8), [caption] * 8, ["folder/of/a_picture_with_a_name.jpg"] * 8)
+    with Image.open(io.BytesIO(drawn)) as picture:
+        pixels = np.asarray(picture.convert("L"))
+    between = np.linspace(0, pixels.shape[1], 9).round().astype(int)[1:-1]
+    assert (pixels[:, between] == 255).all()
+    assert (pixels < 128).any()
+
+
 def test_a_loss_that_is_no_number_ends_with_a_line(tmp_path: Path) -> None:
     words = ("train", "--dataset", "digits", "--learning-rate", "1e9", "--output", tmp_path)
     refused(run(*words), "the loss became nan", "--learning-rate")

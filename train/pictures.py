@@ -1,5 +1,6 @@
 """Pictures of a training, as PNG."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ _STYLE = _PLAIN | {"axes.spines.top": False, "axes.spines.right": False, "font.s
 _TRAINING, _HELD_OUT, _TEST = "#2f6db5", "#b5472f", "#444444"
 GALLERY = 24  # images at most
 _COLUMNS = 8
-_WIDE = 20  # characters: the end of a file's name that fits over a picture
+_WIDE = 20  # characters that fit over a picture
 
 
 def curves(history: Mapping[str, Sequence[float]], evaluation: float) -> bytes:
@@ -80,13 +81,15 @@ def gallery(
 ) -> bytes:
     """The first images at `places`, each under its caption and the end of its file's name."""
     rows = max(1, -(-min(len(places), GALLERY) // _COLUMNS))
+    wrapped = [textwrap.wrap(caption, _WIDE, max_lines=3, placeholder="…") for caption in captions]
+    lines = max(map(len, wrapped), default=1)
     with matplotlib.rc_context(_PLAIN):
-        figure = Figure(figsize=(10, 0.6 + 1.65 * rows), layout="constrained")
+        figure = Figure(figsize=(10, 0.6 + (1.5 + 0.15 * lines) * rows), layout="constrained")
         figure.suptitle(title)
         grid: Any = figure.subplots(rows, _COLUMNS, squeeze=False)
         for axes in grid.flat:
             axes.axis("off")
-        for axes, place, caption, file in zip(grid.flat, places, captions, files, strict=False):
+        for axes, place, caption, file in zip(grid.flat, places, wrapped, files, strict=False):
             axes.imshow(images[place].squeeze(), cmap="gray", vmin=0, vmax=255)
-            axes.set_title(f"{caption}\n{file[-_WIDE:]}", fontsize=7)
+            axes.set_title("\n".join([*caption, file[-_WIDE:]]), fontsize=7)
         return png(figure)
