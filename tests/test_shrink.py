@@ -105,6 +105,7 @@ def test_a_run_goes_on_only_with_the_same_options(trained: Path, shrunk: Path) -
     ("words", "problems"),
     [
         (("--budget", "macs=1"), ("the smallest network that could be made takes macs=", "a larger budget")),
+        (("--budget", "flash=10"), ("the smallest network that could be made takes flash=", "a larger budget")),
         (("--budget", "macs=5,watts=2"), ("is no budget", "flash=16k")),
         (("--budget", "macs=5k", "--floor", 0.5), ("--budget and --floor",)),
         (("--dataset", "mnist_of_nobody"), ("are not here", "--dataset FOLDER")),

@@ -18,7 +18,8 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ from train.shrink.search import floor_report, halves, smallest
 from workstation.keras_files.loading import load_keras
 
 if TYPE_CHECKING:
-    from train.shrink.graph import Graph
+    from train.shrink.graph import Graph, Kept
     from train.shrink.points import Run
 
 SETTINGS = "settings.json"
@@ -48,15 +49,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.budget and options.floor is not None:
         raise EdgecnnError("--budget and --floor go not together: leave one out")
     parent = read_parent(options)
-    output = options.output or parent.path.parent / "front"
+    output, settings = options.output or parent.path.parent / "front", _settings(parent, options)
+    if options.resume:
+        _check_resumable(output, settings)
     with quiet():  # TensorFlow greets, and takes seconds to load: so only once the input is known to be good
         from train.shrink.front import front_table, write_front
         from train.shrink.graph import graph_of
+        from train.teachers import parent_answers
 
     model = load_keras(parent.path)
-    run = _run(parent, model, graph_of(model), options, output)
-    points = _points(run, options)
-    document = _document(run, options, points)
+    run = _run(parent, graph_of(model), options, output)
+    choose = _choice(run, options)
+    chosen = [choose(limits) for limits in options.budget]  # one that no network meets is refused here
+    if not options.resume:
+        _begin(output, settings)
+    softs = parent_answers(run.job, model, parent.manifest.weights_sha256, parent.manifest.output)
+    points = _points(replace(run, softs=softs), options, choose, chosen)
+    document = _document(run, settings, points)
     write_front(output, document)
     if options.json:
         print_json(document)
@@ -69,10 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return OK if held else GATE_FAILED
 
 
-def _run(parent: Parent, model: Any, graph: "Graph", options: argparse.Namespace, output: Path) -> "Run":
+def _run(parent: Parent, graph: "Graph", options: argparse.Namespace, output: Path) -> "Run":
     from train.shrink.points import Run
     from train.shrink.selection import check_budgets
-    from train.teachers import parent_answers
 
     job = job_of(parent, options.seed)
     if not graph.families:
@@ -83,9 +91,7 @@ def _run(parent: Parent, model: Any, graph: "Graph", options: argparse.Namespace
         print(
             f"warning: the recipe {job.recipe.name} fits the validation images too, which judge: {fix}", file=sys.stderr
         )
-    _start(output, _settings(parent, options), options.resume)
-    softs = parent_answers(job, model, parent.manifest.weights_sha256, parent.manifest.output)
-    return Run(parent, graph, job, softs, output, options.method == "uniform")
+    return Run(parent, graph, job, output, options.method == "uniform")
 
 
 def _settings(parent: Parent, options: argparse.Namespace) -> dict[str, Any]:
@@ -101,26 +107,28 @@ def _settings(parent: Parent, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _start(output: Path, settings: dict[str, Any], resume: bool) -> None:
-    """Begin anew, or check that the run that is there is the same.
+def _check_resumable(output: Path, settings: dict[str, Any]) -> None:
+    """Check that the run that is there is the same.
 
     Raises:
-        EdgecnnError: there is none to resume, or another one.
+        EdgecnnError: there is none, or another one.
     """
     path = output / SETTINGS
-    if resume:
-        if not path.exists():
-            raise EdgecnnError(f"{output} holds no run, so there is nothing to resume: leave --resume away")
-        if not _holds(path, settings):
-            raise EdgecnnError(f"{output} is of a run with other options: repeat them, or leave --resume away")
-        return
-    if path.exists():  # what an earlier run left, and nothing else
+    if not path.exists():
+        raise EdgecnnError(f"{output} holds no run, so there is nothing to resume: leave --resume away")
+    if not _holds(path, settings):
+        raise EdgecnnError(f"{output} is of a run with other options: repeat them, or leave --resume away")
+
+
+def _begin(output: Path, settings: dict[str, Any]) -> None:
+    """Remove what an earlier run left, and nothing else; write the settings."""
+    if (output / SETTINGS).exists():
         for point in output.glob("*/point.json"):
             shutil.rmtree(point.parent)
         for checkpoint in output.glob("*/checkpoint.zip"):
             checkpoint.unlink()
     output.mkdir(parents=True, exist_ok=True)
-    write_file(path, json.dumps(settings, indent=1).encode())
+    write_file(output / SETTINGS, json.dumps(settings, indent=1).encode())
 
 
 def _holds(path: Path, settings: dict[str, Any]) -> bool:
@@ -131,35 +139,44 @@ def _holds(path: Path, settings: dict[str, Any]) -> bool:
         return False
 
 
-def _points(run: "Run", options: argparse.Namespace) -> list[dict[str, Any]]:
+def _choice(run: "Run", options: argparse.Namespace) -> "Callable[[Limits], Kept]":
+    """A function that chooses the best network within limits."""
     from train.shrink.importance import importance_of
-    from train.shrink.points import measuring, point
+    from train.shrink.points import measuring
     from train.shrink.selection import CHOICES, within
 
-    importance, choose = importance_of(run.graph, run.job), CHOICES[options.method]
+    importance, method = importance_of(run.graph, run.job), CHOICES[options.method]
+    return lambda limits: within(run.graph, importance, limits, method, measuring(run))
+
+
+def _points(
+    run: "Run", options: argparse.Namespace, choose: "Callable[[Limits], Kept]", chosen: "Sequence[Kept]"
+) -> list[dict[str, Any]]:
+    """Make the networks that were chosen for budgets, or those of a front, or those down to a floor."""
+    from train.shrink.points import point
+
     whole = run.graph.macs(run.graph.all)
 
-    def make(name: str, limits: Limits) -> dict[str, Any]:
-        kept = within(run.graph, importance, limits, choose, measuring(run))
-        return point(run, name, kept, limits.words)
-
     def share(name: str, part: float) -> dict[str, Any]:
-        return make(name, Limits({"macs": whole * part}, f"macs={whole * part:.0f}"))
+        limits = Limits({"macs": whole * part}, f"macs={whole * part:.0f}")
+        return point(run, name, choose(limits), limits.words)
 
     if options.budget:
-        return [make(limits.words.replace("=", "-").replace(",", "-"), limits) for limits in options.budget]
+        words = [limits.words for limits in options.budget]
+        names = [limits.replace("=", "-").replace(",", "-") for limits in words]
+        return [point(run, *parts) for parts in zip(names, chosen, words, strict=True)]
     if options.floor is not None:
         return list(smallest(options.points, options.floor, share))
     return list(halves(options.points, share))
 
 
-def _document(run: "Run", options: argparse.Namespace, points: list[dict[str, Any]]) -> dict[str, Any]:
+def _document(run: "Run", settings: dict[str, Any], points: list[dict[str, Any]]) -> dict[str, Any]:
     from train.shrink.points import float_accuracy
 
     graph, manifest = run.graph, run.parent.manifest
     parent = {"name": manifest.name, "model": str(run.parent.path), "weights_sha256": manifest.weights_sha256}
     sizes = {"macs": graph.macs(graph.all), "parameters": graph.parameters(graph.all)}
-    head = _settings(run.parent, options) | {"parent": parent | sizes | {"accuracy": float_accuracy(manifest)}}
+    head = settings | {"parent": parent | sizes | {"accuracy": float_accuracy(manifest)}}
     return head | {"points": points}
 
 

@@ -2,8 +2,8 @@
 
 import contextlib
 import json
-import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,9 +44,9 @@ class Run:
     parent: Parent
     graph: Graph
     job: Job
-    softs: Softs | Teacher | None
     output: Path
     is_new: bool  # weights are new, not the parent's
+    softs: Softs | Teacher | None = None
 
     def job_for(self, kept: Kept, budget: str) -> Job:
         """The job that fits the units that are kept."""
@@ -132,11 +132,8 @@ def measuring(run: Run) -> Callable[[Kept], dict[str, float]]:
     """A function that converts a network before it is fitted, and returns its flash and its latency."""
 
     def measured(kept: Kept) -> dict[str, float]:
-        folder = run.output / ".measured"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        try:
-            job = run.job_for(kept, "")
+        with tempfile.TemporaryDirectory() as created:
+            folder, job = Path(created), run.job_for(kept, "")
             keras.utils.clear_session()
             model = job.network.finish(job.network.build(job.input.shape, len(job.data.labels)))
             artifacts.write_model(folder, Fitted(model, job, 0, {}, 0.0))
@@ -145,7 +142,5 @@ def measuring(run: Run) -> Callable[[Kept], dict[str, float]]:
             if not description_file(folder / INT8).exists():
                 raise EdgecnnError("--budget: a network could not be converted before it was fitted")
             return {"flash": facts["constants"], "latency": _microseconds(folder / INT8, "native")}
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     return measured
