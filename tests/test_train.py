@@ -118,7 +118,6 @@ def test_rare_classes_weigh_more_and_the_changes_are_shown(tmp_path: Path) -> No
         assert opened.size[0] > 600
 
 
-@pytest.mark.slow
 def test_long_labels_over_neighbouring_pictures_do_not_touch() -> None:
     caption, white = "automobile → a very long label indeed  0.98", np.full((8, 8, 8), 255, np.uint8)
     drawn = gallery("", white, np.arange(8), [caption] * 8, ["folder/of/a_picture_with_a_name.jpg"] * 8)
@@ -129,6 +128,7 @@ def test_long_labels_over_neighbouring_pictures_do_not_touch() -> None:
     assert (pixels < 128).any()
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_with_a_line(tmp_path: Path) -> None:
     words = ("train", "--dataset", "digits", "--learning-rate", "1e9", "--output", tmp_path)
     refused(run(*words), "the loss became nan", "--learning-rate")
@@ -166,6 +166,7 @@ def test_faster_layers_train_as_those_of_the_model() -> None:
         assert facts["difference"] < 1e-3
 
 
+@pytest.mark.slow
 def test_batch_normalization_ends_with_the_statistics_of_unchanged_images() -> None:
     done = run(ROOT / "tests/unchanged_statistics.py")
     assert done.returncode == 0, done.stderr

@@ -14,9 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from keras import layers
 
-from train.fast_network import is_graph
-
-_fused = tf.compat.v1.nn.fused_batch_norm
+from train.fast_network import is_graph, normalized_by_batch
 
 
 class _Measured(layers.Layer):  # type: ignore[misc]
@@ -50,11 +48,8 @@ class _Measured(layers.Layer):  # type: ignore[misc]
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalize by the statistics of the batch; all axes but the last are one to the kernel."""
-        layer, channels = self.layer, inputs.shape[-1]
-        gamma = layer.gamma if layer.scale else tf.ones(channels)
-        beta = layer.beta if layer.center else tf.zeros(channels)
-        rows = tf.reshape(inputs, [-1, 1, 1, channels])
-        outputs, *current = _fused(rows, gamma, beta, epsilon=layer.epsilon)
+        rows = tf.reshape(inputs, [-1, 1, 1, inputs.shape[-1]])
+        outputs, *current = normalized_by_batch(self.layer, rows)
         self.calls.assign_add(1.0)
         for total, now in zip(self.sums, current, strict=True):
             total.assign_add(now)

@@ -30,16 +30,24 @@ class _Normalization(layers.Layer):  # type: ignore[misc]
 
     def call(self, inputs: Any, training: bool | None = None, mask: None = None) -> Any:
         """Normalize float32 images; Keras passes a `mask`, of which images have none."""
-        layer, channels = self.layer, inputs.shape[-1]
-        gamma = layer.gamma if layer.scale else tf.ones(channels)
-        beta = layer.beta if layer.center else tf.zeros(channels)
+        layer = self.layer
         mean, variance = layer.moving_mean, layer.moving_variance
         if not (training and layer.trainable):
-            return _fused(inputs, gamma, beta, mean, variance, layer.epsilon, is_training=False)[0]
-        outputs, *current = _fused(inputs, gamma, beta, epsilon=layer.epsilon)
+            return _fused(inputs, *_scale_and_shift(layer), mean, variance, layer.epsilon, is_training=False)[0]
+        outputs, *current = normalized_by_batch(layer, inputs)
         for running, now in zip((mean, variance), current, strict=True):
             running.assign(running * layer.momentum + now * (1 - layer.momentum))
         return outputs
+
+
+def normalized_by_batch(layer: layers.BatchNormalization, images: Any) -> Any:
+    """Float32 images normalized by their own statistics, as the layer does while it is fitted; mean; variance."""
+    return _fused(images, *_scale_and_shift(layer), epsilon=layer.epsilon)
+
+
+def _scale_and_shift(layer: layers.BatchNormalization) -> tuple[Any, Any]:
+    gamma = layer.gamma if layer.scale else tf.ones_like(layer.moving_mean)
+    return gamma, layer.beta if layer.center else tf.zeros_like(layer.moving_mean)
 
 
 class _Pointwise(layers.Layer):  # type: ignore[misc]
