@@ -7,6 +7,8 @@ import pytest
 from conftest import ROOT, refused, run
 from PIL import Image
 
+from edgecnn.device import describe
+from edgecnn.escape import for_markdown
 from edgecnn.modelfile import read_model
 from train.shrink.search import Document, Tried, floor_report, largest, smallest
 
@@ -78,7 +80,9 @@ def test_a_point_is_a_whole_folder_within_its_budget(trained: Path, shrunk: Path
     assert read_model(folder / "model_int8.tflite").manifest.weights_sha256 == child.weights_sha256
     assert point["accuracy"]["validation"]["accuracy"] > 0.5  # ten classes: it learns
     assert {"model.keras", "calibration.npz", "validation.npz", "evaluation.npz"} <= {p.name for p in folder.iterdir()}
-    assert "macs=100k,params=6k" in (shrunk / "front.md").read_text()
+    page = (shrunk / "front.md").read_text()
+    assert "macs=100k,params=6k" in page
+    assert for_markdown(describe().cpu) in page  # where its microseconds were measured
     with Image.open(shrunk / "front.png") as opened:
         assert opened.size[0] > 600
 

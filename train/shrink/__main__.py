@@ -174,7 +174,8 @@ def _document(run: "Run", settings: dict[str, Any], points: list[dict[str, Any]]
     from train.shrink.points import float_accuracy
 
     graph, manifest = run.graph, run.parent.manifest
-    parent = {"name": manifest.name, "model": str(run.parent.path), "weights_sha256": manifest.weights_sha256}
+    parent = {"name": manifest.name, "network": graph.model.name, "model": str(run.parent.path)}
+    parent |= {"weights_sha256": manifest.weights_sha256}
     sizes = {"macs": graph.macs(graph.all), "parameters": graph.parameters(graph.all)}
     head = settings | {"parent": parent | sizes | {"accuracy": float_accuracy(manifest)}}
     return head | {"points": points}

@@ -53,7 +53,9 @@ def row(point: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _markdown(document: dict[str, Any]) -> str:
-    parent, rows = document["parent"], [HEAD, ("---",) * len(HEAD), *map(row, document["points"])]
+    parent, points = document["parent"], document["points"]
+    rows = [HEAD, ("---",) * len(HEAD), *map(row, points)]
+    measured = sorted({f"{point['cpu']}, {point['day']}" for point in points if point["converted"]})
     lines = [
         f"# Smaller forms of {for_markdown(parent['name'])}",
         "",
@@ -61,7 +63,7 @@ def _markdown(document: dict[str, Any]) -> str:
         f" {parent['accuracy']['evaluation']:.4f} on the test split. Method {document['method']}, recipe"
         f" {document['recipe']}, {in_epochs(document['epochs'])} for each network, seed {document['seed']}. The"
         " test split chose nothing. Flips are against the parent. Bytes of C are its constants; microseconds are"
-        " hurried.",
+        f" hurried: {for_markdown('; '.join(measured)) or 'none'}.",
         "",
         *("| " + " | ".join(map(for_markdown, cells)) + " |" for cells in rows),
         "",

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from edgecnn.classifier import Classifier
 from edgecnn.command import progress
 from edgecnn.confidence import mcnemar, wilson
 from edgecnn.dataset_reading import read_answered
+from edgecnn.device import describe
 from edgecnn.errors import EdgecnnError
 from edgecnn.files import write_file
 from edgecnn.flips import find_flips
@@ -91,7 +93,8 @@ def _converted(folder: Path) -> dict[str, Any]:
     progress("")
     size = (folder / INT8).stat().st_size
     times = {engine: _microseconds(folder / INT8, engine) for engine in ENGINES}
-    return {"converted": True, "tflite": size, "flash": facts["constants"], "arena": facts["arena"], "us": times}
+    measured = {"us": times, "cpu": describe().cpu, "day": datetime.now(UTC).date().isoformat()}
+    return {"converted": True, "tflite": size, "flash": facts["constants"], "arena": facts["arena"]} | measured
 
 
 def _microseconds(model: Path, engine: str) -> float:
