@@ -41,6 +41,7 @@ COMMANDS = (
     "benchmarks.readme",
     "benchmarks.report",
     "benchmarks.drift",
+    "benchmarks.fronts",
     "benchmarks.seeds",
     "benchmarks.serve",
     "benchmarks.shrink",
