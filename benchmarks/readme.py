@@ -49,6 +49,7 @@ BLOCKS = {
     "micro": Block(RESULTS, ("micro.json",), result_tables.micro_block),
     "seeds": Block(RESULTS, ("seeds.json",), result_tables.seeds_block),
     "methods": Block(SHRINKING, ("shrink.json",), result_tables.methods_block),
+    "fronts": Block(SHRINKING, ("fronts.json",), result_tables.fronts_block),
     "instructions": Block(RESULTS, ("arm.json",), result_tables.instructions_block),
     "boards": Block(RESULTS, ("arm.json",), result_tables.arm_block),
 }

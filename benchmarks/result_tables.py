@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.demo import HEAD, REPORT, cells
+from benchmarks.fronts import HEAD as FRONTS_HEAD
+from benchmarks.fronts import rows as front_rows
 from benchmarks.micro import tables as micro_tables
 from benchmarks.seeds import mean
 from benchmarks.shrink import HEAD as SHRINK_HEAD
@@ -185,6 +187,11 @@ def methods_block(shrink: dict[str, Any]) -> str:
     """The methods of `train.shrink` over seeds, a row for each budget and method."""
     jobs = sorted({f"recipe `{point['recipe']}`, {point['epochs']} epochs" for point in shrink["points"]})
     return f"{markdown(SHRINK_HEAD, shrink_rows(shrink['points']))}\n\n{'; '.join(jobs)}. {source(shrink)}"
+
+
+def fronts_block(fronts: dict[str, Any]) -> str:
+    """What `train.shrink` makes of photographs' networks, a row for each smaller one."""
+    return f"{markdown(FRONTS_HEAD, front_rows(fronts['points']))}\n\n{source(fronts)}"
 
 
 def _training_row(training: dict[str, Any], columns: Sequence[tuple[str, str]]) -> tuple[str, ...]:
