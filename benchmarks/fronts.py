@@ -43,10 +43,15 @@ def _points(folder: Path) -> Iterator[dict[str, Any]]:
         for point in front["points"]:
             if point["converted"]:
                 sizes = {name: point[name] for name in ("macs", "parameters", "tflite", "us", "flips")}
-                accuracy = {split: point["accuracy"][split]["accuracy"] for split in ("validation", "evaluation")}
-                yield {"parent": parent, "recipe": front["recipe"], "epochs": front["epochs"]} | sizes | accuracy
+                fit = {"parent": parent, "recipe": front["recipe"], "epochs": front["epochs"]}
+                yield fit | sizes | accuracies(point)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EdgecnnError(f"{folder} holds no front.json of python -m train.shrink: name its front/") from error
+
+
+def accuracies(point: dict[str, Any]) -> dict[str, float]:
+    """The accuracy of a front's network in int8, by split."""
+    return {split: point["accuracy"][split]["accuracy"] for split in ("validation", "evaluation")}
 
 
 def rows(points: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fronts import accuracies
 from benchmarks.provenance import provenance
 from edgecnn import arguments
 from edgecnn.command import OK, command, command_parser, print_json, progress, table
@@ -59,9 +60,8 @@ def _point(options: Any, budget: str, method: str, seed: int, fitting: list[str]
     front = json.loads(read_file(folder / "front.json"))
     (point,) = front["points"]
     sizes = {name: point[name] for name in ("macs", "parameters", "tflite", "flash", "arena")}
-    accuracy = {split: point["accuracy"][split]["accuracy"] for split in ("validation", "evaluation")}
     job = {"budget": budget, "method": method, "seed": seed, "recipe": front["recipe"], "epochs": front["epochs"]}
-    return job | {"parent": front["parent"]["weights_sha256"]} | sizes | accuracy
+    return job | {"parent": front["parent"]["weights_sha256"]} | sizes | accuracies(point)
 
 
 def _run(*words: str) -> None:

@@ -89,12 +89,12 @@ def test_a_point_is_a_whole_folder_within_its_budget(trained: Path, shrunk: Path
 
 @pytest.mark.slow
 def test_fronts_stand_side_by_side_with_what_each_network_loses(shrunk: Path, tmp_path: Path) -> None:
-    (point,) = json.loads((shrunk / "front.json").read_text())["points"]
+    front = json.loads((shrunk / "front.json").read_text())
+    (point,), parent = front["points"], front["parent"]["accuracy"]["evaluation"]
     done = run("benchmarks.fronts", shrunk, shrunk)
     assert done.returncode == 0, done.stderr
     *_, first, second = done.stdout.splitlines()
     assert first == second
-    parent = json.loads((shrunk / "front.json").read_text())["parent"]["accuracy"]["evaluation"]
     for figure in (f"{point['macs']:,}", f"{parent - point['accuracy']['evaluation']['accuracy']:.4f}"):
         assert figure in first
     refused(run("benchmarks.fronts", tmp_path), "no front.json", "name its front/")
